@@ -1,0 +1,66 @@
+"""What can go wrong, as a tree.
+
+```
+LipsyncError                 the user can mend it: one line, exit code 2
+├── InputError               a file given to us
+│   ├── MediaError           it is missing, unreadable, or not the media we need
+│   │   └── NoFaceError      a picture in which no usable face was found
+│   └── AudioError           no sound in it, or too little of it
+├── OutputError              where the result should go
+├── OptionsError             an option or YAML key that is unknown or out of range
+├── WeightsError             weights that are missing, damaged, or do not fit
+└── MissingPackageError      an optional package; the message carries the pip line
+```
+
+Every message says what is wrong, where (file, frame, second) and what to do about it.
+Anything that is not a `LipsyncError` is a bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class LipsyncError(Exception):
+    """Something the user can mend. `str(error)` is one line."""
+
+
+class InputError(LipsyncError):
+    """A file that was given to us cannot be used."""
+
+
+class MediaError(InputError):
+    """A file is missing, unreadable, or holds no usable picture."""
+
+
+class NoFaceError(MediaError):
+    """No usable face was found in the target."""
+
+
+class AudioError(InputError):
+    """No sound, or too little of it."""
+
+
+class OutputError(LipsyncError):
+    """The result cannot be written where it should go."""
+
+
+class OptionsError(LipsyncError):
+    """An option or a YAML key is unknown or out of range."""
+
+
+class WeightsError(LipsyncError):
+    """Weights are missing, damaged, or do not fit the network they are given to."""
+
+
+class MissingPackageError(LipsyncError):
+    """An optional package is not installed.
+
+    Args:
+        package: the name to install.
+        needed_for: what the user asked for, e.g. `--landmarks face-alignment`.
+        extra: our extra that brings it.
+    """
+
+    def __init__(self, package: str, needed_for: str, extra: str) -> None:
+        super().__init__(
+            f"{needed_for} needs the package {package}: pip install 'lipsync-render[{extra}]'"
+        )

@@ -1,0 +1,310 @@
+"""The nouns that flow between the stages.
+
+Symbols in the shapes: n frames or steps, m bank entries, k landmarks, d feature dimensions,
+h × w pixels. Two spaces are used throughout:
+
+* **frame**: pixels of the upright target frame, x to the right, y down; pixel (0, 0) has its
+  centre at (0, 0).
+* **canonical mouth space**: the speaker's face after a similarity fit of its rigid points.
+  Unit: the outer-eye distance. Origin: half-way between the outer eye corners. x runs along the
+  eye line to the image's right, y down, so that a mouth lies near (0, 0.9).
+
+Times are seconds from the first frame or sample; frame i is shown at i / fps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+I64 = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+N_LIPS = 18
+
+
+def _want(what: str, array: Any, dtype: DTypeLike, shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError unless `array` has this dtype and shape (None: any length)."""
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{what}: wanted an array, got {type(array).__name__}")
+    fits = array.ndim == len(shape) and all(
+        w in (None, g) for w, g in zip(shape, array.shape, strict=True)
+    )
+    if array.dtype != np.dtype(dtype) or not fits:
+        wanted = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ")"
+        raise ValueError(
+            f"{what}: wanted {np.dtype(dtype)} {wanted}, got {array.dtype} {array.shape}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """Mono sound."""
+
+    samples: F32  # (n,), in [-1, 1]
+    rate: int  # Hz
+
+    def __post_init__(self) -> None:
+        _want("Waveform.samples", self.samples, np.float32, (None,))
+        if self.rate <= 0:
+            raise ValueError(f"Waveform.rate: wanted > 0 Hz, got {self.rate}")
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds, exactly."""
+        return Fraction(len(self.samples), self.rate)
+
+
+@dataclass(frozen=True, eq=False)
+class AudioFeatures:
+    """One feature vector per step; step i describes the sound around `start + i / rate`."""
+
+    values: F32  # (n, d)
+    rate: float = 100.0  # steps per second
+    start: float = 0.0  # seconds, centre of the first window
+
+    def __post_init__(self) -> None:
+        _want("AudioFeatures.values", self.values, np.float32, (None, None))
+
+
+@dataclass(frozen=True, eq=False)
+class LipTrack:
+    """18 lip points per frame in the canonical mouth space (iBUG order: 12 outer, 6 inner).
+
+    The first outer and inner points are the corners on the image's left. Sample i belongs to
+    i / rate seconds.
+    """
+
+    points: F32  # (n, 18, 2), outer-eye distances
+    rate: Fraction  # per second
+
+    def __post_init__(self) -> None:
+        _want("LipTrack.points", self.points, np.float32, (None, N_LIPS, 2))
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def opening(self) -> F32:
+        """Inner-lip gap, (n,): the distance of the two mid points of the inner lips."""
+        return np.asarray(np.linalg.norm(self.points[:, 13] - self.points[:, 16], axis=-1))
+
+    @property
+    def width(self) -> F32:
+        """Mouth width, (n,): the distance of the two outer corners."""
+        return np.asarray(np.linalg.norm(self.points[:, 0] - self.points[:, 6], axis=-1))
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """Colour description of a video stream in ffmpeg's names; None where the file is silent."""
+
+    primaries: str | None = None
+    transfer: str | None = None
+    space: str | None = None
+    range: str | None = None  # "tv" or "pc"
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What there is to know about a video (or a still image) without decoding it all."""
+
+    path: Path
+    width: int  # of the upright picture, square pixels
+    height: int
+    fps: Fraction
+    frame_count: int  # as decoded at the constant rate `fps`
+    rotation: int = 0  # degrees clockwise that the stored picture needs; frames come upright
+    color: ColorTags = field(default_factory=ColorTags)
+    start: Fraction = Fraction(0)  # first picture's time stamp in the container
+    has_audio: bool = False
+    still: bool = False  # an image: one frame, shown as long as needed
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds."""
+        return self.frame_count / self.fps
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkScheme:
+    """Which of a detector's points are which part of the face (indices into its k points)."""
+
+    name: str
+    count: int
+    lips: tuple[int, ...]  # 18: iBUG order without the two inner corners
+    rigid: tuple[int, ...]  # points that speech does not move
+    jaw: tuple[int, ...]  # the jaw line from the image's left ear over the chin to the right
+    nose: tuple[int, ...]  # three nose points whose place in the canonical space tells the pose
+    outer_eyes: tuple[int, int]  # image's left, image's right
+
+    def __post_init__(self) -> None:
+        if len(self.lips) != N_LIPS:
+            raise ValueError(f"LandmarkScheme.lips: wanted {N_LIPS} indices, got {len(self.lips)}")
+
+
+@dataclass(frozen=True, eq=False)
+class FaceTrack:
+    """One face through a video. Rows of frames without a face are NaN."""
+
+    points: F32  # (n, k, 2 or 3), frame pixels; z, where there is one, in the same unit
+    found: Bools  # (n,)
+    confidence: F32  # (n,), 0..1
+    cuts: I64  # first frame of every shot but the first, ascending
+    fps: Fraction
+    scheme: LandmarkScheme
+
+    def __post_init__(self) -> None:
+        n = len(self.found)
+        _want("FaceTrack.points", self.points, np.float32, (n, self.scheme.count, None))
+        _want("FaceTrack.found", self.found, np.bool_, (n,))
+        _want("FaceTrack.confidence", self.confidence, np.float32, (n,))
+        _want("FaceTrack.cuts", self.cuts, np.int64, (None,))
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @property
+    def xy(self) -> F32:
+        """(n, k, 2), frame pixels."""
+        return self.points[..., :2]
+
+    def shots(self) -> list[tuple[int, int]]:
+        """(first, end) of every shot: the track cut at `cuts`."""
+        edges = [0, *self.cuts.tolist(), len(self)]
+        return [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Similarity from the canonical mouth space to every frame, and back."""
+
+    to_frame: F32  # (n, 2, 3): frame = A[:, :2] @ canonical + A[:, 2]
+
+    def __post_init__(self) -> None:
+        _want("Alignment.to_frame", self.to_frame, np.float32, (None, 2, 3))
+
+    def __len__(self) -> int:
+        return len(self.to_frame)
+
+    @property
+    def to_canonical(self) -> F32:
+        """(n, 2, 3), the inverse of `to_frame`."""
+        linear = np.linalg.inv(self.to_frame[:, :, :2].astype(np.float64))
+        shift = -linear @ self.to_frame[:, :, 2:].astype(np.float64)
+        return np.concatenate([linear, shift], axis=2).astype(np.float32)
+
+    @property
+    def scale(self) -> F32:
+        """Pixels per outer-eye distance, (n,)."""
+        det = np.linalg.det(self.to_frame[:, :, :2].astype(np.float64))
+        return np.sqrt(np.abs(det)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A pixel grid laid over the canonical mouth space."""
+
+    left: float  # canonical x of the centre of column 0
+    top: float  # canonical y of the centre of row 0
+    scale: float  # pixels per outer-eye distance
+    width: int
+    height: int
+
+    @property
+    def from_canonical(self) -> F32:
+        """(2, 3): canonical → pixel of this grid."""
+        s = self.scale
+        return np.array([[s, 0, -s * self.left], [0, s, -s * self.top]], dtype=np.float32)
+
+    @property
+    def to_canonical(self) -> F32:
+        """(2, 3): pixel of this grid → canonical."""
+        s = 1.0 / self.scale
+        return np.array([[s, 0, self.left], [0, s, self.top]], dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class MouthBank:
+    """Mouths of one person: shapes in memory, textures memory-mapped on disk."""
+
+    lips: F32  # (m, 18, 2), canonical
+    pose: F32  # (m, 3, 2), the scheme's nose points, canonical
+    textures: U8  # (m, h, w, 3), usually a memory map
+    quality: F32  # (m,), 0..1
+    frames: I64  # (m,), frame of the footage that each entry came from
+    shots: I64  # (m,), shot of the footage that each entry came from
+    raster: Raster
+
+    def __post_init__(self) -> None:
+        m, r = len(self.lips), self.raster
+        _want("MouthBank.lips", self.lips, np.float32, (m, N_LIPS, 2))
+        _want("MouthBank.pose", self.pose, np.float32, (m, 3, 2))
+        _want("MouthBank.textures", self.textures, np.uint8, (m, r.height, r.width, 3))
+        _want("MouthBank.quality", self.quality, np.float32, (m,))
+        _want("MouthBank.frames", self.frames, np.int64, (m,))
+        _want("MouthBank.shots", self.shots, np.int64, (m,))
+
+    def __len__(self) -> int:
+        return len(self.lips)
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A piece of new picture and how much of it to show, on a grid in canonical mouth space."""
+
+    rgb: U8  # (h, w, 3)
+    alpha: F32  # (h, w), 0..1: where this source vouches for its pixels
+    space: Raster
+
+    def __post_init__(self) -> None:
+        r = self.space
+        _want("Patch.rgb", self.rgb, np.uint8, (r.height, r.width, 3))
+        _want("Patch.alpha", self.alpha, np.float32, (r.height, r.width))
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """Which target frame every output frame shows.
+
+    `blend[i]` > 0 mixes frame `source[i]` with the following source frame (optical-flow warp).
+    """
+
+    source: I64  # (n,)
+    blend: F32  # (n,), 0..1
+
+    def __post_init__(self) -> None:
+        n = len(self.source)
+        _want("Timing.source", self.source, np.int64, (n,))
+        _want("Timing.blend", self.blend, np.float32, (n,))
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+# A stage reports (stage name, done, total); None total: unknown.
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """What a render made. Paths exist; everything else is measured, nothing assumed."""
+
+    output: Path
+    sidecar: Path
+    sheet: Path | None
+    frames: int
+    fps: Fraction
+    duration: float  # seconds of the speech
+    changed_frames: int
+    frames_without_face: int
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]  # wall time spent in each stage
