@@ -1,0 +1,23 @@
+"""The decorator every stage declares its options with.
+
+A stage's options are one frozen pydantic dataclass beside the stage: a field's type and range are
+checked on construction whatever it came from (Python, YAML, command line), an unknown key is an
+error, and the string below a field is its help.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+from typing_extensions import dataclass_transform
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True)
+def options(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen, validating dataclass that refuses unknown keys."""
+    config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    return dataclass(frozen=True, config=config)(cls)  # type: ignore[return-value]

@@ -1,0 +1,60 @@
+"""Thin-plate warps of pictures, evaluated on a coarse grid.
+
+A thin-plate spline through k point pairs is the smoothest map that takes one set of points near
+the other: f(x) = A·[1, x] + Σ w_i U(|x − c_i|) with U(r) = r² log r. Its system matrix depends on
+the *fixed* side only, so one factorisation serves every picture that is warped onto the same
+points: a candidate's landmarks are just another right-hand side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipsync.types import F32
+
+Floats = NDArray[np.float64]
+
+
+def _kernel(d2: Floats) -> Floats:
+    """U(r) = r² log r, from the squared distance."""
+    return np.asarray(0.5 * d2 * np.log(np.maximum(d2, 1e-12)))
+
+
+def _squared_distances(a: Floats, b: Floats) -> Floats:
+    return np.asarray(((a[:, None] - b[None]) ** 2).sum(-1))
+
+
+class ThinPlate:
+    """Maps from the wanted points to wherever those points lie in other pictures.
+
+    Args:
+        wanted: (k, 2) points in the space of the picture to be made, in units of about one face.
+        at: (p, 2) places of that space at which the map is wanted (a coarse grid).
+        smoothing: λ; 0 interpolates exactly, larger trusts single points less.
+
+    The result of `maps_to(points)` is linear in `points`, so all the algebra is one (p, k) matrix.
+    """
+
+    def __init__(self, wanted: F32, at: F32, smoothing: float = 1e-2) -> None:
+        c = wanted.astype(np.float64)
+        k = len(c)
+        system = np.zeros((k + 3, k + 3))
+        system[:k, :k] = _kernel(_squared_distances(c, c)) + smoothing * np.eye(k)
+        system[:k, k:] = np.hstack([np.ones((k, 1)), c])
+        system[k:, :k] = system[:k, k:].T
+        x = at.astype(np.float64)
+        basis = np.hstack([_kernel(_squared_distances(x, c)), np.ones((len(x), 1)), x])
+        # basis @ inv(system) @ [points; 0]: keep the k columns that meet the points.
+        self._matrix = np.linalg.solve(system.T, basis.T).T[:, :k].astype(np.float32)
+
+    def maps_to(self, points: F32) -> F32:
+        """Where the places `at` lie when the wanted points lie at `points`.
+
+        Args:
+            points: (..., k, 2).
+
+        Returns:
+            (..., p, 2).
+        """
+        return np.asarray(self._matrix @ points)
