@@ -75,6 +75,25 @@ class AudioFeatures:
         _want("AudioFeatures.values", self.values, np.float32, (None, None))
 
 
+@dataclass(frozen=True)
+class FeatureSpec:
+    """How sound becomes features; a speech model carries the one that it was trained with."""
+
+    kind: str  # "paper28": cepstra, energy and their difference; "logmel": log mel bands
+    bands: int = 40  # of the mel scale
+    per_clip: bool = False  # remove the clip's own mean over its audible steps
+    floor_db: float = 60.0  # logmel: this far below the clip's loud steps nothing is told apart
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("paper28", "logmel"):
+            raise ValueError(f"FeatureSpec.kind: wanted paper28 or logmel, got {self.kind!r}")
+
+    @property
+    def size(self) -> int:
+        """Values per step."""
+        return 28 if self.kind == "paper28" else self.bands
+
+
 @dataclass(frozen=True, eq=False)
 class LipTrack:
     """18 lip points per frame in the canonical mouth space (iBUG order: 12 outer, 6 inner).
@@ -144,11 +163,17 @@ class LandmarkScheme:
     rigid: tuple[int, ...]  # points that speech does not move
     jaw: tuple[int, ...]  # the jaw line from the image's left ear over the chin to the right
     nose: tuple[int, ...]  # three nose points whose place in the canonical space tells the pose
+    anchors: tuple[int, ...]  # around the mouth, hardly moved by speech: they hold a warp in place
     outer_eyes: tuple[int, int]  # image's left, image's right
 
     def __post_init__(self) -> None:
         if len(self.lips) != N_LIPS:
             raise ValueError(f"LandmarkScheme.lips: wanted {N_LIPS} indices, got {len(self.lips)}")
+
+    @property
+    def warp(self) -> tuple[int, ...]:
+        """The control points of a mouth's warp: lips, jaw line, anchors, in this order."""
+        return self.lips + self.jaw + self.anchors
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,46 +234,28 @@ class Alignment:
         return np.sqrt(np.abs(det)).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Raster:
-    """A pixel grid laid over the canonical mouth space."""
-
-    left: float  # canonical x of the centre of column 0
-    top: float  # canonical y of the centre of row 0
-    scale: float  # pixels per outer-eye distance
-    width: int
-    height: int
-
-    @property
-    def from_canonical(self) -> F32:
-        """(2, 3): canonical → pixel of this grid."""
-        s = self.scale
-        return np.array([[s, 0, -s * self.left], [0, s, -s * self.top]], dtype=np.float32)
-
-    @property
-    def to_canonical(self) -> F32:
-        """(2, 3): pixel of this grid → canonical."""
-        s = 1.0 / self.scale
-        return np.array([[s, 0, self.left], [0, s, self.top]], dtype=np.float32)
-
-
 @dataclass(frozen=True, eq=False)
 class MouthBank:
-    """Mouths of one person: shapes in memory, textures memory-mapped on disk."""
+    """Mouths of one person: shapes in memory, crops of the original pixels memory-mapped on disk.
+
+    The crops are never resampled on the way in: a texture is made from them by a single
+    interpolation, from the footage's own pixels to the target's.
+    """
 
     lips: F32  # (m, 18, 2), canonical
     pose: F32  # (m, 3, 2), the scheme's nose points, canonical
-    textures: U8  # (m, h, w, 3), usually a memory map
+    control: F32  # (m, k, 2), the scheme's warp points, pixels of the crop
+    crops: U8  # (m, h, w, 3), usually a memory map
     quality: F32  # (m,), 0..1
     frames: I64  # (m,), frame of the footage that each entry came from
     shots: I64  # (m,), shot of the footage that each entry came from
-    raster: Raster
 
     def __post_init__(self) -> None:
-        m, r = len(self.lips), self.raster
+        m = len(self.lips)
         _want("MouthBank.lips", self.lips, np.float32, (m, N_LIPS, 2))
         _want("MouthBank.pose", self.pose, np.float32, (m, 3, 2))
-        _want("MouthBank.textures", self.textures, np.uint8, (m, r.height, r.width, 3))
+        _want("MouthBank.control", self.control, np.float32, (m, None, 2))
+        _want("MouthBank.crops", self.crops, np.uint8, (m, None, None, 3))
         _want("MouthBank.quality", self.quality, np.float32, (m,))
         _want("MouthBank.frames", self.frames, np.int64, (m,))
         _want("MouthBank.shots", self.shots, np.int64, (m,))
@@ -259,16 +266,21 @@ class MouthBank:
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A piece of new picture and how much of it to show, on a grid in canonical mouth space."""
+    """A piece of new picture and how much of it to show.
+
+    `from_frame` maps the target frame's pixels to the patch's. A whole shift (linear part the
+    identity, integer offsets) means that the patch lies on the frame's own pixel grid and is
+    pasted without any resampling.
+    """
 
     rgb: U8  # (h, w, 3)
     alpha: F32  # (h, w), 0..1: where this source vouches for its pixels
-    space: Raster
+    from_frame: F32  # (2, 3)
 
     def __post_init__(self) -> None:
-        r = self.space
-        _want("Patch.rgb", self.rgb, np.uint8, (r.height, r.width, 3))
-        _want("Patch.alpha", self.alpha, np.float32, (r.height, r.width))
+        _want("Patch.rgb", self.rgb, np.uint8, (None, None, 3))
+        _want("Patch.alpha", self.alpha, np.float32, self.rgb.shape[:2])
+        _want("Patch.from_frame", self.from_frame, np.float32, (2, 3))
 
 
 @dataclass(frozen=True, eq=False)

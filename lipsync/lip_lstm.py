@@ -1,0 +1,162 @@
+"""Features → the lips of a person saying it.
+
+The network knows shapes relative to a speaker: (points − neutral) / mouth width. Here the
+target's own neutral mouth and width are put back, and the delay of a streaming network is undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lipsync import checkpoint
+from lipsync.errors import WeightsError
+from lipsync.geometry import LipProfile
+from lipsync.options_base import options
+from lipsync.types import F32, N_LIPS, AudioFeatures, FeatureSpec, LipTrack
+
+SHIPPED = {"default": "lip_lstm.safetensors", "paper": "lip_lstm_paper.safetensors"}
+COORDINATES = 2 * N_LIPS
+
+
+@options
+class LipOptions:
+    """Which network turns speech into lips."""
+
+    speech_model: str = "default"
+    """Speech model: default, paper (the paper's own LSTM), or the path of a .safetensors file."""
+
+
+@dataclass(frozen=True)
+class LipDims:
+    """The size of a LipLSTM."""
+
+    inputs: int  # features per step
+    hidden: int  # units per layer and direction
+    layers: int
+    bidirectional: bool
+    components: int  # principal components of the lip shapes
+    delay: int  # steps of sound that are heard before the lips of a step are given
+    stride: int  # steps of sound that are read at once
+    dropout: float = 0.0  # between layers, in training
+
+
+class LipLSTM(nn.Module):
+    """LSTM from feature vectors to lip shapes relative to the speaker.
+
+    The input normalisation and the principal components are part of the weights.
+    """
+
+    def __init__(self, dims: LipDims, spec: FeatureSpec, meta: Mapping[str, Any] | None = None):
+        super().__init__()
+        self.dims, self.spec, self.meta = dims, spec, dict(meta or {})
+        self.register_buffer("input_mean", torch.zeros(dims.inputs))
+        self.register_buffer("input_std", torch.ones(dims.inputs))
+        self.register_buffer("shape_mean", torch.zeros(COORDINATES))
+        self.register_buffer("basis", torch.zeros(dims.components, COORDINATES))
+        self.lstm = nn.LSTM(
+            dims.inputs * dims.stride,
+            dims.hidden,
+            dims.layers,
+            batch_first=True,
+            bidirectional=dims.bidirectional,
+            dropout=dims.dropout if dims.layers > 1 else 0.0,
+        )
+        self.drop = nn.Dropout(dims.dropout)
+        self.head = nn.Linear(dims.hidden * (1 + dims.bidirectional), dims.components)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """(b, n, d) features → (b, n // stride, 36) relative shapes, still late by the delay."""
+        d = self.dims
+        x = (values - self.input_mean) / self.input_std
+        n = x.shape[1] // d.stride
+        x = x[:, : n * d.stride].reshape(len(x), n, d.stride * d.inputs)
+        hidden, _ = self.lstm(x)
+        return self.head(self.drop(hidden)) @ self.basis + self.shape_mean  # type: ignore[no-any-return]
+
+    def shape_times(self, start: float, rate: float, count: int) -> F32:
+        """When the first `count` outputs (delay undone) happen, in seconds."""
+        stride = self.dims.stride
+        steps = np.arange(count) * stride + (stride - 1) / 2
+        return np.asarray(start + steps / rate)
+
+    @torch.inference_mode()
+    def shapes(self, features: AudioFeatures) -> tuple[F32, F32]:
+        """All shapes of a sound, and their times.
+
+        Returns:
+            (m, 18, 2) relative shapes and (m,) seconds.
+        """
+        d = self.dims
+        values = features.values
+        if values.shape[1] != d.inputs:
+            raise ValueError(f"LipLSTM: wanted {d.inputs} features, got {values.shape[1]}")
+        # The end is padded with its own last step: until the delayed outputs have come out, and
+        # until the last stride is whole.
+        missing = -(len(values) + d.delay) % d.stride
+        values = np.pad(values, ((0, d.delay + missing), (0, 0)), mode="edge")
+        device = self.input_mean.device
+        out = self(torch.from_numpy(values)[None].to(device))[0].cpu().numpy()
+        out = out[d.delay // d.stride :].reshape(-1, N_LIPS, 2)
+        return out, self.shape_times(features.start, features.rate, len(out))
+
+    def save(self, path: Path) -> None:
+        """Write weights, dimensions, feature spec and meta."""
+        meta = {**self.meta, "dims": asdict(self.dims), "features": asdict(self.spec)}
+        checkpoint.save(path, self.state_dict(), meta)
+
+    @staticmethod
+    def load(which: LipOptions | Path, device: str = "cpu") -> LipLSTM:
+        """A network by its option or its file, ready to predict.
+
+        Raises:
+            WeightsError: the file is missing, damaged, or holds another network.
+        """
+        path = which if isinstance(which, Path) else _path(which.speech_model)
+        tensors, meta = checkpoint.load(path)
+        try:
+            dims, spec = LipDims(**meta.pop("dims")), FeatureSpec(**meta.pop("features"))
+            model = LipLSTM(dims, spec, meta)
+            model.load_state_dict(tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise WeightsError(f"{path}: these weights are not a LipLSTM's ({reason})") from None
+        return model.eval().requires_grad_(False).to(device)
+
+
+def _path(speech_model: str) -> Path:
+    if speech_model in SHIPPED:
+        return checkpoint.asset(SHIPPED[speech_model])
+    return Path(speech_model).expanduser()
+
+
+def predict(
+    model: LipLSTM, features: AudioFeatures, profile: LipProfile, fps: Fraction, n_frames: int
+) -> LipTrack:
+    """The target's lips at the time of every frame.
+
+    Returns:
+        LipTrack of n_frames at fps, in the canonical space of the person of `profile`.
+    """
+    shapes, times = model.shapes(features)
+    relative = at_times(shapes, times, np.arange(n_frames) / float(fps))
+    points = profile.neutral + profile.width * relative
+    return LipTrack(points.astype(np.float32), fps)
+
+
+def at_times(shapes: F32, times: F32, wanted: F32) -> F32:
+    """Shapes (m, ...) known at ascending `times`, linearly at `wanted`; the ends are held."""
+    if len(times) == 1:
+        return np.repeat(shapes, len(wanted), axis=0)
+    right = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
+    left = right - 1
+    share = np.clip((wanted - times[left]) / (times[right] - times[left]), 0, 1)
+    share = share.reshape(-1, *[1] * (shapes.ndim - 1))
+    return np.asarray(shapes[left] * (1 - share) + shapes[right] * share)
