@@ -7,6 +7,7 @@ head's motion is smoothing two complex signals.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +25,9 @@ MEDIAPIPE_478 = LandmarkScheme(
     count=478,
     lips=(61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 82, 13, 312, 317, 14, 87),
     rigid=(33, 133, 362, 263, 168, 6, 197, 195, 70, 105, 107, 336, 334, 300, 127, 356, 162, 389),
-    jaw=(
-        *(127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152),
-        *(377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356),
-    ),
+    jaw=(234, 132, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 361, 454),
     nose=(1, 98, 327),
+    anchors=(33, 133, 362, 263, 1, 2, 98, 327, 195, 50, 280),
     outer_eyes=(33, 263),
 )
 
@@ -40,6 +39,7 @@ IBUG_68 = LandmarkScheme(
     rigid=(36, 39, 42, 45, 27, 28, 29, 30, 17, 19, 21, 22, 24, 26, 0, 16),
     jaw=tuple(range(17)),
     nose=(30, 31, 35),
+    anchors=(36, 39, 42, 45, 27, 29, 30, 31, 33, 35),
     outer_eyes=(36, 45),
 )
 
@@ -175,6 +175,22 @@ def smooth(signal: NDArray[np.complexfloating], radius: int) -> Complexes:
     real = savgol_filter(signal.real, window, 2, axis=0, mode="interp")
     imag = savgol_filter(signal.imag, window, 2, axis=0, mode="interp")
     return np.asarray(real + 1j * imag)
+
+
+def smoothed_points(track: FaceTrack, indices: Sequence[int], smoothing_s: float = 0.12) -> F32:
+    """Chosen landmarks in frame pixels, (n, len(indices), 2), smoothed within each shot.
+
+    Frames without a face are filled from their neighbours in the shot; NaN in shots without any.
+    """
+    z = to_complex(track.xy[:, list(indices)])
+    radius = round(smoothing_s * float(track.fps))
+    for first, end in track.shots():
+        known = track.found[first:end]
+        if known.any():
+            for column in range(z.shape[1]):
+                z[first:end, column] = _filled(z[first:end, column], known)
+            z[first:end] = smooth(z[first:end], radius)
+    return np.stack([z.real, z.imag], axis=-1).astype(np.float32)
 
 
 def lips(track: FaceTrack, alignment: Alignment) -> LipTrack:

@@ -1,0 +1,79 @@
+"""What need not be computed twice, on disk, under a hash of what it was computed from.
+
+The folder follows the platform's rules (XDG_CACHE_HOME on Linux). Entries appear whole or not at
+all; a damaged one is simply made again. Deleting the folder is always safe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+VERSION = 1  # of the entries' layout
+
+
+class Cache:
+    """A folder of entries, or (root None) a temporary one that goes with the process.
+
+    Use with `with`: a temporary folder is removed at the end.
+    """
+
+    def __init__(self, root: Path | None) -> None:
+        self._temporary = root is None
+        self.root = Path(tempfile.mkdtemp(prefix="lipsync-")) if root is None else root
+
+    @staticmethod
+    def default_root() -> Path:
+        """The user's cache folder for lipsync."""
+        return platformdirs.user_cache_path("lipsync")
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._temporary:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    def folder(self, kind: str, key: dict[str, Any], make: Callable[[Path], None]) -> Path:
+        """The folder holding the entry for `key`; `make(folder)` fills it if there is none.
+
+        Args:
+            kind: what is stored, e.g. "track".
+            key: JSON-able facts that determine the content.
+        """
+        text = json.dumps({"version": VERSION, **key}, sort_keys=True, default=str)
+        entry = self.root / kind / hashlib.sha256(text.encode()).hexdigest()[:32]
+        if entry.is_dir():
+            return entry
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=entry.name, suffix=".part", dir=entry.parent))
+        try:
+            make(making)
+            (making / "key.json").write_text(text)
+            try:
+                making.rename(entry)
+            except OSError:
+                # Another process finished the same entry first: its content is the same.
+                if not entry.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        return entry
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's content, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+

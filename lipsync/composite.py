@@ -1,0 +1,191 @@
+"""Put the new mouth into the target's frame: mask, colour match, Laplacian blend.
+
+Everything happens in one box of the frame's own pixels. The mask is bounded by the jaw line, so
+that neck, collar and background keep the target's pixels; where it is zero the frame is untouched
+bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import cv2
+import numpy as np
+from pydantic import Field
+
+from lipsync.geometry import apply, smoothed_points
+from lipsync.options_base import options
+from lipsync.types import F32, I64, U8, Alignment, FaceTrack, Patch
+
+LEVELS = 4  # of the Laplacian pyramid
+
+
+@options
+class CompositeOptions:
+    """How the new mouth is set into the frame."""
+
+    mask_inset: Annotated[float, Field(ge=0, le=0.5)] = 0.13
+    """How far inside the jaw line the mask ends, as a share of the way to the mouth."""
+    mask_feather: Annotated[float, Field(gt=0, le=0.3)] = 0.05
+    """Softness of the mask's border, in outer-eye distances."""
+    color_match: bool = True
+    """Match the new mouth's colour to the frame's along the mask's border."""
+
+
+@dataclass(frozen=True, eq=False)
+class Composited:
+    """A finished frame, and where it is new."""
+
+    frame: U8  # (h, w, 3)
+    alpha: F32 | None  # (bh, bw), 0..1, of the box; None: the frame is the target's own
+    corner: tuple[int, int]  # x, y of the box in the frame
+
+
+def composite(
+    frames: Iterable[U8],
+    patches: Iterable[Patch | None],
+    track: FaceTrack,
+    alignment: Alignment,
+    order: I64,
+    options: CompositeOptions,
+) -> Iterator[Composited]:
+    """Blend one patch into every frame; without a patch the frame passes as it is.
+
+    Args:
+        frames: the target's frames in the order of the output.
+        track, alignment: of the target, one per target frame.
+        order: (n,) the target frame that each output frame shows.
+    """
+    outlines = mask_outlines(track, alignment, options.mask_inset)
+    for frame, patch, source in zip(frames, patches, order, strict=True):
+        if patch is None:
+            yield Composited(frame, None, (0, 0))
+            continue
+        feather = options.mask_feather * float(alignment.scale[source])
+        yield blend(frame, patch, outlines[source], feather, options.color_match)
+
+
+def mask_outlines(track: FaceTrack, alignment: Alignment, inset: float) -> F32:
+    """Closed outline of the mouth-and-chin region in every frame, (n, k, 2) pixels.
+
+    Along the jaw line from beside the mouth over the chin to the other side, drawn towards the
+    mouth by `inset`, and back below the nose.
+    """
+    scheme = track.scheme
+    jaw = smoothed_points(track, scheme.jaw)
+    nose = smoothed_points(track, scheme.nose)
+    lips = smoothed_points(track, scheme.lips, 0.4)
+    centre = lips.mean(1, keepdims=True)
+    below_nose = nose.mean(1, keepdims=True) * 0.6 + lips[:, 2:5].mean(1, keepdims=True) * 0.4
+    top = centre + (below_nose - centre) * 1.0
+    # Jaw points above the mouth belong to the cheeks: keep those below the upper lip's height.
+    up = (below_nose - centre)[:, 0]
+    up = up / np.linalg.norm(up, axis=-1, keepdims=True)
+    height = ((jaw - centre) * up[:, None]).sum(-1, keepdims=True)
+    limit = ((top - centre) * up[:, None]).sum(-1, keepdims=True) * 0.7
+    jaw = jaw - up[:, None] * np.maximum(height - limit, 0)
+    outline = np.concatenate([centre + (jaw - centre) * (1 - inset), top], axis=1)
+    return np.asarray(outline, np.float32)
+
+
+def blend(frame: U8, patch: Patch, outline: F32, feather: float, color_match: bool) -> Composited:
+    """One frame with its patch, blended inside `outline`."""
+    box = _box(outline, feather, frame.shape)
+    if box is None:
+        return Composited(frame, None, (0, 0))
+    x, y, width, height = box
+    own = frame[y : y + height, x : x + width].astype(np.float32)
+    new, sure = _on_frame_grid(patch, box)
+    alpha = soft_mask(outline - np.array([x, y], np.float32), feather, (height, width)) * sure
+    alpha[alpha < 1 / 255] = 0
+    if color_match:
+        new = new + membrane(own - new, alpha)
+    mixed = laplacian_blend(own, new, alpha)
+    # The pyramid's coarse levels reach beyond the mask; what is outside stays the frame's own.
+    support = np.minimum(alpha * 8, 1)[..., None]
+    mixed = own + support * (mixed - own)
+    result = frame.copy()
+    region = result[y : y + height, x : x + width]
+    region[alpha > 0] = np.clip(np.rint(mixed[alpha > 0]), 0, 255).astype(np.uint8)
+    return Composited(result, alpha, (x, y))
+
+
+def _box(
+    outline: F32, feather: float, shape: tuple[int, ...]
+) -> tuple[int, int, int, int] | None:
+    """x, y, width, height of the part of the frame that the mask touches; None: nothing."""
+    margin = 3 * feather + 2
+    low = np.maximum(np.floor(outline.min(0) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(outline.max(0) + margin), [shape[1], shape[0]]).astype(int)
+    if (high - low < 8).any():
+        return None
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def _on_frame_grid(patch: Patch, box: tuple[int, int, int, int]) -> tuple[F32, F32]:
+    """The patch's colours and alpha on the box's pixels, resampled only if it must be."""
+    x, y, width, height = box
+    to_patch = patch.from_frame.copy()
+    to_patch[:, 2] += to_patch[:, :2] @ np.array([x, y], np.float32)
+    on_grid = np.array_equal(to_patch[:, :2], np.eye(2)) and np.all(to_patch[:, 2] % 1 == 0)
+    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_NEAREST if on_grid else cv2.INTER_CUBIC)
+    rgb = cv2.warpAffine(
+        patch.rgb, to_patch, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    alpha = cv2.warpAffine(patch.alpha, to_patch, (width, height), flags=flags)
+    return rgb.astype(np.float32), np.clip(alpha, 0, 1)
+
+
+def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
+    """1 well inside `outline`, 0 outside it, smooth over about two feathers inside the border."""
+    mask = np.zeros(shape, np.uint8)
+    shift = 4
+    points = np.round(outline * (1 << shift)).astype(np.int32)
+    cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, shift)
+    blurred = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), feather)
+    # The blur is 1/2 on the border; the ramp from there to 0.95 lies inside.
+    ramp = np.clip((blurred - 0.5) / 0.45, 0, 1)
+    return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
+
+
+def membrane(difference: F32, alpha: F32) -> F32:
+    """The smoothest field that equals `difference` along the mask's border (as Poisson cloning).
+
+    Pull-push over an image pyramid: known values near the border spread inwards. Low-passed by
+    construction, so that a single noisy border pixel cannot streak.
+    """
+    known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
+    known = cv2.GaussianBlur(known, (0, 0), 1.0) + 1e-6 * (alpha == 0)
+    return _pull_push(difference * known[..., None], known)
+
+
+def _pull_push(weighted: F32, weight: F32) -> F32:
+    if min(weight.shape) <= 2:
+        total = max(float(weight.sum()), 1e-12)
+        return np.broadcast_to(weighted.sum((0, 1)) / total, weighted.shape).astype(np.float32)
+    half = _pull_push(cv2.pyrDown(weighted), cv2.pyrDown(weight))
+    size = (weight.shape[1], weight.shape[0])
+    above = cv2.resize(half, size, interpolation=cv2.INTER_LINEAR)
+    sure = np.minimum(weight, 1)[..., None]
+    own = weighted / np.maximum(weight, 1e-6)[..., None]
+    return np.asarray(sure * own + (1 - sure) * above, np.float32)
+
+
+def laplacian_blend(own: F32, new: F32, alpha: F32) -> F32:
+    """Burt and Adelson's blend of two pictures (h, w, 3) by a mask (h, w), LEVELS deep."""
+    difference, mask = new - own, alpha
+    masks, bands = [], []
+    for _ in range(LEVELS - 1):
+        smaller = cv2.pyrDown(difference)
+        size = (difference.shape[1], difference.shape[0])
+        bands.append(difference - cv2.pyrUp(smaller, dstsize=size))
+        masks.append(mask)
+        difference, mask = smaller, cv2.pyrDown(mask)
+    # Blending is linear: the pyramid of `own` need not be built, only that of the difference.
+    total = difference * mask[..., None]
+    for band, level in zip(reversed(bands), reversed(masks), strict=True):
+        size = (band.shape[1], band.shape[0])
+        total = cv2.pyrUp(total, dstsize=size) + band * level[..., None]
+    return np.asarray(own + total)

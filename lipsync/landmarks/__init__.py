@@ -1,0 +1,79 @@
+"""Landmarks: a face's points in every frame, detected once and kept.
+
+    detector        the seam, the table of implementations, the options
+    mediapipe       the default
+    face_alignment  2-D FAN (extra `fan`)
+    track           frames → FaceTrack, following one face
+    shots           cuts
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lipsync.cache import Cache, file_sha256
+from lipsync.geometry import SCHEMES
+from lipsync.landmarks.detector import (
+    DETECTORS,
+    Face,
+    LandmarkDetector,
+    LandmarkOptions,
+    open_detector,
+)
+from lipsync.landmarks.track import follow, track
+from lipsync.media import read_frames
+from lipsync.types import FaceTrack, Progress, VideoInfo
+
+__all__ = [
+    "DETECTORS",
+    "Face",
+    "LandmarkDetector",
+    "LandmarkOptions",
+    "follow",
+    "open_detector",
+    "track",
+    "track_video",
+]
+
+
+def track_video(
+    info: VideoInfo, options: LandmarkOptions, cache: Cache, progress: Progress | None = None
+) -> FaceTrack:
+    """The face's track through a whole file: from the cache if it has been seen before."""
+    with open_detector(options) as detector:
+        version = detector.version
+    key = {
+        "file": file_sha256(info.path),
+        "fps": info.fps,
+        "frames": info.frame_count,
+        "detector": version,
+    }
+
+    def make(folder: Path) -> None:
+        def counted():  # type: ignore[no-untyped-def]
+            for i, frame in enumerate(read_frames(info)):
+                if progress is not None:
+                    progress("landmarks", i + 1, info.frame_count)
+                yield frame
+
+        found = track(counted(), info.fps, options)
+        np.savez(
+            folder / "track.npz",
+            points=found.points,
+            found=found.found,
+            confidence=found.confidence,
+            cuts=found.cuts,
+            scheme=found.scheme.name,
+        )
+
+    with np.load(cache.folder("track", key, make) / "track.npz") as data:
+        return FaceTrack(
+            data["points"],
+            data["found"],
+            data["confidence"],
+            data["cuts"],
+            info.fps,
+            SCHEMES[str(data["scheme"])],
+        )

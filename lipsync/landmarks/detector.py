@@ -1,0 +1,64 @@
+"""The seam every face landmark detector fits: one frame in, its faces out."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
+
+from lipsync.options_base import options
+from lipsync.types import F32, U8, LandmarkScheme
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face in one frame."""
+
+    points: F32  # (k, 2 or 3), frame pixels, in the detector's scheme
+    confidence: float  # 0..1; 1 where the detector does not say
+
+
+class LandmarkDetector(AbstractContextManager["LandmarkDetector"], Protocol):
+    """Finds the landmarks of the faces in a single frame. Close it with `with`."""
+
+    scheme: LandmarkScheme
+    version: str  # changes whenever the same frame could give other points; part of cache keys
+
+    def detect(self, frame: U8) -> list[Face]:
+        """All faces of an RGB frame (h, w, 3), in no particular order; maybe none."""
+        ...
+
+
+@options
+class LandmarkOptions:
+    """How faces are found."""
+
+    landmarks: Literal["mediapipe", "face-alignment"] = "mediapipe"
+    """Detector. mediapipe runs anywhere; face-alignment (extra `fan`) wants a GPU and, once, a
+    network for its weights."""
+    landmark_device: str = "cpu"
+    """Device for face-alignment: cpu, cuda, cuda:1 …"""
+    landmark_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """Frames looked at side by side (mediapipe)."""
+
+
+# name → (module, class); imported when asked for, so that an unused detector costs nothing.
+DETECTORS = {
+    "mediapipe": ("lipsync.landmarks.mediapipe", "MediaPipeDetector"),
+    "face-alignment": ("lipsync.landmarks.face_alignment", "FaceAlignmentDetector"),
+}
+
+
+def open_detector(options: LandmarkOptions) -> LandmarkDetector:
+    """A new detector of the kind that the options name.
+
+    Raises:
+        MissingPackageError: its package is not installed.
+        WeightsError: its weights are not to be had.
+    """
+    module, name = DETECTORS[options.landmarks]
+    detector: LandmarkDetector = getattr(importlib.import_module(module), name)(options)
+    return detector

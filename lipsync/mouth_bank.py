@@ -1,0 +1,183 @@
+"""The person's own mouths: every good frame of the footage, as a lip shape and a crop of pixels.
+
+Frames in abrupt motion, in an unusual pose, out of focus or with an odd lip shape are left out
+(METHOD.md §4); what remains carries a quality score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+from pydantic import Field
+
+from lipsync.cache import Cache
+from lipsync.errors import NoFaceError
+from lipsync.geometry import lips as lips_of
+from lipsync.geometry import nose, smoothed_points, to_complex
+from lipsync.options_base import options
+from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
+
+# What of the canonical space a crop holds: mouth, chin and the cheeks beside them, with room
+# for a rolled head.
+REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
+MAX_BYTES = 800_000_000  # of crops
+
+
+@options
+class BankOptions:
+    """Which frames of the footage may lend their pixels."""
+
+    bank_frames: Annotated[int, Field(ge=1)] = 4000
+    """Most frames kept; more footage is thinned evenly."""
+    bank_sharpness: Annotated[float, Field(ge=0, le=1)] = 0.35
+    """Frames blurrier than this share of the footage's median sharpness are left out."""
+
+
+def usable(track: FaceTrack, alignment: Alignment) -> Bools:
+    """Frames worth a place in a bank by their landmarks alone, (n,).
+
+    Out go frames without a face; in abrupt motion, ‖s_t − (s_{t−1} + s_{t+1})/2‖ of the rigid
+    points beyond 5 times its median; with head pose or lip shape beyond 5 robust standard
+    deviations. If hardly anything would remain, all frames with a face stay.
+    """
+    ok = track.found.copy()
+    rigid = to_complex(track.xy[:, track.scheme.rigid]).mean(1)
+    jerk = np.zeros(len(track))
+    if len(track) > 2:
+        jerk[1:-1] = np.abs(rigid[1:-1] - (rigid[:-2] + rigid[2:]) / 2)
+    jerk = np.nan_to_num(jerk) / alignment.scale
+    ok &= jerk <= max(0.03, 5 * float(np.median(jerk[track.found])))
+    pose = nose(track, alignment).reshape(len(track), -1)
+    shape = lips_of(track, alignment).points.reshape(len(track), -1)
+    for values in (pose, shape):
+        ok &= _outlyingness(values, track.found) <= 5
+    return ok if ok.sum() >= min(10, track.found.sum()) else track.found
+
+
+def _outlyingness(values: F32, known: Bools) -> F32:
+    """Largest robust z-score over the columns, (n,); unknown rows count as 0."""
+    middle = np.median(values[known], axis=0)
+    spread = 1.4826 * np.median(np.abs(values[known] - middle), axis=0)
+    # A landmark that hardly ever moves must not make its every twitch an outlier.
+    spread = np.maximum(spread, 0.02)
+    return np.nan_to_num(np.abs(values - middle) / spread).max(1).astype(np.float32)
+
+
+def build(
+    frames: Iterable[U8],
+    track: FaceTrack,
+    alignment: Alignment,
+    options: BankOptions,
+    cache: Cache,
+    footage: str,
+) -> MouthBank:
+    """Collect the bank from the footage that `track` was made from, or find it in the cache.
+
+    Args:
+        frames: the footage's frames (h, w, 3), read only if the bank is not in the cache.
+        footage: hash of the footage, for the cache.
+
+    Raises:
+        NoFaceError: no frame is good enough.
+    """
+    chosen = np.flatnonzero(usable(track, alignment))
+    if not len(chosen):
+        raise NoFaceError("no frame shows the face well enough to take the mouth from")
+    points = hashlib.sha256(track.points.tobytes()).hexdigest()
+    key = {"footage": footage, "track": points, "cuts": track.cuts.tolist(), **asdict(options)}
+
+    def make(folder: Path) -> None:
+        _collect(folder, frames, track, alignment, chosen, options)
+
+    return _load(cache.folder("bank", key, make))
+
+
+def _collect(
+    folder: Path,
+    frames: Iterable[U8],
+    track: FaceTrack,
+    alignment: Alignment,
+    chosen: I64,
+    options: BankOptions,
+) -> None:
+    """Fill `folder` with crops.npy (one per chosen frame) and bank.npz."""
+    width, height = _crop_size(alignment.scale[chosen])
+    most = min(options.bank_frames, max(1, MAX_BYTES // (3 * width * height)))
+    if len(chosen) > most:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, most).round().astype(int)]
+    corners = _crop_corners(alignment, chosen, width, height)
+    crops = np.lib.format.open_memmap(
+        folder / "crops.npy", "w+", np.uint8, (len(chosen), height, width, 3)
+    )
+    sharpness = np.zeros(len(chosen), np.float32)
+    rows = {int(frame): row for row, frame in enumerate(chosen)}
+    for i, frame in enumerate(frames):
+        row = rows.get(i)
+        if row is not None:
+            crops[row] = cut_out(frame, corners[row], width, height)
+            sharpness[row] = _sharpness(crops[row])
+    crops.flush()
+
+    relative = sharpness / max(float(np.median(sharpness)), 1e-6)
+    control = smoothed_points(track, track.scheme.warp[18:])
+    control = np.concatenate([track.xy[:, track.scheme.lips], control], axis=1)
+    shot = np.searchsorted(track.cuts, np.arange(len(track)), side="right")
+    np.savez(
+        folder / "bank.npz",
+        keep=(relative >= options.bank_sharpness) | (sharpness >= np.median(sharpness)),
+        lips=lips_of(track, alignment).points[chosen],
+        pose=nose(track, alignment)[chosen],
+        control=control[chosen] - corners[:, None],
+        quality=np.minimum(relative, 1).astype(np.float32),
+        frames=chosen.astype(np.int64),
+        shots=shot[chosen].astype(np.int64),
+    )
+
+
+def _crop_size(scale: F32) -> tuple[int, int]:
+    """Width and height that hold REGION in (nearly) every frame, pixels."""
+    largest = float(np.percentile(scale, 99))
+    left, top, right, bottom = REGION
+    return int(np.ceil(largest * (right - left))), int(np.ceil(largest * (bottom - top)))
+
+
+def _crop_corners(alignment: Alignment, chosen: I64, width: int, height: int) -> F32:
+    """Top left corner of every crop in its frame, whole pixels, (m, 2) float."""
+    left, top, right, bottom = REGION
+    middle = np.array([(left + right) / 2, (top + bottom) / 2, 1], np.float32)
+    centres = alignment.to_frame[chosen] @ middle
+    return np.asarray(np.round(centres - np.array([width, height]) / 2), np.float32)
+
+
+def cut_out(frame: U8, corner: F32, width: int, height: int) -> U8:
+    """The box (height, width, 3) of a frame; what lies outside repeats the frame's edge."""
+    x, y = int(corner[0]), int(corner[1])
+    h, w = frame.shape[:2]
+    if 0 <= x and 0 <= y and x + width <= w and y + height <= h:
+        return frame[y : y + height, x : x + width]
+    rows = np.clip(np.arange(y, y + height), 0, h - 1)
+    columns = np.clip(np.arange(x, x + width), 0, w - 1)
+    return frame[np.ix_(rows, columns)]
+
+
+def _sharpness(crop: U8) -> float:
+    """Standard deviation of the Laplacian of the crop's luma."""
+    return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
+
+
+def _load(folder: Path) -> MouthBank:
+    with np.load(folder / "bank.npz") as data:
+        arrays: dict[str, Any] = dict(data)
+    crops = np.load(folder / "crops.npy", mmap_mode="r")
+    keep = arrays.pop("keep")
+    if keep.all():
+        return MouthBank(crops=crops, **arrays)
+    # A fancy index would copy the whole map into memory; give blurry entries no quality instead.
+    arrays["quality"] = np.where(keep, arrays["quality"], 0).astype(np.float32)
+    return MouthBank(crops=crops, **arrays)

@@ -1,0 +1,78 @@
+"""Which bank entries a wanted mouth is made from, and with which weights (METHOD.md §4).
+
+An entry's distance to a wanted mouth compares not one shape but a short stretch of motion, and the
+pose of the head: both tell what a single lip contour leaves open (teeth, tongue, shading).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lipsync.types import F32, I64, MouthBank
+
+MASS = 0.9  # α: share of the total weight that the best n entries hold
+WINDOW = (0.25, 0.5, 1.0, 0.5, 0.25)  # weights of the frames at −2 … +2
+POSE_WEIGHT = 1.0
+
+
+def describe(lips: F32, pose: F32, shots: I64, frames: I64) -> F32:
+    """Descriptors (n, d) whose Euclidean distance is the RMS distance of lips and pose.
+
+    Args:
+        lips: (n, 18, 2) canonical; pose: (n, 3, 2) canonical.
+        shots, frames: (n,), so that the window never reaches into another shot or over a gap:
+            there it repeats the entry itself.
+    """
+    n = len(lips)
+    shape = lips.reshape(n, -1) / np.sqrt(lips.shape[1])
+    parts = [POSE_WEIGHT * pose.reshape(n, -1) / np.sqrt(pose.shape[1])]
+    here = np.arange(n)
+    for offset, weight in enumerate(WINDOW, -(len(WINDOW) // 2)):
+        other = np.clip(here + offset, 0, n - 1)
+        joined = (frames[other] - frames == offset) & (shots[other] == shots)
+        share = np.sqrt(weight / sum(WINDOW))
+        parts.append(share * shape[np.where(joined, other, here)])
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def weigh(distances: F32, n: int) -> tuple[I64, F32]:
+    """The n nearest entries and their weights exp(−d / 2σ²), summing to 1.
+
+    σ is solved by bisection on a logarithmic scale so that these n hold MASS of the weight of
+    all entries; a bank of n or fewer entries is used whole, with σ² the mean distance.
+    """
+    n = min(n, len(distances))
+    if n == len(distances):
+        nearest = np.argsort(distances, kind="stable")
+    else:
+        nearest = np.argpartition(distances, n - 1)[:n]
+        nearest = nearest[np.argsort(distances[nearest], kind="stable")]
+    excess = (distances - distances[nearest[0]]).astype(np.float64)
+    near = excess[nearest]
+    scale = max(float(near.mean()), 1e-9)  # 2σ²
+    if n < len(distances):
+        low, high = np.log(scale) - 12, np.log(scale) + 6
+        for _ in range(28):
+            middle = (low + high) / 2
+            held = np.exp(-near / np.exp(middle)).sum() / np.exp(-excess / np.exp(middle)).sum()
+            low, high = (middle, high) if held > MASS else (low, middle)
+        scale = float(np.exp(low))
+    weights = np.exp(-near / scale)
+    return nearest.astype(np.int64), (weights / weights.sum()).astype(np.float32)
+
+
+class Candidates:
+    """The bank's side of the search, prepared once."""
+
+    def __init__(self, bank: MouthBank, n: int) -> None:
+        self.n = n
+        self._entries = np.flatnonzero(bank.quality > 0)
+        described = describe(bank.lips, bank.pose, bank.shots, bank.frames)[self._entries]
+        self._described = described
+        self._norms = (described**2).sum(1)
+
+    def choose(self, wanted: F32) -> tuple[I64, F32]:
+        """Entries of the bank and their weights for one wanted descriptor (d,)."""
+        squared = self._norms - 2 * self._described @ wanted + wanted @ wanted
+        nearest, weights = weigh(np.sqrt(np.maximum(squared, 0)), self.n)
+        return self._entries[nearest], weights

@@ -1,0 +1,136 @@
+"""Mouth and chin as the weighted median of candidate frames, each warped to the wanted shape.
+
+The paper takes the median of unwarped candidates, so more of them mean less flicker and more
+blur. Here every candidate is first bent so that its lips, jaw line and anchors lie where they are
+wanted; edges then coincide, and the median no longer pays for steadiness with sharpness. Each
+candidate is resampled once, from its own footage straight to the target frame's pixel grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from lipsync.geometry import apply, nose, smoothed_points
+from lipsync.texture.candidates import Candidates, describe
+from lipsync.texture.source import TextureOptions, TextureSource
+from lipsync.types import F32, U8, Alignment, FaceTrack, I64, LipTrack, MouthBank, Patch
+from lipsync.warp import ThinPlate
+
+# The part of the canonical space that a patch covers: left, top, right, bottom.
+REGION = (-0.75, 0.25, 0.75, 1.65)
+GRID_STEP = 8  # pixels between the points at which the warp is evaluated
+GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
+# A source moves with its footage by a few pixels of landmark noise; more than this share of the
+# outer-eye distance beyond the crop means that its pixels there are not real.
+SMOOTHING = 1e-2
+
+
+class MedianTexture(TextureSource):
+    """Weighted median of the bank's candidates."""
+
+    def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
+        self._bank = bank
+        self._options = options
+        self._candidates = Candidates(bank, options.candidates)
+
+    def patches(
+        self, lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: I64
+    ) -> Iterator[Patch | None]:
+        """See `TextureSource`."""
+        pose = nose(track, alignment)
+        shots = np.searchsorted(track.cuts, frames, side="right").astype(np.int64)
+        at_frames = pose[frames]
+        wanted = describe(lips.points, at_frames, shots, np.arange(len(frames)))
+        own = smoothed_points(track, track.scheme.warp[18:])
+        to_canonical = alignment.to_canonical
+        for i, frame in enumerate(frames):
+            if not track.found[frame]:
+                yield None
+                continue
+            inverse = to_canonical[frame]
+            control = np.concatenate([lips.points[i], apply(inverse, own[frame])])
+            entries, weights = self._candidates.choose(wanted[i])
+            yield self._patch(control, alignment.to_frame[frame], inverse, entries, weights)
+
+    def _patch(
+        self, control: F32, to_frame: F32, to_canonical: F32, entries: I64, weights: F32
+    ) -> Patch:
+        """One mouth: `control` (k, 2) are the wanted warp points, canonical."""
+        corner, width, height = frame_box(to_frame)
+        step = max(GRID_STEP, int(np.ceil(max(width, height) / GRID_MOST)))
+        xs, ys = np.arange(0, width + step, step), np.arange(0, height + step, step)
+        grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.float32)
+        plate = ThinPlate(control, apply(to_canonical, grid + corner), SMOOTHING)
+        places = plate.maps_to(self._bank.control[entries])
+        maps = _refined(places.reshape(len(entries), len(ys), len(xs), 2), step, width, height)
+        stack = np.empty((len(entries), height, width, 3), np.uint8)
+        for j, entry in enumerate(entries):
+            stack[j] = cv2.remap(
+                self._bank.crops[entry],
+                maps[j],
+                None,
+                cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        rgb = weighted_median(stack, weights)
+        shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
+        return Patch(rgb, np.ones((height, width), np.float32), shift)
+
+
+def frame_box(to_frame: F32) -> tuple[F32, int, int]:
+    """The upright box of whole frame pixels around REGION: corner (2,), width, height."""
+    left, top, right, bottom = REGION
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    placed = apply(to_frame, corners)
+    low, high = np.floor(placed.min(0)), np.ceil(placed.max(0))
+    width, height = (high - low).astype(int) + 1
+    return low.astype(np.float32), int(width), int(height)
+
+
+def _refined(coarse: F32, step: int, width: int, height: int) -> F32:
+    """Bilinear refinement of maps (n, gy, gx, 2), grid points `step` apart, to (n, h, w, 2)."""
+    rows = _hat(height, coarse.shape[1], step)
+    columns = _hat(width, coarse.shape[2], step)
+    n = len(coarse)
+    tall = rows @ coarse.reshape(n, coarse.shape[1], -1)
+    tall = tall.reshape(n, height, coarse.shape[2], 2).transpose(0, 1, 3, 2)
+    return np.ascontiguousarray((tall @ columns.T).transpose(0, 1, 3, 2), np.float32)
+
+
+def _hat(fine: int, coarse: int, step: int) -> F32:
+    """(fine, coarse) weights of linear interpolation."""
+    at = np.arange(fine)[:, None] / step
+    return np.asarray(np.maximum(0, 1 - np.abs(at - np.arange(coarse)[None])), np.float32)
+
+
+def weighted_median(stack: U8, weights: F32) -> U8:
+    """Per element, the least value v such that entries ≤ v hold at least half of the weight.
+
+    Bisection over the eight bits of the intensity: no sorting, bytes only. Weights are rounded to
+    255ths (65535ths beyond 64 entries) with their sum kept.
+
+    Args:
+        stack: (n, ...) u8; weights: (n,), summing to 1.
+
+    Returns:
+        (...) u8.
+    """
+    n = len(stack)
+    if n == 1:
+        return np.asarray(stack[0].copy())
+    kind = np.uint8 if n <= 64 else np.uint16
+    total = int(np.iinfo(kind).max)
+    # Rounding the running sum keeps the total exact and no weight off by more than one part.
+    parts = np.diff(np.round(np.cumsum(weights) / np.sum(weights) * total), prepend=0).astype(kind)
+    low = np.zeros(stack.shape[1:], np.uint8)
+    for bit in (128, 64, 32, 16, 8, 4, 2, 1):
+        middle = low + np.uint8(bit - 1)
+        held = np.zeros(low.shape, kind)
+        for picture, part in zip(stack, parts, strict=True):
+            if part:
+                held += (picture <= middle) * part
+        low += np.where(held <= total // 2, np.uint8(bit), np.uint8(0))
+    return low

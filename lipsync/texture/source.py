@@ -1,0 +1,48 @@
+"""The seam every texture source fits: wanted lips in, patches of picture out."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
+
+from lipsync.options_base import options
+from lipsync.types import I64, Alignment, FaceTrack, LipTrack, MouthBank, Patch
+
+
+@options
+class TextureOptions:
+    """Where the new mouth's pixels come from."""
+
+    texture: Literal["median"] = "median"
+    """Source of the texture."""
+    candidates: Annotated[int, Field(ge=1, le=1000)] = 30
+    """Bank frames per picture: more are steadier, fewer are sharper."""
+
+
+class TextureSource(Protocol):
+    """Makes mouth-and-chin patches for wanted lips."""
+
+    def patches(
+        self, lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: I64
+    ) -> Iterator[Patch | None]:
+        """One patch per output frame, None where the target frame has no face.
+
+        Args:
+            lips: the wanted lips, one per output frame (n).
+            track, alignment: of the target, one per target frame.
+            frames: (n,) the target frame that each output frame shows.
+        """
+        ...
+
+
+TEXTURES = {"median": ("lipsync.texture.median", "MedianTexture")}
+
+
+def open_texture(bank: MouthBank, options: TextureOptions) -> TextureSource:
+    """The texture source that the options name."""
+    module, name = TEXTURES[options.texture]
+    source: TextureSource = getattr(importlib.import_module(module), name)(bank, options)
+    return source
