@@ -45,7 +45,10 @@ def _no_logged_errors() -> Iterator[None]:
     """A logged error fails the test; so does a warning that was turned into a log record."""
     errors, warnings = _Errors(), _Errors()
     warnings.setLevel(logging.WARNING)
-    handlers = [(logging.getLogger("lipsync"), errors), (logging.getLogger("py.warnings"), warnings)]
+    handlers = [
+        (logging.getLogger("lipsync"), errors),
+        (logging.getLogger("py.warnings"), warnings),
+    ]
     for logger, handler in handlers:
         logger.addHandler(handler)
     try:
