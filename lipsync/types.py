@@ -153,6 +153,17 @@ class VideoInfo:
         return self.frame_count / self.fps
 
 
+@dataclass(frozen=True)
+class AudioInfo:
+    """What there is to know about the first sound stream of a file."""
+
+    codec: str  # ffmpeg's name
+    rate: int  # Hz
+    channels: int
+    duration: Fraction  # seconds from the start of the file to the end of the decoded sound
+    start: Fraction = Fraction(0)  # seconds of the file before the sound begins
+
+
 @dataclass(frozen=True, eq=False)
 class LandmarkScheme:
     """Which of a detector's points are which part of the face (indices into its k points)."""

@@ -1,0 +1,274 @@
+"""What a file holds, found without decoding it all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from lipsync.errors import InputError, MediaError
+from lipsync.media.rate import constant_rate, picture_of_frame
+from lipsync.types import I64, U8, ColorTags, VideoInfo
+
+STILL_FPS = Fraction(25)
+
+# Codecs whose every packet is one shown picture, so that counting needs no decoding. VP8 hides
+# reference pictures, MPEG-4 packs two into one packet: those are decoded once to be counted.
+_PACKET_IS_PICTURE = frozenset(
+    ("h264", "hevc", "vvc", "av1", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo", "png")
+)
+# Containers with an index, in which ffmpeg finds an asked-for time stamp exactly.
+_INDEXED = ("mov,mp4", "matroska,webm")
+
+# ISO/IEC 23091-2 code points in ffmpeg's names.
+# fmt: off
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc",
+             10: "bt2020c"}
+_PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film",
+              9: "bt2020", 10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213"}
+_TRANSFERS = {1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear",
+              11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10",
+              15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67"}
+_RANGES = {1: "tv", 2: "pc"}
+# fmt: on
+
+# What pictures without a YUV matrix (stills, GIF, RGB video) are written as.
+_FROM_RGB = ColorTags("bt709", "bt709", "bt709", "tv")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A video and what reading it takes."""
+
+    info: VideoInfo
+    stream: int  # index in the container
+    pictures: I64  # (n,) time stamps of the decoded pictures in ticks, ascending
+    tick: Fraction  # seconds
+    shown: I64  # (frames,) which picture each frame shows
+    indexed: bool  # may be sought
+    yuv: bool  # has a YUV → RGB matrix
+
+
+def probe(path: str | os.PathLike[str]) -> VideoInfo:
+    """Inspect a video or a still image.
+
+    Raises:
+        MediaError: missing, unreadable, not media, or without a picture.
+    """
+    return source_of(Path(path)).info
+
+
+def source_of(path: Path) -> Source:
+    """The cached inspection of `path`, made again when the file has changed."""
+    with readable(path):
+        status = path.stat()
+    return _inspect(path, status.st_mtime_ns, status.st_size)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[Any]:
+    """Open a file for reading; what is wrong with it becomes one line.
+
+    Raises:
+        MediaError: missing, a folder, or not ours to read.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise MediaError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise MediaError(f"{path}: is a folder, not a media file") from None
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def container_of(path: Path, wrong: type[InputError]) -> Iterator[Any]:
+    """Open a container; given as a file object, its name is never taken for a URL or a pattern.
+
+    Raises:
+        MediaError: as `readable`.
+        InputError: `wrong`, where it is not media.
+    """
+    with readable(path) as file:
+        try:
+            container = av.open(file, metadata_errors="ignore")
+        except (av.FFmpegError, ValueError):
+            raise wrong(f"{path}: is not a media file that ffmpeg can read") from None
+        with container:
+            yield container
+
+
+@lru_cache(maxsize=64)
+def _inspect(path: Path, _mtime_ns: int, _size: int) -> Source:
+    """Inspect a file; the arguments beyond the path make the cache notice a change."""
+    with container_of(path, MediaError) as container:
+        video = next((s for s in container.streams.video if not _is_cover(s)), None)
+        if video is None:
+            raise MediaError(f"{path}: there is no picture in it; give a video or a still image")
+        if _is_image(container.format.name):
+            return _still(path)
+        first, stamps, end = _scan(container, video, path)
+        name = container.format.name
+        has_audio = bool(container.streams.audio)
+        if len(stamps) == 1 and not has_audio:
+            return _still(path, decoded=first)
+        return _source(path, name, video, first, (stamps, end), has_audio)
+
+
+def _source(
+    path: Path, name: str, video: Any, first: Any, times: tuple[I64, int], has_audio: bool
+) -> Source:
+    """Put together what the container, its first picture and its time stamps tell."""
+    ticks, end = times
+    tick = Fraction(video.time_base)
+    claimed = [video.average_rate, video.guessed_rate, video.base_rate]
+    declared = [Fraction(r) for r in claimed if r]
+    fps, constant = constant_rate(ticks, tick, declared)
+    shown = picture_of_frame(ticks, tick, end, fps, constant)
+    width, height, rotation = _upright(first, video)
+    yuv = not (first.format.is_rgb or first.format.has_palette)
+    info = VideoInfo(
+        path=path,
+        width=width,
+        height=height,
+        fps=fps,
+        frame_count=len(shown),
+        rotation=rotation,
+        color=_color(first) if yuv else _FROM_RGB,
+        start=int(ticks[0]) * tick,
+        has_audio=has_audio,
+    )
+    indexed = name.startswith(_INDEXED)
+    return Source(info, video.index, ticks, tick, shown, indexed, yuv)
+
+
+def _is_cover(stream: Any) -> bool:
+    """An album cover in a sound file is no video."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _is_image(format_name: str) -> bool:
+    return format_name.endswith("_pipe") or format_name in ("image2", "webp", "webp_anim", "ico")
+
+
+def _scan(container: Any, video: Any, path: Path) -> tuple[Any, I64, int]:
+    """The first picture, the time stamps of all of them, ascending, and the end of the last."""
+    video.thread_type = "AUTO"
+    first = None
+    stamps: list[int | None] = []
+    end, keys, countable = 0, [], video.codec_context.name in _PACKET_IS_PICTURE
+    pending: list[Any] = []
+    try:
+        for packet in container.demux(video):
+            if first is None:
+                pending = packet.decode()
+                first = next(iter(pending), None)
+            if packet.size and not packet.is_discard:
+                stamps.append(packet.pts)
+                keys.append(packet.is_keyframe)
+                end = max(end, (packet.pts or 0) + (packet.duration or 0))
+    except av.FFmpegError:
+        countable = False
+    if first is None:
+        raise MediaError(f"{path}: no picture in it can be decoded")
+    whole = None not in stamps and len(set(stamps)) == len(stamps)
+    # Pictures before the first key picture, or none to start from: not all of them decode.
+    sound = bool(keys) and keys[0] and stamps[0] == min(stamps, key=lambda s: s or 0)
+    if countable and whole and sound and not first.interlaced_frame:
+        return first, np.sort(np.array(stamps, dtype=np.int64)), end
+    return first, *_decoded_stamps(path, video)
+
+
+def _decoded_stamps(path: Path, video: Any) -> tuple[I64, int]:
+    """Time stamps by decoding everything once: slow, and right for every file."""
+    found: list[int | None] = []
+    length = 0
+    with container_of(path, MediaError) as container:
+        stream = container.streams[video.index]
+        stream.thread_type = "AUTO"
+        for packet in container.demux(stream):
+            with contextlib.suppress(av.FFmpegError):  # damage: go on behind it
+                for frame in packet.decode():
+                    found.append(frame.pts)
+                    length = frame.duration or length
+    if not found:
+        raise MediaError(f"{path}: no picture in it can be decoded")
+    if None in found:  # a bare stream: pictures follow each other at the declared rate
+        step = 1 / (Fraction(video.average_rate or STILL_FPS) * Fraction(video.time_base))
+        ticks = np.array([round(i * step) for i in range(len(found))], dtype=np.int64)
+        return ticks, round(len(found) * step)
+    ticks = np.maximum.accumulate(np.array(found, dtype=np.int64))
+    return ticks, int(ticks[-1]) + length
+
+
+def _upright(first: Any, video: Any) -> tuple[int, int, int]:
+    """(width, height, clockwise degrees) of the upright picture with square pixels."""
+    width, height = first.width, first.height
+    aspect = Fraction(video.sample_aspect_ratio or 1)
+    if aspect > 0 and round(width * aspect) != width:
+        width = max(2, round(width * aspect / 2) * 2)
+    rotation = -int(first.rotation) % 360
+    if rotation in (90, 270):
+        width, height = height, width
+    return width, height, rotation
+
+
+def _color(first: Any) -> ColorTags:
+    full = first.format.name.startswith("yuvj")
+    return ColorTags(
+        _PRIMARIES.get(int(first.color_primaries)),
+        _TRANSFERS.get(int(first.color_trc)),
+        _MATRICES.get(int(first.colorspace)),
+        "pc" if full else _RANGES.get(int(first.color_range)),
+    )
+
+
+def _still(path: Path, decoded: Any = None) -> Source:
+    """A picture that stays: a photograph, or a video of one frame."""
+    image = load_image(path) if decoded is None else decoded.to_ndarray(format="rgb24")
+    info = VideoInfo(
+        path, image.shape[1], image.shape[0], STILL_FPS, 1, color=_FROM_RGB, still=True
+    )
+    zero = np.zeros(1, dtype=np.int64)
+    return Source(info, 0, zero, 1 / STILL_FPS, zero, False, False)
+
+
+def load_image(path: Path) -> U8:
+    """An image file as upright RGB, (h, w, 3): its EXIF orientation is applied.
+
+    Raises:
+        MediaError: it cannot be decoded.
+    """
+    import cv2
+
+    with readable(path) as file:
+        data = np.frombuffer(file.read(), dtype=np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if image is None:
+        raise MediaError(f"{path}: the image cannot be decoded; convert it to PNG or JPEG")
+    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def yuv_coding(info: VideoInfo) -> tuple[str, str]:
+    """(matrix, range) that `info`'s pictures are taken to be coded with, in ffmpeg's names.
+
+    Where the file is silent: limited range, and BT.601 up to 576 lines, BT.709 above. Decoding and
+    encoding both ask here, so an untouched pixel comes back as it was.
+    """
+    hd = max(info.width, info.height) >= 1280 or min(info.width, info.height) > 576
+    matrix = {None: "bt709" if hd else "smpte170m", "bt2020c": "bt2020nc"}.get(
+        info.color.space, info.color.space
+    )
+    return str(matrix), info.color.range or "tv"

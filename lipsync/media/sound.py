@@ -1,0 +1,87 @@
+"""Sound out of any file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import ffmpeg
+import numpy as np
+
+from lipsync.errors import AudioError
+from lipsync.media.probe import container_of
+from lipsync.media.process import Process, url
+from lipsync.types import AudioInfo, Waveform
+
+
+def probe_audio(path: str | os.PathLike[str]) -> AudioInfo:
+    """Inspect the first sound stream of a file; it is decoded once, so the duration is exact.
+
+    Raises:
+        MediaError: missing or unreadable.
+        AudioError: no sound in it.
+    """
+    path = Path(path)
+    with container_of(path, AudioError) as container:
+        stream = next(iter(container.streams.audio), None)
+        if stream is None:
+            raise AudioError(f"{path}: there is no sound in it")
+        codec, rate = stream.codec_context.name, stream.codec_context.sample_rate
+        channels = stream.codec_context.channels
+        opened = Fraction(container.start_time or 0, av.time_base)
+        begun = (stream.start_time or 0) * Fraction(stream.time_base)
+    samples = sum(len(piece) for piece in _decoded(path, rate, "u8"))
+    if not samples:
+        raise AudioError(f"{path}: its sound ({codec}) cannot be decoded")
+    start = max(begun - opened, Fraction())
+    return AudioInfo(codec, rate, channels, Fraction(samples, rate), start)
+
+
+def read_audio(path: str | os.PathLike[str], rate: int = 16000) -> Waveform:
+    """The first sound stream of any file as mono at `rate` Hz.
+
+    Sample 0 is when the file starts: sound that begins later is preceded by silence, gaps are
+    filled with it.
+
+    Raises:
+        MediaError: missing or unreadable.
+        AudioError: no sound in it, or none that decodes.
+    """
+    path = Path(path)
+    with container_of(path, AudioError) as container:
+        if not container.streams.audio:
+            raise AudioError(f"{path}: there is no sound in it")
+    samples = np.frombuffer(b"".join(_decoded(path, rate, "f32le")), dtype="<f4")
+    if not len(samples):
+        raise AudioError(f"{path}: its sound cannot be decoded")
+    clean = np.clip(np.nan_to_num(samples, posinf=0, neginf=0), -1, 1)
+    return Waveform(clean.astype(np.float32), rate)
+
+
+def _decoded(path: Path, rate: int, sample_format: str) -> Iterator[bytes]:
+    """Mono samples at `rate` from ffmpeg, in pieces."""
+    with container_of(path, AudioError) as container:
+        layout = container.streams.audio[0].codec_context.layout
+        channels = layout.nb_channels
+        placeless = channels > 2 and "channels" in layout.name
+    sound: Any = ffmpeg.input(url(path))["a:0"]
+    if placeless:  # channels without a place in the room: their mean
+        mean = "+".join(f"{1 / channels:.8f}*c{i}" for i in range(channels))
+        sound = sound.filter("pan", args=f"mono|c0={mean}")
+    sound = sound.filter(
+        "aresample",
+        rate,
+        resampler="soxr",
+        # Keep the time line: silence before a late start and in gaps.
+        first_pts=0,
+        **{"async": 1},
+        # Scale the mix of channels so that it cannot clip.
+        rematrix_maxval=1.0,
+        out_chlayout="mono",
+    )
+    with Process(sound.output("pipe:", format=sample_format)) as process:
+        yield from process.chunks()
