@@ -112,9 +112,7 @@ def blend(frame: U8, patch: Patch, outline: F32, feather: float, color_match: bo
     return Composited(result, alpha, (x, y))
 
 
-def _box(
-    outline: F32, feather: float, shape: tuple[int, ...]
-) -> tuple[int, int, int, int] | None:
+def _box(outline: F32, feather: float, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
     """x, y, width, height of the part of the frame that the mask touches; None: nothing."""
     margin = 3 * feather + 2
     low = np.maximum(np.floor(outline.min(0) - margin), 0).astype(int)
@@ -153,24 +151,34 @@ def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
 def membrane(difference: F32, alpha: F32) -> F32:
     """The smoothest field that equals `difference` along the mask's border (as Poisson cloning).
 
-    Pull-push over an image pyramid: known values near the border spread inwards. Low-passed by
-    construction, so that a single noisy border pixel cannot streak.
+    Laplace's equation by cascadic multigrid: solved on the coarsest level of a pyramid, then
+    refined and relaxed level by level. Border values are local means, so that a single noisy
+    pixel cannot streak.
     """
     known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
-    known = cv2.GaussianBlur(known, (0, 0), 1.0) + 1e-6 * (alpha == 0)
-    return _pull_push(difference * known[..., None], known)
+    return _solved(
+        cv2.GaussianBlur(difference * known[..., None], (0, 0), 1.5),
+        cv2.GaussianBlur(known, (0, 0), 1.5),
+    )
 
 
-def _pull_push(weighted: F32, weight: F32) -> F32:
-    if min(weight.shape) <= 2:
+RELAXATIONS = 6  # per level
+
+
+def _solved(weighted: F32, weight: F32) -> F32:
+    """Fill in where `weight` is small; `weighted` is value times weight, (h, w, 3)."""
+    if min(weight.shape) <= 3:
         total = max(float(weight.sum()), 1e-12)
         return np.broadcast_to(weighted.sum((0, 1)) / total, weighted.shape).astype(np.float32)
-    half = _pull_push(cv2.pyrDown(weighted), cv2.pyrDown(weight))
+    coarse = _solved(cv2.pyrDown(weighted), cv2.pyrDown(weight))
     size = (weight.shape[1], weight.shape[0])
-    above = cv2.resize(half, size, interpolation=cv2.INTER_LINEAR)
-    sure = np.minimum(weight, 1)[..., None]
-    own = weighted / np.maximum(weight, 1e-6)[..., None]
-    return np.asarray(sure * own + (1 - sure) * above, np.float32)
+    field = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
+    # A cell that holds a good part of the border is known: its value is the border's.
+    sure = np.minimum(4 * weight, 1)[..., None]
+    border = sure * weighted / np.maximum(weight, 1e-6)[..., None]
+    for _ in range(RELAXATIONS):
+        field = border + (1 - sure) * cv2.blur(field, (3, 3))
+    return np.asarray(field, np.float32)
 
 
 def laplacian_blend(own: F32, new: F32, alpha: F32) -> F32:

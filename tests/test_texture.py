@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from faces import FPS, mouth, similarity, track_of
+
+from lipsync.errors import OptionsError
+from lipsync.geometry import align, apply, lips, nose
+from lipsync.texture import TEXTURES, TextureOptions, open_texture
+from lipsync.texture.candidates import MASS, Candidates, describe, weigh
+from lipsync.texture.median import frame_box, weighted_median
+from lipsync.types import LipTrack, MouthBank, Patch
+
+RNG = np.random.default_rng(5)
+
+
+def sorted_weighted_median(stack: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The textbook way: sort, add up, take the first that reaches one half."""
+    order = np.argsort(stack, axis=0, kind="stable")
+    held = np.cumsum(weights[order], axis=0)
+    first = np.argmax(held >= 0.5 - 1e-9, axis=0)
+    return np.take_along_axis(np.take_along_axis(stack, order, 0), first[None], 0)[0]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 30, 100])
+def test_bisection_agrees_with_sorting(n: int) -> None:
+    stack = RNG.integers(0, 256, (n, 9, 7, 3)).astype(np.uint8)
+    # Weights that are whole 255ths (65535ths) survive the rounding, so that both must agree.
+    parts = RNG.multinomial(255 if n <= 64 else 65535, np.ones(n) / n)
+    weights = (parts / parts.sum()).astype(np.float32)
+    if n == 2:
+        weights = np.array([100 / 255, 155 / 255], np.float32)
+    assert np.array_equal(
+        weighted_median(stack, weights), sorted_weighted_median(stack, weights.astype(float))
+    )
+
+
+def test_the_median_ignores_a_light_outlier() -> None:
+    stack = np.full((5, 4, 4, 3), 100, np.uint8)
+    stack[0] = 255
+    weights = np.array([0.4, 0.15, 0.15, 0.15, 0.15], np.float32)
+    assert (weighted_median(stack, weights) == 100).all()
+
+
+def test_the_best_n_hold_the_mass_and_fall_with_distance() -> None:
+    distances = RNG.uniform(0.01, 1, 3000).astype(np.float32)
+    nearest, weights = weigh(distances, 30)
+    assert np.array_equal(np.sort(nearest), np.sort(np.argsort(distances)[:30]))
+    assert weights.sum() == pytest.approx(1, abs=1e-5)
+    assert (np.diff(weights) <= 0).all()
+    # With the σ that these weights imply, the rest of the bank holds 1 − MASS.
+    scale = (distances[nearest[1]] - distances[nearest[0]]) / np.log(weights[0] / weights[1])
+    everyone = np.exp(-(distances - distances.min()) / scale)
+    assert everyone[nearest].sum() / everyone.sum() == pytest.approx(MASS, abs=0.01)
+
+
+def test_weights_do_not_depend_on_the_unit_of_distance() -> None:
+    distances = RNG.uniform(0.01, 1, 500).astype(np.float32)
+    for unit in (1e-3, 1e3):
+        assert np.allclose(weigh(distances * unit, 20)[1], weigh(distances, 20)[1], atol=1e-4)
+
+
+def test_equal_distances_share_equally() -> None:
+    _, weights = weigh(np.full(50, 0.2, np.float32), 10)
+    assert np.allclose(weights, 0.1)
+
+
+def test_descriptors_measure_lips_and_do_not_look_across_cuts() -> None:
+    shapes = np.stack([mouth(o) for o in (0, 0, 0, 0.3, 0.3, 0.3)])
+    pose = np.zeros((6, 3, 2), np.float32)
+    frames = np.arange(6)
+    one_shot = describe(shapes, pose, np.zeros(6, np.int64), frames)
+    two_shots = describe(shapes, pose, np.array([0, 0, 0, 1, 1, 1]), frames)
+    still = describe(shapes[:1], pose[:1], np.zeros(1, np.int64), frames[:1])
+    assert np.allclose(two_shots[2], still[0])
+    assert not np.allclose(one_shot[2], still[0])
+    moved = describe(shapes[:1] + 0.1, pose[:1], np.zeros(1, np.int64), frames[:1])
+    rms = np.sqrt((0.1**2 + 0.1**2))
+    assert np.linalg.norm(moved - still) == pytest.approx(rms, rel=1e-4)
+
+
+def picture_of(opening: float, pose: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A drawn mouth: dark between the lips, red lips, skin elsewhere."""
+    import cv2
+
+    image = np.full((*size, 3), (200, 160, 140), np.uint8)
+    points = apply(pose, mouth(opening))
+    cv2.fillPoly(image, [np.round(points[:12]).astype(np.int32)], (180, 60, 70))
+    cv2.fillPoly(image, [np.round(points[12:]).astype(np.int32)], (30, 10, 10))
+    return image
+
+
+@pytest.fixture
+def talking() -> tuple:
+    """A track, its alignment and a bank of drawn mouths, one per frame."""
+    openings = list(0.1 + 0.1 * np.sin(np.arange(60) * 0.7))
+    pose = similarity(100, 0.05, 150, 60)
+    track = track_of([pose] * 60, openings)
+    alignment = align(track)
+    crops = np.stack([picture_of(o, pose, (240, 300)) for o in openings])
+    bank = MouthBank(
+        lips(track, alignment).points,
+        nose(track, alignment),
+        track.xy[:, list(track.scheme.warp)],
+        crops,
+        np.ones(60, np.float32),
+        np.arange(60),
+        np.zeros(60, np.int64),
+    )
+    return track, alignment, bank
+
+
+class OneColor:
+    """The fake: a texture source of a single colour."""
+
+    def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
+        del bank, options
+
+    def patches(self, lips, track, alignment, frames):  # type: ignore[no-untyped-def]
+        for frame in frames:
+            if not track.found[frame]:
+                yield None
+                continue
+            corner, width, height = frame_box(alignment.to_frame[frame])
+            shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
+            red = np.full((height, width, 3), (255, 0, 0), np.uint8)
+            yield Patch(red, np.ones((height, width), np.float32), shift)
+
+
+def sources(bank: MouthBank) -> list:
+    return [open_texture(bank, TextureOptions(texture=name)) for name in TEXTURES] + [
+        OneColor(bank, TextureOptions())
+    ]
+
+
+def test_contract_one_patch_per_frame_over_the_mouth_and_none_without_a_face(talking) -> None:
+    from dataclasses import replace
+
+    track, alignment, bank = talking
+    found = track.found.copy()
+    found[2] = False
+    track = replace(track, found=found)
+    order = np.array([0, 1, 2, 1, 0])
+    wanted = LipTrack(np.stack([mouth(0.1)] * 5), FPS)
+    for source in sources(bank):
+        patches = list(source.patches(wanted, track, alignment, order))
+        assert len(patches) == 5
+        assert [p is None for p in patches] == [False, False, True, False, False]
+        for i in (0, 1, 3, 4):
+            h, w = patches[i].alpha.shape
+            placed = apply(patches[i].from_frame, apply(alignment.to_frame[order[i]], mouth(0.1)))
+            assert (placed > 0).all() and (placed < [w, h]).all()
+        again = list(source.patches(wanted, track, alignment, order))
+        assert np.array_equal(again[0].rgb, patches[0].rgb), "identical input, identical output"
+
+
+@pytest.mark.parametrize("opening", [0.02, 0.1, 0.18])
+def test_the_mouth_that_was_wanted_is_drawn(talking, opening: float) -> None:
+    track, alignment, bank = talking
+    source = open_texture(bank, TextureOptions(candidates=10))
+    wanted = LipTrack(mouth(opening)[None], FPS)
+    patch = next(iter(source.patches(wanted, track, alignment, np.array([0]))))
+    dark = (patch.rgb.max(-1) < 100).sum()
+    truth = (picture_of(opening, alignment.to_frame[0], (240, 300)).max(-1) < 100).sum()
+    assert dark == pytest.approx(truth, abs=max(60, 0.12 * truth))  # px of the opening
+
+
+def test_a_bank_of_one_picture_still_opens_its_mouth(talking) -> None:
+    """A still image as target: the only candidate is bent to the wanted shape."""
+    track, alignment, bank = talking
+    one = MouthBank(
+        *(np.asarray(a[:1]) for a in (bank.lips, bank.pose, bank.control, bank.crops)),
+        bank.quality[:1],
+        bank.frames[:1],
+        bank.shots[:1],
+    )
+    source = open_texture(one, TextureOptions())
+    dark = []
+    for opening in (0.06, 0.18):
+        wanted = LipTrack(mouth(opening)[None], FPS)
+        patch = next(iter(source.patches(wanted, track, alignment, np.array([0]))))
+        dark.append((patch.rgb.max(-1) < 100).sum())
+    assert dark[1] > 1.8 * dark[0]
+
+
+def test_entries_without_quality_are_never_chosen(talking) -> None:
+    _, _, bank = talking
+    quality = bank.quality.copy()
+    quality[::2] = 0
+    from dataclasses import replace
+
+    search = Candidates(replace(bank, quality=quality), 10)
+    described = describe(bank.lips, bank.pose, bank.shots, bank.frames)
+    assert all((search.choose(d)[0] % 2 == 1).all() for d in described)
+
+
+def test_options_are_checked() -> None:
+    from lipsync.options import RenderOptions
+
+    with pytest.raises(OptionsError, match="candidates"):
+        RenderOptions.of(candidates=0)
