@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from lipsync.geometry import apply, smoothed_points
+from lipsync.geometry import smoothed_points
 from lipsync.options_base import options
 from lipsync.types import F32, I64, U8, Alignment, FaceTrack, Patch
 

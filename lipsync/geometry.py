@@ -156,9 +156,11 @@ def _filled(signal: Complexes, known: NDArray[np.bool_]) -> Complexes:
 def _neighbours_fill(a: Complexes, b: Complexes) -> tuple[Complexes, Complexes]:
     """Shots without any face take the nearest known fit, so that every matrix is finite."""
     have = np.flatnonzero(np.isfinite(a))
-    nearest = have[np.abs(np.arange(len(a))[:, None] - have[None, :]).argmin(1)] if len(
-        have
-    ) < len(a) else np.arange(len(a))
+    at = np.arange(len(a))
+    right = np.clip(np.searchsorted(have, at), 0, len(have) - 1)
+    left = np.maximum(right - 1, 0)
+    nearer_left = np.abs(have[left] - at) <= np.abs(have[right] - at)
+    nearest = np.where(nearer_left, have[left], have[right])
     return a[nearest], b[nearest]
 
 

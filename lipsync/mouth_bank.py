@@ -66,7 +66,7 @@ def _outlyingness(values: F32, known: Bools) -> F32:
     spread = 1.4826 * np.median(np.abs(values[known] - middle), axis=0)
     # A landmark that hardly ever moves must not make its every twitch an outlier.
     spread = np.maximum(spread, 0.02)
-    return np.nan_to_num(np.abs(values - middle) / spread).max(1).astype(np.float32)
+    return np.asarray(np.nan_to_num(np.abs(values - middle) / spread).max(1), np.float32)
 
 
 def build(
@@ -159,7 +159,7 @@ def cut_out(frame: U8, corner: F32, width: int, height: int) -> U8:
     """The box (height, width, 3) of a frame; what lies outside repeats the frame's edge."""
     x, y = int(corner[0]), int(corner[1])
     h, w = frame.shape[:2]
-    if 0 <= x and 0 <= y and x + width <= w and y + height <= h:
+    if x >= 0 and y >= 0 and x + width <= w and y + height <= h:
         return frame[y : y + height, x : x + width]
     rows = np.clip(np.arange(y, y + height), 0, h - 1)
     columns = np.clip(np.arange(x, x + width), 0, w - 1)

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -211,12 +212,12 @@ class FaceTrack:
     @property
     def xy(self) -> F32:
         """(n, k, 2), frame pixels."""
-        return self.points[..., :2]
+        return np.asarray(self.points[..., :2])
 
     def shots(self) -> list[tuple[int, int]]:
         """(first, end) of every shot: the track cut at `cuts`."""
         edges = [0, *self.cuts.tolist(), len(self)]
-        return [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+        return [(a, b) for a, b in pairwise(edges) if b > a]
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +243,7 @@ class Alignment:
     def scale(self) -> F32:
         """Pixels per outer-eye distance, (n,)."""
         det = np.linalg.det(self.to_frame[:, :, :2].astype(np.float64))
-        return np.sqrt(np.abs(det)).astype(np.float32)
+        return np.asarray(np.sqrt(np.abs(det)), np.float32)
 
 
 @dataclass(frozen=True, eq=False)

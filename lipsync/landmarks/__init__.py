@@ -1,14 +1,15 @@
 """Landmarks: a face's points in every frame, detected once and kept.
 
-    detector        the seam, the table of implementations, the options
-    mediapipe       the default
-    face_alignment  2-D FAN (extra `fan`)
-    track           frames → FaceTrack, following one face
-    shots           cuts
+detector        the seam, the table of implementations, the options
+mediapipe       the default
+face_alignment  2-D FAN (extra `fan`)
+track           frames → FaceTrack, following one face
+shots           cuts
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,19 @@ from lipsync.landmarks.detector import (
     Face,
     LandmarkDetector,
     LandmarkOptions,
+    detector_class,
     open_detector,
 )
 from lipsync.landmarks.track import follow, track
 from lipsync.media import read_frames
-from lipsync.types import FaceTrack, Progress, VideoInfo
+from lipsync.types import U8, FaceTrack, Progress, VideoInfo
 
 __all__ = [
     "DETECTORS",
     "Face",
     "LandmarkDetector",
     "LandmarkOptions",
+    "detector_class",
     "follow",
     "open_detector",
     "track",
@@ -39,26 +42,32 @@ __all__ = [
 
 
 def track_video(
-    info: VideoInfo, options: LandmarkOptions, cache: Cache, progress: Progress | None = None
+    info: VideoInfo,
+    options: LandmarkOptions,
+    cache: Cache,
+    device: str = "cpu",
+    progress: Progress | None = None,
 ) -> FaceTrack:
-    """The face's track through a whole file: from the cache if it has been seen before."""
-    with open_detector(options) as detector:
-        version = detector.version
+    """The face's track through a whole file: from the cache if it has been seen before.
+
+    Raises:
+        MissingPackageError, WeightsError: from the detector.
+    """
     key = {
         "file": file_sha256(info.path),
         "fps": info.fps,
         "frames": info.frame_count,
-        "detector": version,
+        "detector": detector_class(options).version,
     }
 
-    def make(folder: Path) -> None:
-        def counted():  # type: ignore[no-untyped-def]
-            for i, frame in enumerate(read_frames(info)):
-                if progress is not None:
-                    progress("landmarks", i + 1, info.frame_count)
-                yield frame
+    def counted() -> Iterator[U8]:
+        for i, frame in enumerate(read_frames(info)):
+            yield frame
+            if progress is not None:
+                progress("landmarks", i + 1, info.frame_count)
 
-        found = track(counted(), info.fps, options)
+    def make(folder: Path) -> None:
+        found = track(counted(), info.fps, options, device)
         np.savez(
             folder / "track.npz",
             points=found.points,

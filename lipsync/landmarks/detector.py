@@ -27,6 +27,8 @@ class LandmarkDetector(AbstractContextManager["LandmarkDetector"], Protocol):
     scheme: LandmarkScheme
     version: str  # changes whenever the same frame could give other points; part of cache keys
 
+    def __init__(self, device: str) -> None: ...
+
     def detect(self, frame: U8) -> list[Face]:
         """All faces of an RGB frame (h, w, 3), in no particular order; maybe none."""
         ...
@@ -39,8 +41,6 @@ class LandmarkOptions:
     landmarks: Literal["mediapipe", "face-alignment"] = "mediapipe"
     """Detector. mediapipe runs anywhere; face-alignment (extra `fan`) wants a GPU and, once, a
     network for its weights."""
-    landmark_device: str = "cpu"
-    """Device for face-alignment: cpu, cuda, cuda:1 …"""
     landmark_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Frames looked at side by side (mediapipe)."""
 
@@ -52,13 +52,22 @@ DETECTORS = {
 }
 
 
-def open_detector(options: LandmarkOptions) -> LandmarkDetector:
+def detector_class(options: LandmarkOptions) -> type[LandmarkDetector]:
+    """The class that the options name, not yet opened: its `scheme` and `version` can be asked.
+
+    Raises:
+        MissingPackageError: its package is not installed.
+    """
+    module, name = DETECTORS[options.landmarks]
+    found: type[LandmarkDetector] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def open_detector(options: LandmarkOptions, device: str = "cpu") -> LandmarkDetector:
     """A new detector of the kind that the options name.
 
     Raises:
         MissingPackageError: its package is not installed.
         WeightsError: its weights are not to be had.
     """
-    module, name = DETECTORS[options.landmarks]
-    detector: LandmarkDetector = getattr(importlib.import_module(module), name)(options)
-    return detector
+    return detector_class(options)(device)

@@ -19,7 +19,7 @@ import numpy as np
 
 from lipsync.checkpoint import asset
 from lipsync.geometry import MEDIAPIPE_478
-from lipsync.landmarks.detector import Face, LandmarkDetector, LandmarkOptions
+from lipsync.landmarks.detector import Face, LandmarkDetector
 from lipsync.types import U8
 
 MODEL = "face_landmarker.task"
@@ -53,7 +53,9 @@ class MediaPipeDetector(LandmarkDetector):
     scheme = MEDIAPIPE_478
     version = f"mediapipe {version('mediapipe')} image-mode"
 
-    def __init__(self, options: LandmarkOptions, model: Path | None = None) -> None:
+    def __init__(self, device: str = "cpu", model: Path | None = None) -> None:
+        # Its GPU delegate wants a display and differs in its last digits: the CPU is fast enough.
+        del device
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
 

@@ -30,8 +30,7 @@ class CutFinder:
 
     def add(self, frame: U8) -> None:
         """Look at the next frame (h, w, 3) RGB."""
-        height, width = frame.shape[:2]
-        step = max(1, width // THUMBNAIL)
+        step = max(1, frame.shape[1] // THUMBNAIL)
         small = np.ascontiguousarray(frame[::step, ::step, ::-1])
         at = self._timecode(self._n, self._fps)
         self._cuts += [int(c.frame_num) for c in self._detector.process_frame(at, small)]
@@ -57,5 +56,3 @@ def head_jumps(points: F32, found: Bools, scheme: LandmarkScheme) -> I64:
     usual = np.median(neighbours, axis=0) + 0.003
     jump = (move - beside > JUMP) & (move > JUMP_RATIO * usual)
     return np.flatnonzero(jump).astype(np.int64) + 1
-
-

@@ -16,7 +16,9 @@ from lipsync.landmarks.shots import CutFinder
 from lipsync.types import F32, U8, FaceTrack
 
 
-def track(frames: Iterable[U8], fps: Fraction, options: LandmarkOptions) -> FaceTrack:
+def track(
+    frames: Iterable[U8], fps: Fraction, options: LandmarkOptions, device: str = "cpu"
+) -> FaceTrack:
     """Follow the most prominent face through `frames` (each (h, w, 3) RGB).
 
     Returns:
@@ -27,12 +29,12 @@ def track(frames: Iterable[U8], fps: Fraction, options: LandmarkOptions) -> Face
     """
     threads = options.landmark_threads if options.landmarks == "mediapipe" else 1
     with ExitStack() as stack:
-        detectors = [stack.enter_context(open_detector(options)) for _ in range(threads)]
+        detectors = [stack.enter_context(open_detector(options, device)) for _ in range(threads)]
         scheme = detectors[0].scheme
         cuts = CutFinder(fps)
         faces = list(_detections(frames, detectors, cuts))
     points, confidence = follow(faces, scheme.count)
-    found = np.isfinite(points).all((1, 2))
+    found = np.asarray(np.isfinite(points).all((1, 2)))
     return FaceTrack(
         points, found, confidence, cuts.cuts(points, found, scheme), Fraction(fps), scheme
     )
@@ -77,15 +79,19 @@ def follow(faces: list[list[Face]], count: int) -> tuple[F32, F32]:
     for i, frame in enumerate(faces):
         if not frame:
             continue
-        chosen = max(frame, key=lambda f: _extent(f.points))
-        if last is not None:
-            near = min(frame, key=lambda f: _distance(f.points, last))
-            # Half a face away is another face, or another shot.
-            if _distance(near.points, last) < 0.5 * _extent(last):
-                chosen = near
+        chosen = _same_face(frame, last) or max(frame, key=lambda f: _extent(f.points))
         points[i], confidence[i] = chosen.points, chosen.confidence
         last = chosen.points
     return points, confidence
+
+
+def _same_face(faces: list[Face], last: F32 | None) -> Face | None:
+    """The face where the last one was; half a face away is another one, or another shot."""
+    if last is None:
+        return None
+    distances = [_distance(face.points, last) for face in faces]
+    nearest = int(np.argmin(distances))
+    return faces[nearest] if distances[nearest] < 0.5 * _extent(last) else None
 
 
 def _extent(points: F32) -> float:
@@ -95,4 +101,4 @@ def _extent(points: F32) -> float:
 
 def _distance(a: F32, b: F32) -> float:
     """Between two faces' centres, pixels."""
-    return float(np.linalg.norm((a[:, :2].mean(0) - b[:, :2].mean(0))))
+    return float(np.linalg.norm(a[:, :2].mean(0) - b[:, :2].mean(0)))

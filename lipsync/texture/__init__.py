@@ -1,8 +1,8 @@
 """Texture: the wanted lips as pictures of mouth and chin.
 
-    source      the seam, the table of implementations, the options
-    candidates  which bank entries a wanted mouth is made from
-    median      their warped weighted median
+source      the seam, the table of implementations, the options
+candidates  which bank entries a wanted mouth is made from
+median      their warped weighted median
 """
 
 from __future__ import annotations

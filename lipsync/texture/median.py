@@ -16,7 +16,7 @@ import numpy as np
 from lipsync.geometry import apply, nose, smoothed_points
 from lipsync.texture.candidates import Candidates, describe
 from lipsync.texture.source import TextureOptions, TextureSource
-from lipsync.types import F32, U8, Alignment, FaceTrack, I64, LipTrack, MouthBank, Patch
+from lipsync.types import F32, I64, U8, Alignment, FaceTrack, LipTrack, MouthBank, Patch
 from lipsync.warp import ThinPlate
 
 # The part of the canonical space that a patch covers: left, top, right, bottom.
