@@ -6,19 +6,21 @@ names) runs them, and PyAV looks into files beforehand.
 
 from __future__ import annotations
 
-from lipsync.media.frames import SCALE_FLAGS, read_frames
+from lipsync.media.frames import read_frames
 from lipsync.media.probe import probe, yuv_coding
-from lipsync.media.process import Process, binary, url
+from lipsync.media.process import binary
 from lipsync.media.sound import probe_audio, read_audio
+from lipsync.media.whole import refusals, whole
+from lipsync.media.writer import mp4_writer
 
 __all__ = [
-    "SCALE_FLAGS",
-    "Process",
     "binary",
+    "mp4_writer",
     "probe",
     "probe_audio",
     "read_audio",
     "read_frames",
-    "url",
+    "refusals",
+    "whole",
     "yuv_coding",
 ]

@@ -12,7 +12,10 @@ from functools import lru_cache
 from types import TracebackType
 from typing import IO, Any
 
+import numpy as np
+
 from lipsync.errors import MediaError
+from lipsync.types import U8
 
 PIPE_BYTES = 1 << 20  # one system call per frame instead of one per 64 kB, where the system allows
 
@@ -101,15 +104,16 @@ class Process:
         while piece := self.pipe.read(size):
             yield piece
 
-    def feed(self, data: memoryview) -> None:
-        """Write all of `data` to it.
-
-        Raises:
-            BrokenPipeError: it has ended; `complaint` tells why.
-        """
+    def feed(self, frame: U8) -> bool:
+        """Write all of an array to it; False if it has ended, and `complaint` tells why."""
+        data = np.ascontiguousarray(frame).data.cast("B")
         done = 0
-        while done < len(data):
-            done += self.pipe.write(data[done:])
+        try:
+            while done < len(data):
+                done += self.pipe.write(data[done:])
+        except BrokenPipeError:
+            return False
+        return True
 
     def finish(self) -> int:
         """Close the pipe, wait for the end and return the exit code."""

@@ -1,0 +1,43 @@
+"""Output files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lipsync.errors import OutputError
+
+
+@contextmanager
+def whole(output: Path) -> Iterator[Path]:
+    """A temporary name beside `output` that becomes it on success and vanishes on any failure.
+
+    Raises:
+        OutputError: the system refuses the last step.
+    """
+    # The real suffix comes last: programs that look at the half-made file see what it will be.
+    name = f".{output.stem[:100]}.{secrets.token_hex(4)}.part{output.suffix}"
+    temporary = output.with_name(name)
+    try:
+        yield temporary
+        with refusals(output):
+            temporary.replace(output)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+@contextmanager
+def refusals(output: Path) -> Iterator[None]:
+    """Tell in one line what the system has against writing `output`.
+
+    Raises:
+        OutputError: for every OSError inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
