@@ -64,7 +64,9 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     try:
         meta = json.loads(header[META])
     except (KeyError, json.JSONDecodeError):
-        raise WeightsError(f"{path}: holds tensors, but not lipsync's description of them") from None
+        raise WeightsError(
+            f"{path}: holds tensors, but not lipsync's description of them"
+        ) from None
     return tensors, meta
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from lipsync import checkpoint
@@ -54,7 +55,14 @@ class LipLSTM(nn.Module):
     The input normalisation and the principal components are part of the weights.
     """
 
-    def __init__(self, dims: LipDims, spec: FeatureSpec, meta: Mapping[str, Any] | None = None):
+    input_mean: torch.Tensor
+    input_std: torch.Tensor
+    shape_mean: torch.Tensor
+    basis: torch.Tensor
+
+    def __init__(
+        self, dims: LipDims, spec: FeatureSpec, meta: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()
         self.dims, self.spec, self.meta = dims, spec, dict(meta or {})
         self.register_buffer("input_mean", torch.zeros(dims.inputs))
@@ -81,14 +89,14 @@ class LipLSTM(nn.Module):
         hidden, _ = self.lstm(x)
         return self.head(self.drop(hidden)) @ self.basis + self.shape_mean  # type: ignore[no-any-return]
 
-    def shape_times(self, start: float, rate: float, count: int) -> F32:
+    def shape_times(self, start: float, rate: float, count: int) -> NDArray[np.float64]:
         """When the first `count` outputs (delay undone) happen, in seconds."""
         stride = self.dims.stride
         steps = np.arange(count) * stride + (stride - 1) / 2
         return np.asarray(start + steps / rate)
 
     @torch.inference_mode()
-    def shapes(self, features: AudioFeatures) -> tuple[F32, F32]:
+    def shapes(self, features: AudioFeatures) -> tuple[F32, NDArray[np.float64]]:
         """All shapes of a sound, and their times.
 
         Returns:
@@ -151,7 +159,7 @@ def predict(
     return LipTrack(points.astype(np.float32), fps)
 
 
-def at_times(shapes: F32, times: F32, wanted: F32) -> F32:
+def at_times(shapes: F32, times: NDArray[np.floating], wanted: NDArray[np.floating]) -> F32:
     """Shapes (m, ...) known at ascending `times`, linearly at `wanted`; the ends are held."""
     if len(times) == 1:
         return np.repeat(shapes, len(wanted), axis=0)
@@ -159,4 +167,4 @@ def at_times(shapes: F32, times: F32, wanted: F32) -> F32:
     left = right - 1
     share = np.clip((wanted - times[left]) / (times[right] - times[left]), 0, 1)
     share = share.reshape(-1, *[1] * (shapes.ndim - 1))
-    return np.asarray(shapes[left] * (1 - share) + shapes[right] * share)
+    return np.asarray(shapes[left] * (1 - share) + shapes[right] * share, dtype=np.float32)

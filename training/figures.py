@@ -48,7 +48,9 @@ def mean_clip_r_open(true: list[LipTrack], predicted: list[LipTrack]) -> float:
     pairs = [_known(t, p) for t, p in zip(true, predicted, strict=True)]
     rate = true[0].rate
     return float(
-        np.mean([correlation(LipTrack(t, rate).opening, LipTrack(p, rate).opening) for t, p in pairs])
+        np.mean(
+            [correlation(LipTrack(t, rate).opening, LipTrack(p, rate).opening) for t, p in pairs]
+        )
     )
 
 

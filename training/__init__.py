@@ -1,0 +1,8 @@
+"""Training of the networks that lipsync ships; imports lipsync and is never imported by it.
+
+    prepare          footage → one file per speaker: sound and lips of every clip
+    train_lip_lstm   those files + a config → weights
+    evaluate         weights → docs/benchmarks/lips.md
+
+Around them: `corpus` (the files), `augment` (other voices from one) and `figures`.
+"""
