@@ -6,6 +6,7 @@ names) runs them, and PyAV looks into files beforehand.
 
 from __future__ import annotations
 
+from lipsync.media.container import container_comment
 from lipsync.media.frames import read_frames
 from lipsync.media.probe import probe, yuv_coding
 from lipsync.media.process import binary
@@ -15,6 +16,7 @@ from lipsync.media.writer import mp4_writer
 
 __all__ = [
     "binary",
+    "container_comment",
     "mp4_writer",
     "probe",
     "probe_audio",

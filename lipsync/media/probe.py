@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -15,7 +13,8 @@ from typing import Any
 import av
 import numpy as np
 
-from lipsync.errors import InputError, MediaError
+from lipsync.errors import MediaError
+from lipsync.media.container import container_of, readable
 from lipsync.media.rate import constant_rate, picture_of_frame
 from lipsync.types import I64, U8, ColorTags, VideoInfo
 
@@ -72,42 +71,6 @@ def source_of(path: Path) -> Source:
     with readable(path):
         status = path.stat()
     return _inspect(path, status.st_mtime_ns, status.st_size)
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[Any]:
-    """Open a file for reading; what is wrong with it becomes one line.
-
-    Raises:
-        MediaError: missing, a folder, or not ours to read.
-    """
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise MediaError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise MediaError(f"{path}: is a folder, not a media file") from None
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from None
-    with file:
-        yield file
-
-
-@contextmanager
-def container_of(path: Path, wrong: type[InputError]) -> Iterator[Any]:
-    """Open a container; given as a file object, its name is never taken for a URL or a pattern.
-
-    Raises:
-        MediaError: as `readable`.
-        InputError: `wrong`, where it is not media.
-    """
-    with readable(path) as file:
-        try:
-            container = av.open(file, metadata_errors="ignore")
-        except (av.FFmpegError, ValueError):
-            raise wrong(f"{path}: is not a media file that ffmpeg can read") from None
-        with container:
-            yield container
 
 
 @lru_cache(maxsize=64)

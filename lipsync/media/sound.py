@@ -13,7 +13,7 @@ import ffmpeg
 import numpy as np
 
 from lipsync.errors import AudioError
-from lipsync.media.probe import container_of
+from lipsync.media.container import container_of
 from lipsync.media.process import Process, url
 from lipsync.types import AudioInfo, Waveform
 
