@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from lipsync.geometry import smoothed_points
+from lipsync.geometry import mouth_outlines
 from lipsync.options_base import options
 from lipsync.types import F32, I64, U8, Alignment, FaceTrack, Patch
 
@@ -38,7 +38,8 @@ class CompositeOptions:
 class Composited:
     """A finished frame, and where it is new."""
 
-    frame: U8  # (h, w, 3)
+    target: U8  # (h, w, 3), as it was
+    frame: U8  # (h, w, 3), as it is now
     alpha: F32 | None  # (bh, bw), 0..1, of the box; None: the frame is the target's own
     corner: tuple[int, int]  # x, y of the box in the frame
 
@@ -58,43 +59,20 @@ def composite(
         track, alignment: of the target, one per target frame.
         order: (n,) the target frame that each output frame shows.
     """
-    outlines = mask_outlines(track, alignment, options.mask_inset)
+    outlines = mouth_outlines(track, options.mask_inset)
     for frame, patch, source in zip(frames, patches, order, strict=True):
         if patch is None:
-            yield Composited(frame, None, (0, 0))
+            yield Composited(frame, frame, None, (0, 0))
             continue
         feather = options.mask_feather * float(alignment.scale[source])
         yield blend(frame, patch, outlines[source], feather, options.color_match)
-
-
-def mask_outlines(track: FaceTrack, alignment: Alignment, inset: float) -> F32:
-    """Closed outline of the mouth-and-chin region in every frame, (n, k, 2) pixels.
-
-    Along the jaw line from beside the mouth over the chin to the other side, drawn towards the
-    mouth by `inset`, and back below the nose.
-    """
-    scheme = track.scheme
-    jaw = smoothed_points(track, scheme.jaw)
-    nose = smoothed_points(track, scheme.nose)
-    lips = smoothed_points(track, scheme.lips, 0.4)
-    centre = lips.mean(1, keepdims=True)
-    below_nose = nose.mean(1, keepdims=True) * 0.6 + lips[:, 2:5].mean(1, keepdims=True) * 0.4
-    top = centre + (below_nose - centre) * 1.0
-    # Jaw points above the mouth belong to the cheeks: keep those below the upper lip's height.
-    up = (below_nose - centre)[:, 0]
-    up = up / np.linalg.norm(up, axis=-1, keepdims=True)
-    height = ((jaw - centre) * up[:, None]).sum(-1, keepdims=True)
-    limit = ((top - centre) * up[:, None]).sum(-1, keepdims=True) * 0.7
-    jaw = jaw - up[:, None] * np.maximum(height - limit, 0)
-    outline = np.concatenate([centre + (jaw - centre) * (1 - inset), top], axis=1)
-    return np.asarray(outline, np.float32)
 
 
 def blend(frame: U8, patch: Patch, outline: F32, feather: float, color_match: bool) -> Composited:
     """One frame with its patch, blended inside `outline`."""
     box = _box(outline, feather, frame.shape)
     if box is None:
-        return Composited(frame, None, (0, 0))
+        return Composited(frame, frame, None, (0, 0))
     x, y, width, height = box
     own = frame[y : y + height, x : x + width].astype(np.float32)
     new, sure = _on_frame_grid(patch, box)
@@ -109,7 +87,7 @@ def blend(frame: U8, patch: Patch, outline: F32, feather: float, color_match: bo
     result = frame.copy()
     region = result[y : y + height, x : x + width]
     region[alpha > 0] = np.clip(np.rint(mixed[alpha > 0]), 0, 255).astype(np.uint8)
-    return Composited(result, alpha, (x, y))
+    return Composited(frame, result, alpha, (x, y))
 
 
 def _box(outline: F32, feather: float, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:

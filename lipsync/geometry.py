@@ -206,6 +206,28 @@ def nose(track: FaceTrack, alignment: Alignment) -> F32:
     return apply(alignment.to_canonical, track.xy[:, track.scheme.nose])
 
 
+def mouth_outlines(track: FaceTrack, inset: float = 0.0) -> F32:
+    """Closed outline of the mouth-and-chin region in every frame, (n, k, 2) pixels.
+
+    Along the jaw line from beside the mouth over the chin to the other side, drawn towards the
+    mouth by the share `inset`, and back below the nose.
+    """
+    scheme = track.scheme
+    jaw = smoothed_points(track, scheme.jaw)
+    nose_base = smoothed_points(track, scheme.nose).mean(1, keepdims=True)
+    lips = smoothed_points(track, scheme.lips, 0.4)
+    centre = lips.mean(1, keepdims=True)
+    top = 0.6 * nose_base + 0.4 * lips[:, 2:5].mean(1, keepdims=True)
+    # Jaw points higher than the lips belong to the cheeks: bring them down to where the outline
+    # turns towards the nose.
+    up = (top - centre) / np.linalg.norm(top - centre, axis=-1, keepdims=True)
+    height = ((jaw - centre) * up).sum(-1, keepdims=True)
+    limit = 0.7 * ((top - centre) * up).sum(-1, keepdims=True)
+    jaw = jaw - up * np.maximum(height - limit, 0)
+    outline = np.concatenate([centre + (jaw - centre) * (1 - inset), top], axis=1)
+    return np.asarray(outline, np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class LipProfile:
     """How one person's mouth lies and moves: what makes a lip shape theirs.

@@ -11,16 +11,16 @@ from lipsync.composite import (
     blend,
     composite,
     laplacian_blend,
-    mask_outlines,
     membrane,
     soft_mask,
 )
-from lipsync.geometry import align, apply
-from lipsync.texture.median import frame_box
+from lipsync.geometry import align, apply, mouth_outlines
+from lipsync.texture.median import box_around
 from lipsync.types import Patch
 
 RNG = np.random.default_rng(7)
 N = 6
+CORNERS = np.array([[-0.8, 0.3], [0.8, 0.3], [0.8, 1.6], [-0.8, 1.6]], np.float32)
 POSES = [similarity(90, 0.05 * i, 160 + 2 * i, 70) for i in range(N)]
 
 
@@ -29,7 +29,7 @@ def noise(h: int = 260, w: int = 320) -> np.ndarray:
 
 
 def patch_for(to_frame: np.ndarray, color: tuple[int, int, int] | np.ndarray) -> Patch:
-    corner, width, height = frame_box(to_frame)
+    corner, width, height = box_around(apply(to_frame, CORNERS))
     rgb = np.empty((height, width, 3), np.uint8)
     rgb[:] = color
     shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
@@ -91,8 +91,8 @@ def test_a_cast_over_the_new_mouth_is_matched_away(scene) -> None:
 
 
 def test_the_mask_holds_the_lips_and_stays_inside_the_jaw(scene) -> None:
-    track, alignment = scene
-    outlines = mask_outlines(track, alignment, 0.13)
+    track, _ = scene
+    outlines = mouth_outlines(track, 0.13)
     for i in range(N):
         mask = soft_mask(outlines[i], 0.05 * 90, (260, 320))
         at = np.round(track.xy[i, list(track.scheme.lips)]).astype(int)
@@ -167,12 +167,12 @@ def test_an_offset_patch_is_resampled_into_place() -> None:
 
 
 def test_a_patch_vouches_only_for_its_own_pixels(scene) -> None:
-    track, alignment = scene
+    track, _ = scene
     whole = patch_for(POSES[0], (255, 0, 0))
     half = whole.alpha.copy()
     half[:, : half.shape[1] // 2] = 0
     frame = np.full((260, 320, 3), 128, np.uint8)
-    outline = mask_outlines(track, alignment, 0.13)[0]
+    outline = mouth_outlines(track, 0.13)[0]
     done = blend(frame, replace(whole, alpha=half), outline, 4.0, False)
     x = int(apply(POSES[0], np.array([[-0.3, 0.9]], np.float32))[0, 0])
     y = int(apply(POSES[0], np.array([[-0.3, 0.9]], np.float32))[0, 1])

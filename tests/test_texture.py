@@ -5,10 +5,10 @@ import pytest
 from faces import FPS, mouth, similarity, track_of
 
 from lipsync.errors import OptionsError
-from lipsync.geometry import align, apply, lips, nose
+from lipsync.geometry import align, apply, lips, mouth_outlines, nose
 from lipsync.texture import TEXTURES, TextureOptions, open_texture
 from lipsync.texture.candidates import MASS, Candidates, describe, weigh
-from lipsync.texture.median import frame_box, weighted_median
+from lipsync.texture.median import CoarseGrid, box_around, weighted_median
 from lipsync.types import LipTrack, MouthBank, Patch
 
 RNG = np.random.default_rng(5)
@@ -40,6 +40,14 @@ def test_the_median_ignores_a_light_outlier() -> None:
     stack[0] = 255
     weights = np.array([0.4, 0.15, 0.15, 0.15, 0.15], np.float32)
     assert (weighted_median(stack, weights) == 100).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(109, 244), (8, 9), (801, 30)])
+def test_a_linear_map_is_refined_exactly(width: int, height: int) -> None:
+    grid = CoarseGrid(width, height)
+    (fine,) = grid.refined(2 * grid.points[None] + 1)
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    assert np.abs(fine - np.stack([2 * x + 1, 2 * y + 1], -1)).max() < 1e-2  # px
 
 
 def test_the_best_n_hold_the_mass_and_fall_with_distance() -> None:
@@ -75,7 +83,7 @@ def test_descriptors_measure_lips_and_do_not_look_across_cuts() -> None:
     assert np.allclose(two_shots[2], still[0])
     assert not np.allclose(one_shot[2], still[0])
     moved = describe(shapes[:1] + 0.1, pose[:1], np.zeros(1, np.int64), frames[:1])
-    rms = np.sqrt((0.1**2 + 0.1**2))
+    rms = np.sqrt(0.1**2 + 0.1**2)
     assert np.linalg.norm(moved - still) == pytest.approx(rms, rel=1e-4)
 
 
@@ -121,7 +129,7 @@ class OneColor:
             if not track.found[frame]:
                 yield None
                 continue
-            corner, width, height = frame_box(alignment.to_frame[frame])
+            corner, width, height = box_around(mouth_outlines(track)[frame])
             shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
             red = np.full((height, width, 3), (255, 0, 0), np.uint8)
             yield Patch(red, np.ones((height, width), np.float32), shift)

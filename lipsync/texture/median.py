@@ -13,19 +13,15 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from lipsync.geometry import apply, nose, smoothed_points
+from lipsync.geometry import apply, mouth_outlines, nose, smoothed_points
 from lipsync.texture.candidates import Candidates, describe
 from lipsync.texture.source import TextureOptions, TextureSource
 from lipsync.types import F32, I64, U8, Alignment, FaceTrack, LipTrack, MouthBank, Patch
 from lipsync.warp import ThinPlate
 
-# The part of the canonical space that a patch covers: left, top, right, bottom.
-REGION = (-0.75, 0.25, 0.75, 1.65)
 GRID_STEP = 8  # pixels between the points at which the warp is evaluated
 GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
-# A source moves with its footage by a few pixels of landmark noise; more than this share of the
-# outer-eye distance beyond the crop means that its pixels there are not real.
-SMOOTHING = 1e-2
+SMOOTHING = 1e-2  # λ of the warp: trust no single landmark
 
 
 class MedianTexture(TextureSource):
@@ -46,6 +42,7 @@ class MedianTexture(TextureSource):
         wanted = describe(lips.points, at_frames, shots, np.arange(len(frames)))
         own = smoothed_points(track, track.scheme.warp[18:])
         to_canonical = alignment.to_canonical
+        outlines = mouth_outlines(track)
         for i, frame in enumerate(frames):
             if not track.found[frame]:
                 yield None
@@ -53,19 +50,16 @@ class MedianTexture(TextureSource):
             inverse = to_canonical[frame]
             control = np.concatenate([lips.points[i], apply(inverse, own[frame])])
             entries, weights = self._candidates.choose(wanted[i])
-            yield self._patch(control, alignment.to_frame[frame], inverse, entries, weights)
+            yield self._patch(control, outlines[frame], inverse, entries, weights)
 
     def _patch(
-        self, control: F32, to_frame: F32, to_canonical: F32, entries: I64, weights: F32
+        self, control: F32, outline: F32, to_canonical: F32, entries: I64, weights: F32
     ) -> Patch:
         """One mouth: `control` (k, 2) are the wanted warp points, canonical."""
-        corner, width, height = frame_box(to_frame)
-        step = max(GRID_STEP, int(np.ceil(max(width, height) / GRID_MOST)))
-        xs, ys = np.arange(0, width + step, step), np.arange(0, height + step, step)
-        grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.float32)
-        plate = ThinPlate(control, apply(to_canonical, grid + corner), SMOOTHING)
-        places = plate.maps_to(self._bank.control[entries])
-        maps = _refined(places.reshape(len(entries), len(ys), len(xs), 2), step, width, height)
+        corner, width, height = box_around(outline)
+        grid = CoarseGrid(width, height)
+        plate = ThinPlate(control, apply(to_canonical, grid.points + corner), SMOOTHING)
+        maps = grid.refined(plate.maps_to(self._bank.control[entries]))
         stack = np.empty((len(entries), height, width, 3), np.uint8)
         for j, entry in enumerate(entries):
             stack[j] = cv2.remap(
@@ -80,30 +74,35 @@ class MedianTexture(TextureSource):
         return Patch(rgb, np.ones((height, width), np.float32), shift)
 
 
-def frame_box(to_frame: F32) -> tuple[F32, int, int]:
-    """The upright box of whole frame pixels around REGION: corner (2,), width, height."""
-    left, top, right, bottom = REGION
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
-    placed = apply(to_frame, corners)
-    low, high = np.floor(placed.min(0)), np.ceil(placed.max(0))
+def box_around(outline: F32) -> tuple[F32, int, int]:
+    """The upright box of whole pixels around points (k, 2): corner (2,), width, height."""
+    low, high = np.floor(outline.min(0)) - 1, np.ceil(outline.max(0)) + 1
     width, height = (high - low).astype(int) + 1
     return low.astype(np.float32), int(width), int(height)
 
 
-def _refined(coarse: F32, step: int, width: int, height: int) -> F32:
-    """Bilinear refinement of maps (n, gy, gx, 2), grid points `step` apart, to (n, h, w, 2)."""
-    rows = _hat(height, coarse.shape[1], step)
-    columns = _hat(width, coarse.shape[2], step)
-    n = len(coarse)
-    tall = rows @ coarse.reshape(n, coarse.shape[1], -1)
-    tall = tall.reshape(n, height, coarse.shape[2], 2).transpose(0, 1, 3, 2)
-    return np.ascontiguousarray((tall @ columns.T).transpose(0, 1, 3, 2), np.float32)
+class CoarseGrid:
+    """Places in a picture at which a smooth map is evaluated, and its refinement to all pixels.
 
+    The places are the centres of square cells; one cell more on every side keeps the border exact.
+    """
 
-def _hat(fine: int, coarse: int, step: int) -> F32:
-    """(fine, coarse) weights of linear interpolation."""
-    at = np.arange(fine)[:, None] / step
-    return np.asarray(np.maximum(0, 1 - np.abs(at - np.arange(coarse)[None])), np.float32)
+    def __init__(self, width: int, height: int) -> None:
+        self._size = (width, height)
+        self._step = max(GRID_STEP, int(np.ceil(max(width, height) / GRID_MOST)))
+        self._cells = (-(-width // self._step) + 2, -(-height // self._step) + 2)
+        x, y = ((np.arange(-1, n - 1) + 0.5) * self._step - 0.5 for n in self._cells)
+        self.points: F32 = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
+
+    def refined(self, coarse: F32) -> list[F32]:
+        """Bilinear refinement of maps (n, len(points), 2), each to (height, width, 2)."""
+        (width, height), step, (columns, rows) = self._size, self._step, self._cells
+        whole = (columns * step, rows * step)
+        cut = slice(step, step + height), slice(step, step + width)
+        return [
+            cv2.resize(one.reshape(rows, columns, 2), whole, interpolation=cv2.INTER_LINEAR)[cut]
+            for one in coarse
+        ]
 
 
 def weighted_median(stack: U8, weights: F32) -> U8:
