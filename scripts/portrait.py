@@ -181,7 +181,7 @@ class Portrait:
         """Slide the skin above the eye down over it; the eye itself stays."""
         if blink <= 0:
             return y
-        high, rim = 0.17 * self._unit, 0.03 * self._unit
+        high, rim = 0.12 * self._unit, 0.03 * self._unit
         for upper, lower in EYELIDS:
             lid, floor = self._points[list(upper)], self._points[list(lower)]
             known = (x >= lid[0, 0]) & (x <= lid[-1, 0])
@@ -268,7 +268,7 @@ class Portrait:
         teeth = self._sample(self._teeth, x, y)[..., None]
         picture = self._sample(self._photo, x, y)
         # The upper lip throws its shadow on the teeth.
-        light = 0.5 + 0.42 * _step((y - top) / (0.055 * unit))[..., None]
+        light = 0.68 + 0.3 * _step((y - top) / (0.055 * unit))[..., None]
         return inside * (1 - teeth) + picture * light * teeth
 
     @staticmethod
