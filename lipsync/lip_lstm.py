@@ -127,7 +127,7 @@ class LipLSTM(nn.Module):
         Raises:
             WeightsError: the file is missing, damaged, or holds another network.
         """
-        path = which if isinstance(which, Path) else _path(which.speech_model)
+        path = which if isinstance(which, Path) else path_of(which)
         tensors, meta = checkpoint.load(path)
         try:
             dims, spec = LipDims(**meta.pop("dims")), FeatureSpec(**meta.pop("features"))
@@ -139,7 +139,9 @@ class LipLSTM(nn.Module):
         return model.eval().requires_grad_(False).to(device)
 
 
-def _path(speech_model: str) -> Path:
+def path_of(options: LipOptions) -> Path:
+    """The file of the network that the options name."""
+    speech_model = options.speech_model
     if speech_model in SHIPPED:
         return checkpoint.asset(SHIPPED[speech_model])
     return Path(speech_model).expanduser()

@@ -1,0 +1,151 @@
+"""The command line: parse → options → one call of the API → message and exit code.
+
+Exit codes: 0 done; 2 the user can mend it (one line says how); 130 interrupted. A bug of ours
+keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter, Token
+from pydantic import ValidationError
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+import lipsync
+from lipsync.errors import LipsyncError, OptionsError
+from lipsync.options import RenderOptions, read_options, validation_line
+from lipsync.pipeline import render as run_render
+from lipsync.pipeline import summary
+from lipsync.types import Progress as Report
+
+
+def _options_file(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """Fill what the command line leaves open from the file given with --options."""
+    file = next((a for a in arguments if a.names == ("--options",) and a.has_tokens), None)
+    if file is None:
+        return
+    path = file.tokens[0].value
+    values = read_options(Path(path))
+    for argument in arguments:
+        name = argument.keys[-1] if argument.keys else None
+        if name in values and not argument.has_tokens:
+            text = str(values[name])
+            argument.append(Token(keyword=argument.name, value=text, source=path))
+
+
+console = Console(stderr=True)
+app = App(
+    name="lipsync",
+    help="Speech and a video of a person in; the video with the mouth speaking it out.",
+    version=lipsync.__version__,
+    config=_options_file,
+    result_action="return_value",
+)
+
+
+@app.command
+def render(
+    *,
+    audio: Annotated[Path, Parameter(alias="-a")],
+    video: Annotated[Path, Parameter(alias="-v")],
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    sheet: Path | None = None,
+    options: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    settings: RenderOptions | None = None,
+) -> None:
+    """Make the person in a video speak.
+
+    Parameters
+    ----------
+    audio:
+        The speech: any file with sound that ffmpeg reads.
+    video:
+        The person: any video that ffmpeg reads, or a still picture.
+    output:
+        The result, an mp4. Default: VIDEO's name with .lipsync.mp4, beside it.
+    sheet:
+        Also write a contact sheet (PNG): target, result and close-ups of both mouths.
+    options:
+        A YAML file of options; what the command line says goes first.
+    as_json:
+        Print the result as one JSON object on stdout.
+    overwrite:
+        Replace the output if it exists.
+    """
+    with _progress() as report:
+        result = run_render(
+            audio=audio,
+            video=video,
+            output=output,
+            sheet=sheet,
+            options=settings,
+            overwrite=overwrite,
+            progress=report,
+        )
+    for warning in result.warnings:
+        console.print(f"warning: {warning}", style="yellow", highlight=False)
+    if as_json:
+        print(json.dumps(summary(result), indent=2))
+    else:
+        print(result.output)
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """A bar per stage on stderr; only for eyes, so nothing where stderr is not a terminal."""
+    columns = (
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def _one_line(error: CycloptsError) -> str:
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        return validation_line(cause)
+    return " ".join(str(error).split())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    handler = RichHandler(console=console, show_path=False, show_time=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except (LipsyncError, CycloptsError) as error:
+        # A message of ours may reach us wrapped by the parser.
+        mine = error if isinstance(error, LipsyncError) else error.__cause__
+        text = str(mine) if isinstance(mine, OptionsError | LipsyncError) else ""
+        if not text and isinstance(error, CycloptsError):
+            text = _one_line(error)
+        print(f"lipsync: error: {text}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("lipsync: interrupted; nothing was written", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

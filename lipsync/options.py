@@ -1,0 +1,119 @@
+"""All options of a render in one value, composed of every stage's own.
+
+A name has one meaning wherever it is written: `candidates` is `--candidates` on the command line,
+`candidates:` in a YAML file and `RenderOptions.of(candidates=…)` in Python.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, field, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import yaml
+from cyclopts import Parameter
+from pydantic import ValidationError
+
+from lipsync.composite import CompositeOptions
+from lipsync.encode import EncodeOptions
+from lipsync.errors import OptionsError
+from lipsync.landmarks.detector import LandmarkOptions
+from lipsync.lip_lstm import LipOptions
+from lipsync.mouth_bank import BankOptions
+from lipsync.options_base import options
+from lipsync.texture.source import TextureOptions
+
+Flat = Parameter(name="*")
+
+
+@options
+class RunOptions:
+    """Where and how the work is done."""
+
+    device: str = "cpu"
+    """Where networks run: cpu, cuda, cuda:1, mps …"""
+    cache: bool = True
+    """Keep face tracks and mouth banks on disk, so that the next render of a target is quicker."""
+
+
+@Flat
+@options
+class RenderOptions:
+    """What `lipsync render` can be told, stage by stage."""
+
+    landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
+    lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
+    bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
+    texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
+    composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)
+    encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)
+    run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
+
+    @staticmethod
+    def of(**values: Any) -> RenderOptions:
+        """Options by their plain names, e.g. `RenderOptions.of(candidates=10, crf=18)`.
+
+        Raises:
+            OptionsError: a name is unknown (the message tells the nearest) or a value is not
+                allowed.
+        """
+        homes = dict(_homes())
+        stages: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            if name not in homes:
+                raise OptionsError(f"unknown option {name!r}{nearest(name, homes)}")
+            stages.setdefault(homes[name], {})[name] = value
+        try:
+            return RenderOptions(**stages)  # type: ignore[arg-type]
+        except ValidationError as error:
+            raise OptionsError(validation_line(error)) from None
+
+    def flat(self) -> dict[str, Any]:
+        """Every option by its plain name."""
+        return {name: value for stage in asdict(self).values() for name, value in stage.items()}
+
+
+def _homes() -> Iterator[tuple[str, str]]:
+    """(option name, name of the stage that owns it)."""
+    for stage, kind in get_type_hints(RenderOptions).items():
+        if is_dataclass(kind):
+            yield from ((option.name, stage) for option in fields(kind))
+
+
+def nearest(name: str, known: Mapping[str, Any]) -> str:
+    """` (did you mean …?)`, or nothing if no known name is near."""
+    close = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def validation_line(error: ValidationError) -> str:
+    """A pydantic error as one line: which option, what is wrong with it, what was given."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][-1]) if first["loc"] else "options"
+    return f"option {name!r}: {first['msg'].lower()}, got {first['input']!r}"
+
+
+def read_options(path: Path) -> dict[str, Any]:
+    """The options of a YAML file, checked.
+
+    Raises:
+        OptionsError: it cannot be read, is not a mapping, or holds an unknown key or bad value.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionsError(f"{path}: cannot read these options: {error}") from None
+    except yaml.YAMLError as error:
+        raise OptionsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise OptionsError(f"{path}: wanted `option: value` lines, got {type(values).__name__}")
+    named = {str(name).replace("-", "_"): value for name, value in values.items()}
+    try:
+        RenderOptions.of(**named)
+    except OptionsError as error:
+        raise OptionsError(f"{path}: {error}") from None
+    return named

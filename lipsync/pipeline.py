@@ -1,0 +1,196 @@
+"""A render from left to right, one call per stage. Start reading here.
+
+    speech ─ audio → features → lip_lstm ─────────────────┐ LipTrack
+                                                          ├→ texture → composite → encode → mark
+    target ─ landmarks → geometry → mouth_bank ───────────┘
+                              └→ retime → video ─ frames ──┘
+
+Tracks are arrays over the whole clip; frames and patches are streams: memory does not grow with
+the length of the video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipsync import audio as audio_stage
+from lipsync import (
+    checkpoint,
+    encode,
+    features,
+    geometry,
+    landmarks,
+    lip_lstm,
+    media,
+    mouth_bank,
+    provenance,
+    retime,
+    texture,
+)
+from lipsync import composite as composite_stage
+from lipsync import sheet as sheet_stage
+from lipsync import video as video_stage
+from lipsync.cache import Cache, file_sha256
+from lipsync.clock import Clock
+from lipsync.errors import NoFaceError
+from lipsync.options import RenderOptions
+from lipsync.types import U8, Progress, RenderResult
+
+
+def render(
+    audio: str | Path,
+    video: str | Path,
+    output: str | Path | None = None,
+    *,
+    sheet: str | Path | None = None,
+    options: RenderOptions | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> RenderResult:
+    """Make the person in `video` say what is in `audio`.
+
+    Args:
+        audio: any file with sound that ffmpeg reads.
+        video: any video, or a still image, of one person's face.
+        output: an .mp4; default: the video's name with `.lipsync.mp4`, beside it.
+        sheet: also write a contact sheet (PNG) for looking at the result.
+        options: see `RenderOptions`; default: all defaults.
+        overwrite: replace the output if it exists.
+        progress: is told (stage, done, total) as the work goes on.
+
+    Returns:
+        RenderResult. The output has round(duration of the sound × fps) frames.
+
+    Raises:
+        LipsyncError: something the caller can mend; nothing was written. See `lipsync.errors`.
+    """
+    options = options or RenderOptions()
+    audio, video = Path(audio), Path(video)
+    output = Path(output) if output else video.with_name(f"{video.stem}.lipsync.mp4")
+    sheet = Path(sheet) if sheet else None
+    encode.check_output(output, [audio, video], overwrite)
+    sheet_stage.check_sheet(sheet, [audio, video, output])
+    clock = Clock()
+    with Cache(Cache.default_root() if options.run.cache else None) as cache:
+        with clock.stage("probe"):
+            info = media.probe(video)
+
+        with clock.stage("audio"):
+            wave = audio_stage.load(audio)
+            n = max(1, round(wave.duration * info.fps))
+        with clock.stage("features"):
+            model = lip_lstm.LipLSTM.load(options.lips, options.run.device)
+            heard = features.extract(wave, model.spec)
+
+        with clock.stage("landmarks"):
+            device = options.run.device
+            track = landmarks.track_video(info, options.landmarks, cache, device, progress)
+            if not track.found.any():
+                raise NoFaceError(f"{video}: no face was found in its {len(track)} frames")
+            alignment = geometry.align(track)
+            profile = geometry.LipProfile.of(geometry.lips(track, alignment))
+        with clock.stage("lips"):
+            lips = lip_lstm.predict(model, heard, profile, info.fps, n)
+
+        with clock.stage("mouth bank"):
+            footage = media.read_frames(info)
+            bank = mouth_bank.build(
+                footage, track, alignment, options.bank, cache, file_sha256(video)
+            )
+
+        timing = retime.bounce(info.frame_count, n)
+        order = timing.source
+        frames = clock.each("decode", video_stage.frames_in_order(info, timing))
+        source = texture.open_texture(bank, options.texture)
+        patches = clock.each("texture", source.patches(lips, track, alignment, order))
+        pictures = clock.each(
+            "composite",
+            composite_stage.composite(frames, patches, track, alignment, order, options.composite),
+        )
+
+        collector = sheet_stage.SheetCollector(sheet_stage.telling_frames(lips), info.fps)
+        changed = np.zeros(n, bool)
+
+        def finished() -> Iterator[U8]:
+            for i, picture in enumerate(pictures):
+                changed[i] = picture.alpha is not None
+                if sheet is not None:
+                    place = alignment.to_frame[order[i]]
+                    collector.add(i, picture.target, picture.frame, place)
+                yield picture.frame
+                if progress is not None:
+                    progress("render", i + 1, n)
+
+        def seal(whole_file: Path) -> None:
+            provenance.mark(whole_file)
+            provenance.write_sidecar(
+                output,
+                whole_file,
+                inputs={"audio": audio, "video": video},
+                models=[_card(model, options.lips)],
+                options=options.flat(),
+                frames=n,
+                fps=info.fps,
+                changed=_runs(changed),
+            )
+
+        with clock.stage("encode"):
+            encode.encode(
+                finished(),
+                info,
+                audio,
+                output,
+                options.encode,
+                comment=provenance.GENERATED_MOUTH,
+                seal=seal,
+            )
+    if sheet is not None:
+        collector.save(sheet)
+    missing = int((~track.found[order]).sum())
+    return RenderResult(
+        output=output,
+        sidecar=provenance.sidecar_path(output),
+        sheet=sheet,
+        frames=n,
+        fps=info.fps,
+        duration=float(wave.duration),
+        changed_frames=int(changed.sum()),
+        frames_without_face=missing,
+        warnings=tuple(_warnings(missing, n)),
+        seconds={name: round(value, 3) for name, value in clock.seconds.items()},
+    )
+
+
+def _card(model: lip_lstm.LipLSTM, options: lip_lstm.LipOptions) -> provenance.ModelCard:
+    meta = model.meta
+    return provenance.ModelCard(
+        name=str(meta.get("name", "unnamed")),
+        version=str(meta.get("version", "unknown")),
+        sha256=checkpoint.sha256(lip_lstm.path_of(options)),
+        licence=str(meta.get("licence", "not stated")),
+    )
+
+
+def _runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """(first, end) of every run of true flags."""
+    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+
+
+def _warnings(missing: int, n: int) -> Iterator[str]:
+    if missing:
+        yield f"{missing} of {n} frames show no face and keep the target's own picture"
+
+
+def summary(result: RenderResult) -> dict[str, Any]:
+    """A result as JSON-able values; `fps` as text, exactly."""
+    values = asdict(result)
+    for name in ("output", "sidecar", "sheet"):
+        values[name] = str(values[name]) if values[name] is not None else None
+    return {**values, "fps": str(result.fps)}
