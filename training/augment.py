@@ -52,7 +52,7 @@ class Spectra:
 
 def analyse(waves: list[Waveform]) -> Spectra:
     """Split the spectra of clips; shorter ones are padded with their last step."""
-    logs = [np.log(features.power(wave.samples) + 1.0) for wave in waves]
+    logs = [np.log(features.power(wave.samples) + 0.01) for wave in waves]
     steps = max(len(log) for log in logs)
     lifter = _lifter()
     envelope = torch.empty(len(logs), steps, features.BINS, dtype=torch.float16)
@@ -93,8 +93,8 @@ def voices(
     b = len(chosen)
     formants = _log_uniform(b, 1 / ranges.formants, ranges.formants, rng)
     pitch = formants * _log_uniform(b, 1 / ranges.pitch_down, ranges.pitch_up, rng)
-    log_power = resample(spectra.envelope, chosen, times) @ _stretch(formants, hold=True)
-    log_power += resample(spectra.fine, chosen, times) @ _stretch(pitch, hold=False)
+    log_power = resample(spectra.envelope, chosen, times) @ stretch(formants, hold=True)
+    log_power += resample(spectra.fine, chosen, times) @ stretch(pitch, hold=False)
     bands = torch.exp(log_power) @ torch.from_numpy(features.mel_filters(spec.bands))
     bands = _room(bands, ranges, rng)
     bands = bands * torch.exp(_microphone(b, spec.bands, ranges, rng))[:, None]
@@ -128,7 +128,7 @@ def resample(values: torch.Tensor, chosen: torch.Tensor, times: torch.Tensor) ->
     return values[rows, left].float() * (1 - share) + values[rows, right].float() * share
 
 
-def _stretch(factors: torch.Tensor, hold: bool) -> torch.Tensor:
+def stretch(factors: torch.Tensor, hold: bool) -> torch.Tensor:
     """(b, 257, 257): bin f of the result shows bin f / factor; past the top the last one or 0."""
     top = features.BINS - 1
     source = torch.arange(features.BINS)[None] / factors[:, None]

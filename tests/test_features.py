@@ -1,0 +1,95 @@
+"""Features: the paper's numbers, the physics of a mel scale, independence of the block size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from python_speech_features import mfcc
+
+from lipsync import features
+from lipsync.types import FeatureSpec, Waveform
+
+PAPER = FeatureSpec("paper28")
+LOGMEL = FeatureSpec("logmel", per_clip=True)
+
+
+def tone(hertz: float, seconds: float = 1.0, amplitude: float = 0.1) -> Waveform:
+    at = np.arange(round(seconds * 16000)) / 16000
+    return Waveform((amplitude * np.sin(2 * np.pi * hertz * at)).astype(np.float32), 16000)
+
+
+def noise(seconds: float, seed: int = 0) -> Waveform:
+    values = np.random.default_rng(seed).normal(0, 0.05, round(seconds * 16000))
+    return Waveform(values.astype(np.float32), 16000)
+
+
+def test_paper28_cepstra_equal_those_of_python_speech_features() -> None:
+    wave = noise(1.0)
+    ours = features.extract(wave, PAPER).values[:, :13]
+    theirs = mfcc(
+        wave.samples * 32768.0, 16000, 0.025, 0.01, 13, 40, 512, 133, 6855, 0.97, 0,
+        appendEnergy=False, winfunc=np.hamming,
+    )  # fmt: skip
+    np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+def test_paper28_has_energy_on_the_int16_scale_and_its_difference() -> None:
+    values = features.extract(tone(440), PAPER).values
+    assert values.shape == (99, 28)
+    # Power of the pre-emphasised, windowed sine: A²/2 · |1 − 0.97 e^{−jω}|² · mean(window²).
+    gain = abs(1 - 0.97 * np.exp(-2j * np.pi * 440 / 16000)) ** 2
+    power = (0.1 * 32768) ** 2 / 2 * gain * np.mean(np.hamming(400) ** 2)
+    assert values[50, 13] == pytest.approx(np.log(1 + power), abs=0.02)
+    np.testing.assert_allclose(values[1:, 14:], np.diff(values[:, :14], axis=0), atol=1e-5)
+    assert not values[0, 14:].any()
+
+
+@pytest.mark.parametrize("hertz", [200, 700, 2000, 5000])
+def test_a_tone_is_loudest_in_the_band_around_it(hertz: float) -> None:
+    values = features.extract(tone(hertz), FeatureSpec("logmel")).values
+    band = int(values[50].argmax())
+    centre = (features.mel_filters(40).argmax(0) * 16000 / 512)[band]
+    assert abs(centre - hertz) < 0.1 * hertz + 32  # a band's width, and a bin of the FFT
+
+
+def test_logmel_does_not_know_the_level_nor_a_constant_colour() -> None:
+    wave = noise(2.0)
+    quiet = Waveform(wave.samples * np.float32(0.05), 16000)
+    a, b = (features.extract(w, LOGMEL).values for w in (wave, quiet))
+    np.testing.assert_allclose(a, b, atol=0.01)  # 0.04 dB
+    assert abs(a.mean(0)).max() < 1e-3
+
+
+def test_digital_silence_is_a_quiet_room_below_the_loud_steps() -> None:
+    samples = np.concatenate([noise(1.0).samples, np.zeros(16000, np.float32)])
+    values = features.extract(Waveform(samples, 16000), FeatureSpec("logmel", floor_db=60)).values
+    assert np.isfinite(values).all()
+    decibels = values[-10:] * 10 / np.log(10)
+    np.testing.assert_allclose(decibels, -60, atol=0.1)
+
+
+@pytest.mark.parametrize("spec", [PAPER, LOGMEL], ids=["paper28", "logmel"])
+def test_blocks_leave_no_seam(spec: FeatureSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    wave = noise(3.01)
+    whole = features.extract(wave, spec).values
+    monkeypatch.setattr(features, "BLOCK", 37)
+    np.testing.assert_allclose(features.extract(wave, spec).values, whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [1, 399, 400, 401, 560, 561, 16000])
+def test_every_sample_is_in_some_window(samples: int) -> None:
+    found = features.extract(Waveform(np.ones(samples, np.float32) * 0.1, 16000), PAPER)
+    windows_reach = (len(found.values) - 1) * 160 + 400
+    assert windows_reach >= samples
+    assert windows_reach - 160 < samples or len(found.values) == 1
+    assert found.start == pytest.approx(0.0125)
+
+
+def test_another_rate_is_refused() -> None:
+    with pytest.raises(ValueError, match="wanted 16000 Hz, got 8000"):
+        features.extract(Waveform(np.zeros(8000, np.float32), 8000), PAPER)
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="wanted paper28 or logmel"):
+        FeatureSpec("mfcc")
