@@ -64,8 +64,8 @@ def _forward(info: VideoInfo, run: list[int]) -> Iterator[U8]:
         for shown, index in enumerate(run):
             while at < index:
                 at, frame = at + 1, next(frames)
-            held = shown > 0 and run[shown - 1] == index
-            yield frame.copy() if held else frame
+            again = run[shown + 1 : shown + 2] == [index]
+            yield frame.copy() if again else frame
     finally:
         frames.close()
 
@@ -75,5 +75,5 @@ def _backward(info: VideoInfo, run: list[int]) -> Iterator[U8]:
     kept = list(read_frames(info, run[-1], run[0] + 1))
     for shown, index in enumerate(run):
         frame = kept[index - run[-1]]
-        held = shown > 0 and run[shown - 1] == index
-        yield frame.copy() if held else frame
+        again = run[shown + 1 : shown + 2] == [index]
+        yield frame.copy() if again else frame

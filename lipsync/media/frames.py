@@ -44,24 +44,21 @@ def read_frames(
         return
     wanted = source.shown[start:stop]
     pictures = _pictures(source, int(wanted[0]), int(wanted[-1]) + 1)
+    damaged = False
     try:
         at, picture = int(wanted[0]) - 1, None
+        # One picture is read ahead: what must stay after it is copied before it is given away.
+        ahead = next(pictures, None)
         for frame, index in enumerate(wanted.tolist(), start):
-            if index == at and picture is not None:
-                yield picture.copy()  # held: every frame is the caller's own to write on
-                continue
-            while at < index:
-                following = next(pictures, None)
-                if following is None:
-                    break
-                at, picture = at + 1, following
+            while at < index and ahead is not None:
+                at, picture, ahead = at + 1, ahead, next(pictures, None)
             if picture is None:
                 raise MediaError(f"{info.path}: frame {frame} cannot be decoded")
-            if at < index:
+            if at < index and not damaged:
+                damaged = True
                 log.warning("%s: damaged; its picture stays from frame %d on", info.path, frame)
-                at = len(source.pictures)
-                wanted[frame - start :] = at
-            yield picture
+            stays = ahead is None or (frame + 1 < stop and wanted[frame + 1 - start] == index)
+            yield picture.copy() if stays else picture
     finally:
         pictures.close()
 
@@ -88,16 +85,19 @@ def _graph(source: Source, first: int, end: int) -> Any:
     """ffmpeg's graph: seek, turn upright (it does so by itself), scale and convert."""
     info = source.info
     options: dict[str, Any] = {}
-    skip = first
-    if first > 0 and source.indexed:
+    count = end - first
+    # Only a key picture can be sought for: pictures just before it in an open group refer to
+    # the group before, and ffmpeg may land between the two.
+    key = source.keys[: np.searchsorted(source.keys, first, side="right")][-1:].sum()
+    if key > 0 and source.indexed:
         # Aim half-way between two pictures: neither rounding to µs nor to ticks can miss.
-        before, at = (int(t) for t in source.pictures[first - 1 : first + 1])
+        before, at = (int(t) for t in source.pictures[key - 1 : key + 1])
         aim = Fraction(at - (at - before) // 2) * source.tick
         options = {"ss": f"{float(aim):.6f}", "seek_timestamp": 1}
-        skip = 0
+        first -= int(key)
     video = ffmpeg.input(url(info.path), **options)[str(source.stream)]
-    if skip:
-        video = video.filter("trim", start_frame=skip)
+    if first:
+        video = video.filter("trim", start_frame=first)
     conversion: dict[str, str] = {}
     if source.yuv:
         matrix, coded_range = yuv_coding(info)
@@ -110,5 +110,5 @@ def _graph(source: Source, first: int, end: int) -> Any:
         format="rawvideo",
         pix_fmt="rgb24",
         fps_mode="passthrough",
-        **{"frames:v": end - first},
+        **{"frames:v": count},
     )

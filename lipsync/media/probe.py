@@ -51,10 +51,26 @@ class Source:
     info: VideoInfo
     stream: int  # index in the container
     pictures: I64  # (n,) time stamps of the decoded pictures in ticks, ascending
+    keys: I64  # which of the pictures decode by themselves, ascending
     tick: Fraction  # seconds
     shown: I64  # (frames,) which picture each frame shows
     indexed: bool  # may be sought
     yuv: bool  # has a YUV → RGB matrix
+
+
+@dataclass(frozen=True, eq=False)
+class _Times:
+    """When the pictures of a stream are shown, in ticks."""
+
+    ticks: I64  # (n,) ascending
+    keys: I64  # which of them decode by themselves
+    end: int  # of the last
+
+    @staticmethod
+    def of(stamps: list[int], keys: list[bool], end: int) -> _Times:
+        order = np.argsort(np.array(stamps, dtype=np.int64), kind="stable")
+        ticks = np.array(stamps, dtype=np.int64)[order]
+        return _Times(ticks, np.flatnonzero(np.array(keys)[order]), end)
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -82,24 +98,23 @@ def _inspect(path: Path, _mtime_ns: int, _size: int) -> Source:
             raise MediaError(f"{path}: there is no picture in it; give a video or a still image")
         if _is_image(container.format.name):
             return _still(path)
-        first, stamps, end = _scan(container, video, path)
+        first, times = _scan(container, video, path)
         name = container.format.name
         has_audio = bool(container.streams.audio)
-        if len(stamps) == 1 and not has_audio:
+        if len(times.ticks) == 1 and not has_audio:
             return _still(path, decoded=first)
-        return _source(path, name, video, first, (stamps, end), has_audio)
+        return _source(path, name, video, first, times, has_audio)
 
 
 def _source(
-    path: Path, name: str, video: Any, first: Any, times: tuple[I64, int], has_audio: bool
+    path: Path, name: str, video: Any, first: Any, times: _Times, has_audio: bool
 ) -> Source:
     """Put together what the container, its first picture and its time stamps tell."""
-    ticks, end = times
-    tick = Fraction(video.time_base)
+    ticks, tick = times.ticks, Fraction(video.time_base)
     claimed = [video.average_rate, video.guessed_rate, video.base_rate]
     declared = [Fraction(r) for r in claimed if r]
     fps, constant = constant_rate(ticks, tick, declared)
-    shown = picture_of_frame(ticks, tick, end, fps, constant)
+    shown = picture_of_frame(ticks, tick, times.end, fps, constant)
     width, height, rotation = _upright(first, video)
     yuv = not (first.format.is_rgb or first.format.has_palette)
     info = VideoInfo(
@@ -114,7 +129,7 @@ def _source(
         has_audio=has_audio,
     )
     indexed = name.startswith(_INDEXED)
-    return Source(info, video.index, ticks, tick, shown, indexed, yuv)
+    return Source(info, video.index, ticks, times.keys, tick, shown, indexed, yuv)
 
 
 def _is_cover(stream: Any) -> bool:
@@ -126,18 +141,17 @@ def _is_image(format_name: str) -> bool:
     return format_name.endswith("_pipe") or format_name in ("image2", "webp", "webp_anim", "ico")
 
 
-def _scan(container: Any, video: Any, path: Path) -> tuple[Any, I64, int]:
-    """The first picture, the time stamps of all of them, ascending, and the end of the last."""
+def _scan(container: Any, video: Any, path: Path) -> tuple[Any, _Times]:
+    """The first picture, and the times of all of them: from the packets, where they tell."""
     video.thread_type = "AUTO"
     first = None
     stamps: list[int | None] = []
-    end, keys, countable = 0, [], video.codec_context.name in _PACKET_IS_PICTURE
-    pending: list[Any] = []
+    keys: list[bool] = []
+    end, countable = 0, video.codec_context.name in _PACKET_IS_PICTURE
     try:
         for packet in container.demux(video):
             if first is None:
-                pending = packet.decode()
-                first = next(iter(pending), None)
+                first = next(iter(packet.decode()), None)
             if packet.size and not packet.is_discard:
                 stamps.append(packet.pts)
                 keys.append(packet.is_keyframe)
@@ -146,17 +160,18 @@ def _scan(container: Any, video: Any, path: Path) -> tuple[Any, I64, int]:
         countable = False
     if first is None:
         raise MediaError(f"{path}: no picture in it can be decoded")
-    whole = None not in stamps and len(set(stamps)) == len(stamps)
+    known = [s for s in stamps if s is not None]
+    whole = len(set(known)) == len(stamps) > 0
     # Pictures before the first key picture, or none to start from: not all of them decode.
-    sound = bool(keys) and keys[0] and stamps[0] == min(stamps, key=lambda s: s or 0)
-    if countable and whole and sound and not first.interlaced_frame:
-        return first, np.sort(np.array(stamps, dtype=np.int64)), end
-    return first, *_decoded_stamps(path, video)
+    if countable and whole and keys[0] and known[0] == min(known) and not first.interlaced_frame:
+        return first, _Times.of(known, keys, end)
+    return first, _times_by_decoding(path, video)
 
 
-def _decoded_stamps(path: Path, video: Any) -> tuple[I64, int]:
-    """Time stamps by decoding everything once: slow, and right for every file."""
-    found: list[int | None] = []
+def _times_by_decoding(path: Path, video: Any) -> _Times:
+    """Decode everything once: slow, and right for every file."""
+    stamps: list[int | None] = []
+    keys: list[bool] = []
     length = 0
     with container_of(path, MediaError) as container:
         stream = container.streams[video.index]
@@ -164,16 +179,19 @@ def _decoded_stamps(path: Path, video: Any) -> tuple[I64, int]:
         for packet in container.demux(stream):
             with contextlib.suppress(av.FFmpegError):  # damage: go on behind it
                 for frame in packet.decode():
-                    found.append(frame.pts)
+                    stamps.append(frame.pts)
+                    keys.append(bool(frame.key_frame))
                     length = frame.duration or length
-    if not found:
+    if not stamps:
         raise MediaError(f"{path}: no picture in it can be decoded")
-    if None in found:  # a bare stream: pictures follow each other at the declared rate
+    known = [s for s in stamps if s is not None]
+    if len(known) < len(stamps):  # a bare stream: pictures follow each other at the declared rate
         step = 1 / (Fraction(video.average_rate or STILL_FPS) * Fraction(video.time_base))
-        ticks = np.array([round(i * step) for i in range(len(found))], dtype=np.int64)
-        return ticks, round(len(found) * step)
-    ticks = np.maximum.accumulate(np.array(found, dtype=np.int64))
-    return ticks, int(ticks[-1]) + length
+        known = [round(i * step) for i in range(len(stamps))]
+        length = round(step)
+    # Decoders give pictures in the order in which they are shown.
+    known = [int(t) for t in np.maximum.accumulate(known)]
+    return _Times.of(known, keys, known[-1] + length)
 
 
 def _upright(first: Any, video: Any) -> tuple[int, int, int]:
@@ -205,7 +223,7 @@ def _still(path: Path, decoded: Any = None) -> Source:
         path, image.shape[1], image.shape[0], STILL_FPS, 1, color=_FROM_RGB, still=True
     )
     zero = np.zeros(1, dtype=np.int64)
-    return Source(info, 0, zero, 1 / STILL_FPS, zero, False, False)
+    return Source(info, 0, zero, zero, 1 / STILL_FPS, zero, False, False)
 
 
 def load_image(path: Path) -> U8:
