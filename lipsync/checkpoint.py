@@ -42,6 +42,7 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         save_file(contiguous, partial, metadata={META: json.dumps(meta, sort_keys=True)})
+        partial.chmod(0o644)  # safetensors makes files that only their owner can read
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
