@@ -34,7 +34,7 @@ _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
              10: "bt2020c"}
 _PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film",
               9: "bt2020", 10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213"}
-_TRANSFERS = {1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear",
+_TRANSFERS = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear",
               11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10",
               15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67"}
 _RANGES = {1: "tv", 2: "pc"}
@@ -147,7 +147,7 @@ def _scan(container: Any, video: Any, path: Path) -> tuple[Any, _Times]:
     first = None
     stamps: list[int | None] = []
     keys: list[bool] = []
-    end, countable = 0, video.codec_context.name in _PACKET_IS_PICTURE
+    end, countable = 0, video.codec_context.codec.canonical_name in _PACKET_IS_PICTURE
     try:
         for packet in container.demux(video):
             if first is None:

@@ -30,7 +30,8 @@ def probe_audio(path: str | os.PathLike[str]) -> AudioInfo:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
             raise AudioError(f"{path}: there is no sound in it")
-        codec, rate = stream.codec_context.name, stream.codec_context.sample_rate
+        codec = stream.codec_context.codec.canonical_name
+        rate = stream.codec_context.sample_rate
         channels = stream.codec_context.channels
         opened = Fraction(container.start_time or 0, av.time_base)
         begun = (stream.start_time or 0) * Fraction(stream.time_base)
@@ -39,6 +40,20 @@ def probe_audio(path: str | os.PathLike[str]) -> AudioInfo:
         raise AudioError(f"{path}: its sound ({codec}) cannot be decoded")
     start = max(begun - opened, Fraction())
     return AudioInfo(codec, rate, channels, Fraction(samples, rate), start)
+
+
+def sample_exact(path: Path) -> bool:
+    """Whether the first sound stream's time stamps are as fine as its samples.
+
+    Matroska, WebM and FLV round to 1 ms: fine where the sound begins at 0, but the encoder's delay
+    before it (21⅓ ms of AAC) is then rounded too, and a copy would be some samples off.
+    """
+    with container_of(path, AudioError) as container:
+        stream = container.streams.audio[0]
+        if Fraction(stream.time_base) * stream.codec_context.sample_rate <= 1:
+            return True
+        first = next((p.pts for p in container.demux(stream) if p.size), None)
+        return first == 0
 
 
 def read_audio(path: str | os.PathLike[str], rate: int = 16000) -> Waveform:

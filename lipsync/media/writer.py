@@ -10,7 +10,7 @@ import ffmpeg
 from lipsync.media.frames import SCALE_FLAGS
 from lipsync.media.probe import yuv_coding
 from lipsync.media.process import Process, url
-from lipsync.media.sound import probe_audio
+from lipsync.media.sound import probe_audio, sample_exact
 from lipsync.types import VideoInfo
 
 # What mp4 holds and players play; any other sound becomes AAC.
@@ -23,12 +23,12 @@ def mp4_writer(
     """Start ffmpeg writing `path`; feed it RGB frames of `info`'s size.
 
     The picture has `info`'s rate and colour coding; the sound is the first stream of `speech`,
-    copied where mp4 can hold it, else AAC at 192 kb/s.
+    copied where mp4 can hold it and the copy would be in sync to the sample, else AAC at 192 kb/s.
 
     Raises:
         AudioError: no sound in `speech`.
     """
-    copied = probe_audio(speech).codec in COPIED_SOUND
+    copied = probe_audio(speech).codec in COPIED_SOUND and sample_exact(speech)
     coding = {"c:a": "copy"} if copied else {"c:a": "aac", "b:a": "192k"}
     graph = ffmpeg.output(
         _picture(info),
@@ -39,7 +39,7 @@ def mp4_writer(
         # Nothing of the speech file's own tags: title, cover text, place of recording.
         map_metadata=-1,
         map_chapters=-1,
-        metadata=[f"comment={comment}"],
+        metadata=f"comment={comment}",
         **{"c:v": "libx264", "crf:v": crf, "preset:v": preset},
         **coding,
     )
