@@ -84,11 +84,11 @@ def build(
         footage: hash of the footage, for the cache.
 
     Raises:
-        NoFaceError: no frame is good enough.
+        NoFaceError: no frame has a face.
     """
+    if not track.found.any():
+        raise NoFaceError("no frame shows a face to take the mouth from")
     chosen = np.flatnonzero(usable(track, alignment))
-    if not len(chosen):
-        raise NoFaceError("no frame shows the face well enough to take the mouth from")
     points = hashlib.sha256(track.points.tobytes()).hexdigest()
     key = {"footage": footage, "track": points, "cuts": track.cuts.tolist(), **asdict(options)}
 

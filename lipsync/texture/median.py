@@ -21,7 +21,7 @@ from lipsync.warp import ThinPlate
 
 GRID_STEP = 8  # pixels between the points at which the warp is evaluated
 GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
-SMOOTHING = 1e-2  # λ of the warp: trust no single landmark
+SMOOTHING = 1e-3  # λ of the warp: trust no single landmark
 
 
 class MedianTexture(TextureSource):
