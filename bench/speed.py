@@ -1,0 +1,139 @@
+"""What a render costs. Writes docs/benchmarks/speed.md.
+
+    python bench/speed.py [--shared ../shared] [--runs 3]
+
+Whole processes are timed, start-up included, with cold and with warm caches, and the median of
+the runs is given; in the same run ffmpeg re-encodes the same number of frames of the same video,
+as the floor. Peak memory is that of the largest single process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import lipsync
+from lipsync import media
+
+REPO = Path(__file__).resolve().parents[1]
+CASES = (
+    ("grid_s1_120s.mp4", "jfk.flac", 1),
+    ("grid_s4_60s.mp4", "LJ001-0001.wav", 1),
+    ("englishvideo.mp4", "LJ001-0001.wav", 1),
+    ("grid_s1_120s.mp4", "jfk.flac", 6),
+)
+STAGES = ("decode", "texture", "composite", "encode")
+
+
+def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
+    """Wall seconds, peak memory (MB) and stdout of one whole process."""
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if status:
+            raise SystemExit(f"{' '.join(command)}: exit status {status}")
+        out.seek(0)
+        return seconds, usage.ru_maxrss / 1024, out.read().decode()
+
+
+def repeated(speech: Path, times: int, folder: Path) -> Path:
+    """The speech `times` times over, as one file."""
+    if times == 1:
+        return speech
+    long = folder / f"{speech.stem}x{times}.flac"
+    command = [media.binary(), "-y", "-v", "error", "-stream_loop", str(times - 1)]
+    subprocess.run([*command, "-i", str(speech), str(long)], check=True)
+    return long
+
+
+def measure(target: Path, speech: Path, runs: int, folder: Path) -> dict[str, object]:
+    """Cold once, then warm `runs` times, beside ffmpeg's own re-encoding."""
+    cache = tempfile.mkdtemp(dir=folder)
+    output = folder / "out.mp4"
+    render = [sys.executable, "-m", "lipsync.cli", "render", "--json", "--overwrite"]
+    render += ["--audio", str(speech), "--video", str(target), "--output", str(output)]
+    cold, _, first = timed(render, {"XDG_CACHE_HOME": cache})
+    warm, memory, stages, floor = [], [], [], []
+    frames = json.loads(first)["frames"]
+    again = [media.binary(), "-y", "-v", "error", "-stream_loop", "-1", "-i", str(target), "-an"]
+    again += ["-frames:v", str(frames), "-crf", "16", str(folder / "floor.mp4")]
+    for _ in range(runs):
+        seconds, peak, said = timed(render, {"XDG_CACHE_HOME": cache})
+        warm.append(seconds)
+        memory.append(peak)
+        stages.append(json.loads(said)["seconds"])
+        floor.append(timed(again, {})[0])
+    info, duration = media.probe(target), json.loads(first)["duration"]
+    return {
+        "target": f"{target.stem}, {info.width}×{info.height}",
+        "frames": frames,
+        "duration": duration,
+        "cold": cold / duration,
+        "warm": statistics.median(warm) / duration,
+        "floor": statistics.median(floor) / duration,
+        "memory": max(memory),
+        "landmarks": 1000 * json.loads(first)["seconds"]["landmarks"] / info.frame_count,
+        **{stage: 1000 * statistics.median(s[stage] for s in stages) / frames for stage in STAGES},
+    }
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    text = (
+        "| target | output s | cold × | warm × | ffmpeg alone × | peak MB | landmarks | "
+        + " | ".join(STAGES)
+        + " |\n| --- |"
+        + " --- |" * (6 + len(STAGES))
+        + "\n"
+    )
+    for row in rows:
+        cells = [
+            f"{row['target']}",
+            *(f"{row[k]:.2f}" for k in ("duration", "cold", "warm", "floor")),
+            f"{row['memory']:.0f}",
+            *(f"{row[k]:.1f}" for k in ("landmarks", *STAGES)),
+        ]
+        text += "| " + " | ".join(cells) + " |\n"
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    data = options.shared / "data"
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        for target, speech, times in CASES:
+            sound = repeated(data / "speech" / speech, times, Path(name))
+            rows.append(measure(data / "targets" / target, sound, options.runs, Path(name)))
+            print(json.dumps(rows[-1]), file=sys.stderr)
+    text = (
+        "# Speed\n\n"
+        "Written by `python bench/speed.py`. `×` is wall time of the whole process over the "
+        "duration of the output, start-up included: cold (tracking and bank made), warm (both "
+        f"from the cache, median of {options.runs}), and ffmpeg merely re-encoding as many frames "
+        "at the same quality. The right-hand columns are ms per frame inside the process: "
+        "landmarks per target frame when cold, the others per output frame when warm (encode is "
+        "the time spent waiting for the encoder, which works beside us).\n\n"
+        f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, lipsync {lipsync.__version__}.\n\n" + table(rows)
+    )
+    (REPO / "docs" / "benchmarks" / "speed.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Renders from end to end."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import lipsync
+from lipsync import geometry, landmarks, media
+from lipsync.cache import Cache
+from lipsync.clock import Clock
+from lipsync.options import RenderOptions
+from lipsync.provenance import SOURCE_TYPE, read_mark, sha256
+from lipsync.types import LipTrack
+
+REPO = Path(__file__).resolve().parents[1]
+SAMPLE = REPO / "assets" / "sample"
+
+
+def lips_in(video: Path) -> LipTrack:
+    with Cache(Cache.default_root()) as cache:
+        track = landmarks.track_video(media.probe(video), landmarks.LandmarkOptions(), cache)
+    return geometry.lips(track, geometry.align(track))
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """The sample's speech on the sample's target, and what was reported on the way."""
+    out = tmp_path_factory.mktemp("render") / "out.mp4"
+    reports: list[tuple[str, int, int | None]] = []
+    result = lipsync.render(
+        SAMPLE / "speech.flac",
+        SAMPLE / "target.mp4",
+        out,
+        sheet=out.with_suffix(".png"),
+        progress=lambda *report: reports.append(report),
+    )
+    return result, reports
+
+
+def test_frames_rate_and_sound_are_exact(rendered) -> None:  # type: ignore[no-untyped-def]
+    result, _ = rendered
+    speech = media.probe_audio(SAMPLE / "speech.flac")
+    made, sound = media.probe(result.output), media.probe_audio(result.output)
+    assert made.fps == media.probe(SAMPLE / "target.mp4").fps
+    assert made.frame_count == result.frames == round(speech.duration * made.fps)
+    assert abs(sound.duration - speech.duration) < Fraction(1, 16000)
+    assert sound.codec == "flac", "the speech itself, not a second encoding of it"
+
+
+def test_progress_counts_every_frame(rendered) -> None:  # type: ignore[no-untyped-def]
+    result, reports = rendered
+    counted = [done for stage, done, total in reports if stage == "render"]
+    assert counted == list(range(1, result.frames + 1))
+    assert set(result.seconds) >= {"landmarks", "mouth bank", "texture", "composite", "encode"}
+
+
+def test_the_result_says_what_it_is(rendered) -> None:  # type: ignore[no-untyped-def]
+    result, _ = rendered
+    mark = read_mark(result.output)
+    assert mark.source_type == SOURCE_TYPE
+    assert lipsync.__version__ in (mark.comment or "")
+    assert mark.sidecar_fits
+    record = json.loads(result.sidecar.read_text())
+    assert record["inputs"]["video"]["sha256"] == sha256(SAMPLE / "target.mp4")
+    assert record["models"][0]["licence"]
+    assert record["changed_frames"] == [[0, result.frames]]
+
+
+def test_the_mouth_says_what_was_predicted(rendered) -> None:  # type: ignore[no-untyped-def]
+    from lipsync import audio, features, lip_lstm
+
+    result, _ = rendered
+    model = lip_lstm.LipLSTM.load(lip_lstm.LipOptions())
+    heard = features.extract(audio.load(SAMPLE / "speech.flac"), model.spec)
+    profile = geometry.LipProfile.of(lips_in(SAMPLE / "target.mp4"))
+    wanted = lip_lstm.predict(model, heard, profile, result.fps, result.frames)
+    seen = lips_in(result.output)
+    assert np.corrcoef(wanted.opening, seen.opening)[0, 1] > 0.8
+
+
+def test_the_same_input_gives_the_same_file(rendered, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result, _ = rendered
+    again = lipsync.render(SAMPLE / "speech.flac", SAMPLE / "target.mp4", tmp_path / "again.mp4")
+    assert sha256(again.output) == sha256(result.output)
+
+
+def test_longer_speech_plays_the_video_back_and_forth(tmp_path: Path) -> None:
+    """Two seconds of target under five of speech: the head at 2 + t is the head at 2 − t."""
+    short = tmp_path / "short.mkv"
+    frames = media.read_frames(media.probe(SAMPLE / "target.mp4"), 0, 50)
+    writer = cv2.VideoWriter(str(short), cv2.VideoWriter.fourcc(*"FFV1"), 25, (0, 0))
+    first = next(frames)
+    writer = cv2.VideoWriter(str(short), cv2.VideoWriter.fourcc(*"FFV1"), 25, first.shape[1::-1])
+    for frame in (first, *frames):
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()
+    result = lipsync.render(SAMPLE / "speech.flac", short, tmp_path / "out.mp4")
+    assert result.frames > 60
+    shown = list(media.read_frames(media.probe(result.output), 0, 60))
+    top = slice(0, shown[0].shape[0] // 4)  # hair and background: no mouth
+    for k in (1, 5, 9):
+        there, back = shown[49 - k][top].astype(int), shown[49 + k][top].astype(int)
+        assert np.abs(there - back).mean() < 2  # levels; two encodings of one picture
+
+
+def test_a_still_picture_speaks(tmp_path: Path) -> None:
+    still = tmp_path / "person.png"
+    frame = next(iter(media.read_frames(media.probe(SAMPLE / "target.mp4"))))
+    cv2.imwrite(str(still), frame[..., ::-1])
+    result = lipsync.render(SAMPLE / "speech.flac", still, tmp_path / "out.mp4")
+    assert result.fps == 25
+    assert result.changed_frames == result.frames
+    assert lips_in(result.output).opening.std() > 0.01
+
+
+def test_frames_without_a_face_keep_their_picture_and_are_counted(tmp_path: Path) -> None:
+    target = tmp_path / "gap.mkv"
+    frames = list(media.read_frames(media.probe(SAMPLE / "target.mp4"), 0, 60))
+    for i in range(20, 30):
+        frames[i] = np.full_like(frames[i], 90)
+    writer = cv2.VideoWriter(
+        str(target), cv2.VideoWriter.fourcc(*"FFV1"), 25, frames[0].shape[1::-1]
+    )
+    for frame in frames:
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()
+    result = lipsync.render(
+        SAMPLE / "target.mp4", target, tmp_path / "out.mp4", options=RenderOptions.of(crf=4)
+    )
+    expected = int(sum(20 <= abs((i + 59) % 118 - 59) < 30 for i in range(result.frames)))
+    assert result.frames_without_face == expected
+    assert result.changed_frames == result.frames - expected
+    assert "no face" in result.warnings[0]
+    shown = list(media.read_frames(media.probe(result.output), 20, 30))
+    assert np.abs(np.stack(shown).astype(int) - 90).max() <= 2
+
+
+def test_a_clock_charges_the_innermost_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(100))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(now)))
+    clock = Clock()
+    with clock.stage("outer"), clock.stage("inner"):
+        pass
+    assert clock.seconds == {"outer": 2.0, "inner": 1.0}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("target", "speech", "frames", "seconds"),
+    [
+        ("grid_s1_120s.mp4", "jfk.flac", 275, 11.0),
+        ("grid_s4_60s.mp4", "LJ001-0001.wav", 241, 9.655),
+        ("englishvideo.mp4", "LJ001-0001.wav", 290, 9.655),
+    ],
+)
+def test_real_footage_speaks_what_was_predicted(
+    shared: Path, tmp_path: Path, target: str, speech: str, frames: int, seconds: float
+) -> None:
+    from lipsync import audio, features, lip_lstm
+
+    video, sound = shared / "data" / "targets" / target, shared / "data" / "speech" / speech
+    result = lipsync.render(sound, video, tmp_path / "out.mp4")
+    made = media.probe(result.output)
+    assert (made.frame_count, made.fps) == (frames, media.probe(video).fps)
+    assert float(media.probe_audio(result.output).duration) == pytest.approx(seconds, abs=1e-3)
+    model = lip_lstm.LipLSTM.load(lip_lstm.LipOptions())
+    heard = features.extract(audio.load(sound), model.spec)
+    profile = geometry.LipProfile.of(lips_in(video))
+    wanted = lip_lstm.predict(model, heard, profile, result.fps, frames)
+    seen = lips_in(result.output)
+    assert np.corrcoef(wanted.opening, seen.opening)[0, 1] >= 0.8
