@@ -6,7 +6,8 @@ Needs the extra `sample` (scikit-image, for the photograph) and the program `fli
 Ubuntu: apt install flite). Writes target.mp4 (an animated public-domain portrait that speaks
 synthetic speech) and speech.wav (other synthetic speech, which the demo puts into its mouth).
 The lips come from the shipped speech model; since the synthesiser says when it makes which
-sound, the closures of p, b and m and the teeth on lips of f and v are made exact.
+sound, the closures of p, b and m, the teeth on the lip of f and v, and the rounding of w and oo
+are made exact.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import cv2
@@ -53,6 +54,14 @@ ENLARGE = 2  # the photograph's face is small
 WINDOW = (192, 0, 512, 512)  # of the enlarged photograph
 OPENING_RANGE = 0.13  # outer-eye distances; how far this mouth opens in running speech
 LEAD = 0.02  # seconds by which lips run ahead of the sound they belong to
+# How far sounds shut the lips, and how much they narrow (or spread) them.
+CLOSED = {"p": 1.0, "b": 1.0, "m": 1.0, "f": 0.72, "v": 0.65}
+SPREAD = {
+    **dict.fromkeys(("w", "uw", "uh"), -0.17),
+    **dict.fromkeys(("ow", "oy", "sh", "ch", "jh"), -0.12),
+    **dict.fromkeys(("ao", "er", "r"), -0.07),
+    **dict.fromkeys(("iy", "ih", "ey", "s", "z"), 0.03),
+}
 
 Phones = list[tuple[str, float, float]]  # name, start and end in seconds
 
@@ -91,29 +100,34 @@ def lips_of(wav: Path, phones: Phones, frames: int) -> NDArray[np.float32]:
 def _exact(
     lips: NDArray[np.float32], times: NDArray[np.floating], phones: Phones
 ) -> NDArray[np.float32]:
-    """Close the lips where the synthesiser closes them, and keep them shut in its pauses."""
-    shut = np.zeros(len(times))
-    for name, start, end in phones:
-        depth = {"p": 1.0, "b": 1.0, "m": 1.0, "f": 0.72, "v": 0.65}.get(name, 0.0)
+    """Close and round the lips where the synthesiser does; keep them shut in its pauses."""
+    shut, wide = np.zeros(len(times)), np.zeros(len(times))
+    for name, start, end in _joined_pauses(phones):
+        depth = CLOSED.get(name, 0.0)
         if name == "pau" and end - start > 0.15:
             depth, start, end = 0.97, start + 0.08, end - 0.06
-        start, end = start - LEAD, end - LEAD
-        outside = np.maximum(np.maximum(start - times, times - end), 0)
+        outside = np.maximum(np.maximum(start - LEAD - times, times - end + LEAD), 0)
         shut = np.maximum(shut, depth * np.cos(np.clip(outside / 0.075, 0, 1) * np.pi / 2) ** 2)
+        wide += SPREAD.get(name, 0.0) * (outside == 0)
     out = lips.copy()
     # Upper and lower lip meet a third of the way down the gap: the lower lip moves more.
-    pairs = ((12, 17), (13, 16), (14, 15))
-    gap = np.stack([lips[:, b, 1] - lips[:, a, 1] for a, b in pairs], 1)
-    gap = np.maximum(gap - 0.008, 0)
-    for k, (a, b) in enumerate(pairs):
-        close = (lips[:, b, 1] - lips[:, a, 1]) - gap[:, k] * (1 - shut)
+    for a, b in ((12, 17), (13, 16), (14, 15)):
+        gap = lips[:, b, 1] - lips[:, a, 1]
+        close = gap - np.maximum(gap - 0.008, 0) * (1 - shut)
         out[:, a, 1] += close / 3
         out[:, b, 1] -= close * 2 / 3
-    lowered = (out - lips)[:, 16, 1:]
-    out[:, 7:12, 1] += lowered * np.array([0.45, 0.9, 1.0, 0.9, 0.45])
-    raised = (out - lips)[:, 13, 1:]
-    out[:, 1:6, 1] += raised * np.array([0.3, 0.6, 0.7, 0.6, 0.3])
+    # The outer contours follow their inner neighbours, less so towards the corners.
+    out[:, 7:12, 1] += (out - lips)[:, 16, 1:] * np.array([0.45, 0.9, 1.0, 0.9, 0.45])
+    out[:, 1:6, 1] += (out - lips)[:, 13, 1:] * np.array([0.3, 0.6, 0.7, 0.6, 0.3])
+    out[..., 0] *= 1 + gaussian_filter1d(wide, 1.3)[:, None]
     return out
+
+
+def _joined_pauses(phones: Phones) -> Iterator[tuple[str, float, float]]:
+    """The phones, with the end of a sentence and the start of the next as one pause."""
+    for name, run in groupby(phones, key=lambda phone: phone[0] if phone[0] == "pau" else phone):
+        parts = list(run)
+        yield (name if isinstance(name, str) else name[0]), parts[0][1], parts[-1][2]
 
 
 def poses(frames: int, loudness: NDArray[np.floating]) -> Iterator[Pose]:
