@@ -1,6 +1,6 @@
 """The command line: parse → options → one call of the API → message and exit code.
 
-Exit codes: 0 done; 2 the user can mend it (one line says how); 130 interrupted. A bug of ours
+Exit codes: 0 done; 2 the user can mend it (one line says how); 130 interrupted; 143 terminated. A bug of ours
 keeps its traceback.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 import lipsync
-from lipsync.errors import LipsyncError, OptionsError
+from lipsync.errors import LipsyncError
 from lipsync.options import RenderOptions, read_options, validation_line
 from lipsync.pipeline import render as run_render
 from lipsync.pipeline import summary
@@ -121,26 +122,26 @@ def _progress() -> Iterator[Report]:
         yield report
 
 
-def _one_line(error: CycloptsError) -> str:
+def _one_line(error: Exception) -> str:
+    """What to tell the user; the parser may have wrapped a message of ours."""
     cause = error.__cause__
     if isinstance(cause, ValidationError):
         return validation_line(cause)
+    if isinstance(cause, LipsyncError):
+        error = cause
     return " ".join(str(error).split())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    # A terminated run cleans up after itself as an interrupted one does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     handler = RichHandler(console=console, show_path=False, show_time=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except (LipsyncError, CycloptsError) as error:
-        # A message of ours may reach us wrapped by the parser.
-        mine = error if isinstance(error, LipsyncError) else error.__cause__
-        text = str(mine) if isinstance(mine, OptionsError | LipsyncError) else ""
-        if not text and isinstance(error, CycloptsError):
-            text = _one_line(error)
-        print(f"lipsync: error: {text}", file=sys.stderr)
+        print(f"lipsync: error: {_one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("lipsync: interrupted; nothing was written", file=sys.stderr)

@@ -83,7 +83,8 @@ def render(
 
         with clock.stage("audio"):
             wave = audio_stage.load(audio)
-            n = max(1, round(wave.duration * info.fps))
+            duration = media.probe_audio(audio).duration
+            n = max(1, round(duration * info.fps))
         with clock.stage("features"):
             model = lip_lstm.LipLSTM.load(options.lips, options.run.device)
             heard = features.extract(wave, model.spec)
@@ -159,7 +160,7 @@ def render(
         sheet=sheet,
         frames=n,
         fps=info.fps,
-        duration=float(wave.duration),
+        duration=float(duration),
         changed_frames=int(changed.sum()),
         frames_without_face=missing,
         warnings=tuple(_warnings(missing, n)),
