@@ -21,12 +21,13 @@ from lipsync.errors import OutputError
 from lipsync.types import F32, U8, LipTrack
 
 COLUMNS = 12
+BAND = 6  # columns side by side; the next ones follow below, so that a screen shows them whole
 # What the tiles show, in outer-eye distances of the canonical mouth space: centre, width, height.
-FACE = (0.0, 0.42, 2.3, 2.3)
-MOUTH = (0.0, 0.86, 1.0, 0.8)
-# Pixels of a tile: the mouth tile is three times a mouth of the size that GRID films.
-FACE_TILE = (208, 208)
-MOUTH_TILE = (208, 166)
+FACE = (0.0, 0.42, 2.2, 2.2)
+MOUTH = (0.0, 0.86, 0.85, 0.68)
+# Pixels of a tile: the mouth tile shows a face of 94 px between the outer eye corners threefold.
+FACE_TILE = (240, 240)
+MOUTH_TILE = (240, 192)
 LABELS, HEADER, GAP = 76, 40, 4
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 
@@ -116,19 +117,29 @@ class SheetCollector:
         """
         if not self._columns:
             raise ValueError("SheetCollector: none of the wanted frames was added")
-        factor = float(np.median([c.factor for c in self._columns]))
+        bands = [self._columns[i : i + BAND] for i in range(0, len(self._columns), BAND)]
+        pictures = [self._band(columns) for columns in bands]
+        width = max(p.shape[1] for p in pictures)
+        padded = [
+            np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255)
+            for p in pictures
+        ]
+        return np.concatenate(padded)
+
+    def _band(self, columns: list[_Column]) -> U8:
+        factor = float(np.median([c.factor for c in columns]))
         rows = ("target", "result", f"target x{factor:.1f}", f"result x{factor:.1f}")
-        heights = [tile.shape[0] for tile in self._columns[0].tiles]
-        width = LABELS + len(self._columns) * (FACE_TILE[0] + GAP)
+        heights = [tile.shape[0] for tile in columns[0].tiles]
+        width = LABELS + len(columns) * (FACE_TILE[0] + GAP)
         sheet = np.full((HEADER + sum(heights) + GAP * len(heights), width, 3), PAPER, np.uint8)
         top = HEADER
         for row, (name, height) in enumerate(zip(rows, heights, strict=True)):
             _write(sheet, name, 6, top + height // 2)
-            for number, column in enumerate(self._columns):
+            for number, column in enumerate(columns):
                 left = LABELS + number * (FACE_TILE[0] + GAP)
                 sheet[top : top + height, left : left + FACE_TILE[0]] = column.tiles[row]
             top += height + GAP
-        for number, column in enumerate(self._columns):
+        for number, column in enumerate(columns):
             left = LABELS + number * (FACE_TILE[0] + GAP)
             _write(sheet, f"frame {column.index}", left + 4, 16)
             _write(sheet, f"{float(column.index / self._fps):.2f} s", left + 4, 33)
