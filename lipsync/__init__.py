@@ -6,6 +6,7 @@ The modules, in the order in which a render passes through them:
     audio       any file → mono sound
     features    sound → feature vectors at 100 Hz
     lip_lstm    features → 18 lip points per output frame
+    voice       where somebody speaks; what the mouth does in silence
     video       target → frames in the order in which they will be shown
     landmarks   frames → face track
     mouth_bank  face track → the person's own mouths, as shapes and textures

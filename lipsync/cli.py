@@ -1,7 +1,7 @@
 """The command line: parse → options → one call of the API → message and exit code.
 
-Exit codes: 0 done; 2 the user can mend it (one line says how); 130 interrupted; 143 terminated. A bug of ours
-keeps its traceback.
+Exit codes: 0 done; 2 the user can mend it (one line says how); 130 interrupted; 143 terminated.
+A bug of ours keeps its traceback.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ bit for bit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import cv2
@@ -66,6 +66,15 @@ def composite(
             continue
         feather = options.mask_feather * float(alignment.scale[source])
         yield blend(frame, patch, outlines[source], feather, options.color_match)
+
+
+def faded(patches: Iterable[Patch | None], visible: F32) -> Iterator[Patch | None]:
+    """Patches as visible as wanted, (n,) 0..1; at 0 the frame keeps its own picture."""
+    for patch, share in zip(patches, visible, strict=True):
+        if patch is None or share <= 0:
+            yield None
+        else:
+            yield patch if share >= 1 else replace(patch, alpha=patch.alpha * share)
 
 
 def blend(frame: U8, patch: Patch, outline: F32, feather: float, color_match: bool) -> Composited:

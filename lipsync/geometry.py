@@ -255,3 +255,16 @@ class LipProfile:
         return LipProfile(
             neutral, float(np.linalg.norm(neutral[6] - neutral[0])), float(high - low)
         )
+
+
+def closed_mouth(track: LipTrack) -> F32:
+    """This person's shut mouth, (18, 2): the median of the tenth of all frames that opens least.
+
+    Raises:
+        NoFaceError: the track has no known frame.
+    """
+    known = np.isfinite(track.points).all((1, 2))
+    if not known.any():
+        raise NoFaceError("no face was found in any frame")
+    points, gap = track.points[known], track.opening[known]
+    return np.asarray(np.median(points[gap <= np.percentile(gap, 10)], axis=0), np.float32)

@@ -24,6 +24,7 @@ from lipsync.lip_lstm import LipOptions
 from lipsync.mouth_bank import BankOptions
 from lipsync.options_base import options
 from lipsync.texture.source import TextureOptions
+from lipsync.voice import SilenceOptions
 
 Flat = Parameter(name="*")
 
@@ -45,6 +46,7 @@ class RenderOptions:
 
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
+    silence: Annotated[SilenceOptions, Flat] = field(default_factory=SilenceOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
     composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)

@@ -32,6 +32,7 @@ from lipsync import (
     provenance,
     retime,
     texture,
+    voice,
 )
 from lipsync import composite as composite_stage
 from lipsync import sheet as sheet_stage
@@ -88,6 +89,8 @@ def render(
         with clock.stage("features"):
             model = lip_lstm.LipLSTM.load(options.lips, options.run.device)
             heard = features.extract(wave, model.spec)
+        with clock.stage("voice"):
+            speech = voice.listen(wave)
 
         with clock.stage("landmarks"):
             device = options.run.device
@@ -95,9 +98,18 @@ def render(
             if not track.found.any():
                 raise NoFaceError(f"{video}: no face was found in its {len(track)} frames")
             alignment = geometry.align(track)
-            profile = geometry.LipProfile.of(geometry.lips(track, alignment))
+            own_lips = geometry.lips(track, alignment)
+        timing = retime.bounce(info.frame_count, n)
+        order = timing.source
+
         with clock.stage("lips"):
-            lips = lip_lstm.predict(model, heard, profile, info.fps, n)
+            profile = geometry.LipProfile.of(own_lips)
+            predicted = lip_lstm.predict(model, heard, profile, info.fps, n)
+            shown = voice.presence(speech, np.arange(n) / float(info.fps), options.silence)
+            closed = geometry.closed_mouth(own_lips)
+            lips, visible = voice.settle(
+                predicted, shown, closed, own_lips.points[order], options.silence
+            )
 
         with clock.stage("mouth bank"):
             footage = media.read_frames(info)
@@ -105,17 +117,22 @@ def render(
                 footage, track, alignment, options.bank, cache, file_sha256(video)
             )
 
-        timing = retime.bounce(info.frame_count, n)
-        order = timing.source
         frames = clock.each("decode", video_stage.frames_in_order(info, timing))
         source = texture.open_texture(bank, options.texture)
         patches = clock.each("texture", source.patches(lips, track, alignment, order))
         pictures = clock.each(
             "composite",
-            composite_stage.composite(frames, patches, track, alignment, order, options.composite),
+            composite_stage.composite(
+                frames,
+                composite_stage.faded(patches, visible),
+                track,
+                alignment,
+                order,
+                options.composite,
+            ),
         )
 
-        collector = sheet_stage.SheetCollector(sheet_stage.telling_frames(lips), info.fps)
+        collector = sheet_stage.SheetCollector(sheet_stage.telling_frames(predicted), info.fps)
         changed = np.zeros(n, bool)
 
         def finished() -> Iterator[U8]:
@@ -163,7 +180,7 @@ def render(
         duration=float(duration),
         changed_frames=int(changed.sum()),
         frames_without_face=missing,
-        warnings=tuple(_warnings(missing, n)),
+        warnings=tuple(_warnings(missing, n, bool(len(speech.spans)))),
         seconds={name: round(value, 3) for name, value in clock.seconds.items()},
     )
 
@@ -184,9 +201,11 @@ def _runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
-def _warnings(missing: int, n: int) -> Iterator[str]:
+def _warnings(missing: int, n: int, spoken: bool) -> Iterator[str]:
     if missing:
         yield f"{missing} of {n} frames show no face and keep the target's own picture"
+    if not spoken:
+        yield "no speech was recognised in the sound; the lips follow all of it"
 
 
 def summary(result: RenderResult) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class MedianTexture(TextureSource):
         to_canonical = alignment.to_canonical
         outlines = mouth_outlines(track)
         for i, frame in enumerate(frames):
-            if not track.found[frame]:
+            if not (track.found[frame] and np.isfinite(lips.points[i]).all()):
                 yield None
                 continue
             inverse = to_canonical[frame]

@@ -28,10 +28,10 @@ class TextureSource(Protocol):
     def patches(
         self, lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: I64
     ) -> Iterator[Patch | None]:
-        """One patch per output frame, None where the target frame has no face.
+        """One patch per output frame, None where the target has no face or no lips are wanted.
 
         Args:
-            lips: the wanted lips, one per output frame (n).
+            lips: the wanted lips, one per output frame (n); NaN where none are wanted.
             track, alignment: of the target, one per target frame.
             frames: (n,) the target frame that each output frame shows.
         """

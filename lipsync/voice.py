@@ -1,0 +1,146 @@
+"""When somebody speaks, and what the mouth does when nobody does.
+
+Silence is found by silero-vad (its model comes with its package). In silence the mouth closes with
+a natural release and stays still, or the target's own frames return.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lipsync.options_base import options
+from lipsync.types import F32, Bools, LipTrack, Waveform
+
+RATE = 16000  # Hz
+WINDOW = 512  # samples: what the detector hears at once
+SPEECH = 0.5  # probability above which it is speech
+HOLD = 0.35  # … and, once it is, below which it is no longer
+SHORTEST_PAUSE_S = 0.25  # shorter ones are part of the speech
+# The lips move before they are heard and come to rest after it.
+LEAD_S, TAIL_S = 0.12, 0.08
+ATTACK_S, RELEASE_S = 0.2, 0.32
+
+
+@options
+class SilenceOptions:
+    """What the mouth does in the pauses of the speech."""
+
+    silence: Literal["close", "original"] = "close"
+    """close: the mouth closes and rests; original: the target's own frames return."""
+    pause: Annotated[float, Field(ge=0.1, le=5)] = 0.45
+    """Pauses at least this long (s) count as silence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """The stretches in which somebody speaks."""
+
+    spans: NDArray[np.float64]  # (k, 2) seconds: begin, end; ascending, apart
+
+    def at(self, times: NDArray[np.float64]) -> Bools:
+        """Whether somebody speaks at these times, (n,)."""
+        if not len(self.spans):
+            return np.zeros(len(times), bool)
+        span = np.clip(np.searchsorted(self.spans[:, 0], times, side="right") - 1, 0, None)
+        begin, end = self.spans[span].T
+        return np.asarray((times >= begin) & (times < end))
+
+
+def listen(wave: Waveform) -> Speech:
+    """Find the speech in a 16 kHz sound.
+
+    Raises:
+        ValueError: another rate.
+    """
+    if wave.rate != RATE:
+        raise ValueError(f"voice.listen: wanted {RATE} Hz, got {wave.rate}")
+    return Speech(_spans(probabilities(wave.samples)))
+
+
+def probabilities(samples: F32) -> F32:
+    """Of speech, one per WINDOW samples; the last window is filled up with silence."""
+    import torch
+
+    detector = _detector()
+    padded = torch.from_numpy(np.pad(samples, (0, -len(samples) % WINDOW)))
+    with torch.inference_mode():
+        heard = [float(detector(piece, RATE)) for piece in padded.reshape(-1, WINDOW)]
+    return np.array(heard, np.float32)
+
+
+def _detector() -> Any:
+    """A new detector, its memory empty: the same sound always gives the same answer."""
+    from silero_vad import load_silero_vad
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        detector = load_silero_vad()
+    detector.reset_states()
+    return detector
+
+
+def _spans(probability: F32) -> NDArray[np.float64]:
+    """Hysteresis, then pauses that are too short are spoken over; (k, 2) seconds."""
+    speaking = np.zeros(len(probability) + 2, bool)
+    for i, p in enumerate(probability, 1):
+        speaking[i] = p > (HOLD if speaking[i - 1] else SPEECH)
+    edges = np.flatnonzero(np.diff(speaking)) * (WINDOW / RATE)
+    spans = edges.reshape(-1, 2).astype(np.float64)
+    if not len(spans):
+        return np.zeros((0, 2))
+    return _joined(spans, SHORTEST_PAUSE_S)
+
+
+def _joined(spans: NDArray[np.float64], pause: float) -> NDArray[np.float64]:
+    """Spans (k, 2) with those joined that are less than `pause` apart."""
+    apart = spans[1:, 0] - spans[:-1, 1] >= pause
+    return np.stack([spans[np.r_[True, apart], 0], spans[np.r_[apart, True], 1]], axis=1)
+
+
+def presence(speech: Speech, times: NDArray[np.float64], options: SilenceOptions) -> F32:
+    """How much of the speech's own lips to show at each time, (n,), 0..1.
+
+    1 from LEAD_S before each stretch of speech to TAIL_S after it, eased to 0 over ATTACK_S
+    before and RELEASE_S after; pauses shorter than the option's stay 1 throughout. Sound without
+    any speech that the detector knows (song, whisper, noise) is shown as it is heard.
+    """
+    if not len(speech.spans):
+        return np.ones(len(times), np.float32)
+    shown = np.zeros(len(times), np.float64)
+    for begin, end in _joined(speech.spans, options.pause):
+        rise = (times - (begin - LEAD_S - ATTACK_S)) / ATTACK_S
+        fall = ((end + TAIL_S + RELEASE_S) - times) / RELEASE_S
+        ramp = np.clip(np.minimum(rise, fall), 0, 1)
+        shown = np.maximum(shown, ramp * ramp * (3 - 2 * ramp))
+    return shown.astype(np.float32)
+
+
+def settle(
+    lips: LipTrack, shown: F32, closed: F32, own: F32, options: SilenceOptions
+) -> tuple[LipTrack, F32]:
+    """Lips that come to rest where the speech is not shown, and how visible they are.
+
+    Args:
+        shown: (n,) from `presence`.
+        closed: (18, 2), the person's shut mouth.
+        own: (n, 18, 2), the lips that the target's own frames show.
+
+    Returns:
+        The lips, NaN where the frame's own picture is wanted, and (n,) visibility, 0..1. On the
+        way to the target's own frames the lips first move towards its own, then fade: a fade
+        between two different mouths would show both.
+    """
+    rest = closed if options.silence == "close" else own
+    share = shown[:, None, None]
+    points = np.asarray(rest + share * (lips.points - rest), np.float32)
+    visible = np.ones(len(shown), np.float32)
+    if options.silence == "original":
+        visible = np.minimum(4 * shown, 1)
+        points[shown <= 0] = np.nan
+    return LipTrack(points, lips.rate), visible
