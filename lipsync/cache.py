@@ -16,7 +16,7 @@ from typing import Any
 
 import platformdirs
 
-VERSION = 1  # of the entries' layout
+VERSION = 2  # of the entries' layout
 
 
 class Cache:

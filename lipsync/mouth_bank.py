@@ -134,6 +134,7 @@ def _collect(
         lips=lips_of(track, alignment).points[chosen],
         pose=nose(track, alignment)[chosen],
         control=control[chosen] - corners[:, None],
+        to_crop=_moved(alignment.to_frame[chosen], -corners),
         quality=np.minimum(relative, 1).astype(np.float32),
         frames=chosen.astype(np.int64),
         shots=shot[chosen].astype(np.int64),
@@ -153,6 +154,13 @@ def _crop_corners(alignment: Alignment, chosen: I64, width: int, height: int) ->
     middle = np.array([(left + right) / 2, (top + bottom) / 2, 1], np.float32)
     centres = alignment.to_frame[chosen] @ middle
     return np.asarray(np.round(centres - np.array([width, height]) / 2), np.float32)
+
+
+def _moved(matrices: F32, shift: F32) -> F32:
+    """Matrices (m, 2, 3) followed by a shift (m, 2)."""
+    moved = matrices.copy()
+    moved[:, :, 2] += shift
+    return moved
 
 
 def cut_out(frame: U8, corner: F32, width: int, height: int) -> U8:

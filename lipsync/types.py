@@ -257,6 +257,7 @@ class MouthBank:
     lips: F32  # (m, 18, 2), canonical
     pose: F32  # (m, 3, 2), the scheme's nose points, canonical
     control: F32  # (m, k, 2), the scheme's warp points, pixels of the crop
+    to_crop: F32  # (m, 2, 3), canonical → pixels of the crop
     crops: U8  # (m, h, w, 3), usually a memory map
     quality: F32  # (m,), 0..1
     frames: I64  # (m,), frame of the footage that each entry came from
@@ -267,6 +268,7 @@ class MouthBank:
         _want("MouthBank.lips", self.lips, np.float32, (m, N_LIPS, 2))
         _want("MouthBank.pose", self.pose, np.float32, (m, 3, 2))
         _want("MouthBank.control", self.control, np.float32, (m, None, 2))
+        _want("MouthBank.to_crop", self.to_crop, np.float32, (m, 2, 3))
         _want("MouthBank.crops", self.crops, np.uint8, (m, None, None, 3))
         _want("MouthBank.quality", self.quality, np.float32, (m,))
         _want("MouthBank.frames", self.frames, np.int64, (m,))

@@ -110,6 +110,7 @@ def talking() -> tuple:
         lips(track, alignment).points,
         nose(track, alignment),
         track.xy[:, list(track.scheme.warp)],
+        alignment.to_frame,
         crops,
         np.ones(60, np.float32),
         np.arange(60),
@@ -177,7 +178,10 @@ def test_a_bank_of_one_picture_still_opens_its_mouth(talking) -> None:
     """A still image as target: the only candidate is bent to the wanted shape."""
     track, alignment, bank = talking
     one = MouthBank(
-        *(np.asarray(a[:1]) for a in (bank.lips, bank.pose, bank.control, bank.crops)),
+        *(
+            np.asarray(a[:1])
+            for a in (bank.lips, bank.pose, bank.control, bank.to_crop, bank.crops)
+        ),
         bank.quality[:1],
         bank.frames[:1],
         bank.shots[:1],

@@ -58,8 +58,12 @@ class MedianTexture(TextureSource):
         """One mouth: `control` (k, 2) are the wanted warp points, canonical."""
         corner, width, height = box_around(outline)
         grid = CoarseGrid(width, height)
-        plate = ThinPlate(control, apply(to_canonical, grid.points + corner), SMOOTHING)
-        maps = grid.refined(plate.maps_to(self._bank.control[entries]))
+        at = apply(to_canonical, grid.points + corner)
+        if self._options.warp:
+            places = ThinPlate(control, at, SMOOTHING).maps_to(self._bank.control[entries])
+        else:
+            places = np.stack([apply(to_crop, at) for to_crop in self._bank.to_crop[entries]])
+        maps = grid.refined(places)
         stack = np.empty((len(entries), height, width, 3), np.uint8)
         for j, entry in enumerate(entries):
             stack[j] = cv2.remap(

@@ -20,6 +20,8 @@ class TextureOptions:
     """Source of the texture."""
     candidates: Annotated[int, Field(ge=1, le=1000)] = 30
     """Bank frames per picture: more are steadier, fewer are sharper."""
+    warp: bool = True
+    """Bend every bank frame to the wanted lips first, so that more of them cost no sharpness."""
 
 
 class TextureSource(Protocol):
