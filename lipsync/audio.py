@@ -14,6 +14,7 @@ from lipsync.types import Waveform
 RATE = 16000  # Hz
 SHORTEST_S = 0.2
 LEVEL = 0.05  # RMS of the standard level: −26 dB of full scale
+BLOCK = 1 << 20  # samples that are worked on at once: an hour of sound is copied only once
 SILENCE = 1e-4  # peak below which nothing is there: −80 dB, three steps of 16-bit sound
 
 
@@ -39,11 +40,19 @@ def standard(wave: Waveform, name: str = "audio") -> Waveform:
         raise AudioError(
             f"{name}: {float(wave.duration):.2f} s of sound; at least {SHORTEST_S} s is needed"
         )
-    samples = np.nan_to_num(wave.samples, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
-    samples = np.clip(samples, -1, 1)
-    samples -= samples.mean()
-    peak = float(np.abs(samples).max())
+    samples = np.empty_like(wave.samples)
+    blocks = [slice(first, first + BLOCK) for first in range(0, len(samples), BLOCK)]
+    for block in blocks:
+        known = np.nan_to_num(wave.samples[block], nan=0.0, posinf=0.0, neginf=0.0)
+        np.clip(known, -1, 1, out=samples[block])
+    offset = np.float32(sum(samples[b].sum(dtype=np.float64) for b in blocks) / len(samples))
+    for block in blocks:
+        samples[block] -= offset
+    peak = max(float(np.abs(samples[block]).max()) for block in blocks)
     if peak < SILENCE:
         raise AudioError(f"{name}: silent throughout; give a file in which somebody speaks")
-    gain = min(LEVEL / float(np.sqrt(np.mean(samples**2))), 1 / peak)
-    return Waveform((samples * gain).astype(np.float32), wave.rate)
+    power = sum(float(np.square(samples[b], dtype=np.float64).sum()) for b in blocks)
+    gain = np.float32(min(LEVEL / (power / len(samples)) ** 0.5, 1 / peak))
+    for block in blocks:
+        samples[block] *= gain
+    return Waveform(samples, wave.rate)

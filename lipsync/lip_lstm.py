@@ -6,9 +6,10 @@ target's own neutral mouth and width are put back, and the delay of a streaming 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ from lipsync.types import F32, N_LIPS, AudioFeatures, FeatureSpec, LipTrack
 
 SHIPPED = {"default": "lip_lstm.safetensors", "paper": "lip_lstm_paper.safetensors"}
 COORDINATES = 2 * N_LIPS
+
+# A long sound is read in windows on a fixed grid, several at a time. The shipped networks forget
+# what lies further away than CONTEXT to within 1e-6 of the mouth's width (4 s: to 1e-4).
+WINDOW = 2400  # steps whose lips are kept
+CONTEXT = 800  # steps heard before and after them, by a network that listens both ways
+AT_ONCE = 8  # windows
+
+State = tuple[torch.Tensor, torch.Tensor] | None  # of the LSTM: hidden, cell
 
 
 @options
@@ -82,12 +91,16 @@ class LipLSTM(nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(b, n, d) features → (b, n // stride, 36) relative shapes, still late by the delay."""
+        return self.advance(values)[0]
+
+    def advance(self, values: torch.Tensor, state: State = None) -> tuple[torch.Tensor, State]:
+        """`forward` that goes on from a state, and the state it ends in; None: nothing heard."""
         d = self.dims
         x = (values - self.input_mean) / self.input_std
         n = x.shape[1] // d.stride
         x = x[:, : n * d.stride].reshape(len(x), n, d.stride * d.inputs)
-        hidden, _ = self.lstm(x)
-        return self.head(self.drop(hidden)) @ self.basis + self.shape_mean  # type: ignore[no-any-return]
+        hidden, state = self.lstm(x) if state is None else self.lstm(x, state)
+        return self.head(self.drop(hidden)) @ self.basis + self.shape_mean, state
 
     def shape_times(self, start: float, rate: float, count: int) -> NDArray[np.float64]:
         """When the first `count` outputs (delay undone) happen, in seconds."""
@@ -110,10 +123,35 @@ class LipLSTM(nn.Module):
         # until the last stride is whole.
         missing = -(len(values) + d.delay) % d.stride
         values = np.pad(values, ((0, d.delay + missing), (0, 0)), mode="edge")
-        device = self.input_mean.device
-        out = self(torch.from_numpy(values)[None].to(device))[0].cpu().numpy()
+        read = self._in_windows if d.bidirectional else self._onwards
+        out = np.concatenate(list(read(torch.from_numpy(values))))
         out = out[d.delay // d.stride :].reshape(-1, N_LIPS, 2)
         return out, self.shape_times(features.start, features.rate, len(out))
+
+    def _onwards(self, values: torch.Tensor) -> Iterator[F32]:
+        """Outputs (·, 36) of values (n, d), read forwards: the state goes on, exactly."""
+        state: State = None
+        step = WINDOW // self.dims.stride * self.dims.stride
+        for piece in torch.split(values, step):
+            out, state = self.advance(piece[None].to(self.input_mean.device), state)
+            yield out[0].cpu().numpy()
+
+    def _in_windows(self, values: torch.Tensor) -> Iterator[F32]:
+        """Outputs (·, 36) of values (n, d), read both ways in windows with context."""
+        stride, n = self.dims.stride, len(values)
+        core, context = (steps // stride * stride for steps in (WINDOW, CONTEXT))
+        windows = [
+            (max(0, first - context), first, min(first + core, n)) for first in range(0, n, core)
+        ]
+        # Windows of one length are read together: the first and the last ones are shorter.
+        for _, group in groupby(windows, lambda w: (w[1] - w[0], min(w[2] + context, n) - w[0])):
+            same = list(group)
+            for i in range(0, len(same), AT_ONCE):
+                some = same[i : i + AT_ONCE]
+                heard = torch.stack([values[begin : end + context] for begin, _, end in some])
+                out = self(heard.to(self.input_mean.device)).cpu().numpy()
+                for (begin, first, end), shapes in zip(some, out, strict=True):
+                    yield shapes[(first - begin) // stride : (end - begin) // stride]
 
     def save(self, path: Path) -> None:
         """Write weights, dimensions, feature spec and meta."""

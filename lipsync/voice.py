@@ -68,16 +68,23 @@ def probabilities(samples: F32) -> F32:
     import torch
 
     detector = _detector()
-    padded = torch.from_numpy(np.pad(samples, (0, -len(samples) % WINDOW)))
+    windows = np.empty(-(-len(samples) // WINDOW), np.float32)
     with torch.inference_mode():
-        heard = [float(detector(piece, RATE)) for piece in padded.reshape(-1, WINDOW)]
-    return np.array(heard, np.float32)
+        for i in range(len(windows)):
+            piece = samples[i * WINDOW : (i + 1) * WINDOW]
+            piece = np.pad(piece, (0, WINDOW - len(piece)))
+            windows[i] = float(detector(torch.from_numpy(piece), RATE))
+    return windows
 
 
 def _detector() -> Any:
     """A new detector, its memory empty: the same sound always gives the same answer."""
+    import torch
+
+    threads = torch.get_num_threads()
     from silero_vad import load_silero_vad
 
+    torch.set_num_threads(threads)  # its import leaves torch a single one
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         detector = load_silero_vad()

@@ -17,6 +17,8 @@ from lipsync.media.container import container_of
 from lipsync.media.process import Process, url
 from lipsync.types import AudioInfo, Waveform
 
+BLOCK = 1 << 20  # samples that are cleaned at once
+
 
 def probe_audio(path: str | os.PathLike[str]) -> AudioInfo:
     """Inspect the first sound stream of a file; it is decoded once, so the duration is exact.
@@ -70,11 +72,17 @@ def read_audio(path: str | os.PathLike[str], rate: int = 16000) -> Waveform:
     with container_of(path, AudioError) as container:
         if not container.streams.audio:
             raise AudioError(f"{path}: there is no sound in it")
-    samples = np.frombuffer(b"".join(_decoded(path, rate, "f32le")), dtype="<f4")
+    heard = bytearray()  # hours of it: kept once, and cleaned in place
+    for piece in _decoded(path, rate, "f32le"):
+        heard += piece
+    samples = np.frombuffer(heard, dtype="<f4")
     if not len(samples):
         raise AudioError(f"{path}: its sound cannot be decoded")
-    clean = np.clip(np.nan_to_num(samples, posinf=0, neginf=0), -1, 1)
-    return Waveform(clean.astype(np.float32), rate)
+    for first in range(0, len(samples), BLOCK):
+        block = samples[first : first + BLOCK]
+        np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        np.clip(block, -1, 1, out=block)
+    return Waveform(samples.astype(np.float32, copy=False), rate)
 
 
 def _decoded(path: Path, rate: int, sample_format: str) -> Iterator[bytes]:
