@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 import lipsync
@@ -99,6 +100,25 @@ def test_the_sample_is_small_and_says_what_it_is() -> None:
         assert float(file.duration / av.time_base) > 8
         assert file.streams.video[0].average_rate == 25
         assert file.streams.audio
+
+
+@pytest.mark.slow
+def test_the_sample_shows_one_face_with_many_mouths() -> None:
+    from lipsync import geometry, landmarks, media
+    from lipsync.cache import Cache
+
+    info = media.probe(REPO / "assets" / "sample" / "target.mp4")
+    with Cache(Cache.default_root()) as cache:
+        track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
+    assert track.found.all()
+    assert len(track.cuts) == 0
+    lips = geometry.lips(track, geometry.align(track))
+    # Outer-eye distances: shut for its closures, open for its vowels, narrow for its oo.
+    shut, wide_open = np.percentile(lips.opening, [5, 95])
+    assert shut < 0.01
+    assert wide_open > 0.09
+    narrow, broad = np.percentile(lips.width, [5, 95])
+    assert broad - narrow > 0.04
 
 
 @pytest.mark.parametrize("script", ["demo", "test", "check", "venv"])
