@@ -32,15 +32,21 @@ REPO = Path(__file__).resolve().parents[1]
 CLIP = 75  # frames: the targets are joined from takes of 3 s
 TARGETS = ("grid_s1_120s.mp4", "grid_s4_60s.mp4")
 
+
+def median(n: int, *, warp: bool, detail: float = 0.0) -> TextureOptions:
+    return TextureOptions(candidates=n, warp=warp, detail=detail)
+
+
 ROWS: tuple[tuple[str, TextureOptions | None], ...] = (
     ("another clip's mouth", None),
-    ("nearest frame, unwarped", TextureOptions(candidates=1, warp=False)),
-    ("plain median, n = 10", TextureOptions(candidates=10, warp=False)),
-    ("plain median, n = 30", TextureOptions(candidates=30, warp=False)),
-    ("plain median, n = 100", TextureOptions(candidates=100, warp=False)),
-    ("warped median, n = 10", TextureOptions(candidates=10)),
-    ("**warped median, n = 30** (default)", TextureOptions(candidates=30)),
-    ("warped median, n = 100", TextureOptions(candidates=100)),
+    ("nearest frame, unwarped", median(1, warp=False)),
+    ("plain median, n = 10", median(10, warp=False)),
+    ("plain median, n = 30", median(30, warp=False)),
+    ("plain median, n = 100", median(100, warp=False)),
+    ("warped median, n = 10", median(10, warp=True)),
+    ("warped median, n = 30", median(30, warp=True)),
+    ("warped median, n = 100", median(100, warp=True)),
+    ("**warped median, n = 30, with detail** (default)", TextureOptions()),
 )
 
 
@@ -107,7 +113,7 @@ def floor(person: Person, first: int, frames: list[U8]) -> U8:
     order = np.arange(first, first + CLIP)
     other = (order + CLIP) % len(person.track)
     wanted = LipTrack(person.lips.points[other], person.lips.rate)
-    source = open_texture(person.bank, TextureOptions(candidates=1, warp=False))
+    source = open_texture(person.bank, median(1, warp=False))
     patches = source.patches(wanted, person.track, person.alignment, order)
     done = composite(frames, patches, person.track, person.alignment, order, CompositeOptions())
     return np.stack([picture.frame for picture in done])

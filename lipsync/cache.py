@@ -16,7 +16,7 @@ from typing import Any
 
 import platformdirs
 
-VERSION = 2  # of the entries' layout
+VERSION = 3  # of the entries' layout
 
 
 class Cache:

@@ -18,14 +18,18 @@ from pydantic import Field
 
 from lipsync.cache import Cache
 from lipsync.errors import NoFaceError
+from lipsync.geometry import compose, nose, smoothed_points, to_complex
 from lipsync.geometry import lips as lips_of
-from lipsync.geometry import nose, smoothed_points, to_complex
 from lipsync.options_base import options
 from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
 
 # What of the canonical space a crop holds: mouth, chin and the cheeks beside them, with room
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
+# A thumbnail shows this much of the canonical space, at this size: enough to tell teeth, tongue and
+# light from one another.
+LOOK_REGION = (-0.42, 0.62, 0.42, 1.3)
+LOOK_SIZE = (20, 16)
 MAX_BYTES = 800_000_000  # of crops
 
 
@@ -115,13 +119,16 @@ def _collect(
     crops = np.lib.format.open_memmap(
         folder / "crops.npy", "w+", np.uint8, (len(chosen), height, width, 3)
     )
+    to_crop = _moved(alignment.to_frame[chosen], -corners)
     sharpness = np.zeros(len(chosen), np.float32)
+    looks = np.zeros((len(chosen), LOOK_SIZE[0] * LOOK_SIZE[1]), np.float32)
     rows = {int(frame): row for row, frame in enumerate(chosen)}
     for i, frame in enumerate(frames):
         row = rows.get(i)
         if row is not None:
             crops[row] = cut_out(frame, corners[row], width, height)
             sharpness[row] = _sharpness(crops[row])
+            looks[row] = _look(crops[row], to_crop[row])
     crops.flush()
 
     relative = sharpness / max(float(np.median(sharpness)), 1e-6)
@@ -134,7 +141,8 @@ def _collect(
         lips=lips_of(track, alignment).points[chosen],
         pose=nose(track, alignment)[chosen],
         control=control[chosen] - corners[:, None],
-        to_crop=_moved(alignment.to_frame[chosen], -corners),
+        to_crop=to_crop,
+        looks=looks,
         quality=np.minimum(relative, 1).astype(np.float32),
         frames=chosen.astype(np.int64),
         shots=shot[chosen].astype(np.int64),
@@ -177,6 +185,23 @@ def cut_out(frame: U8, corner: F32, width: int, height: int) -> U8:
 def _sharpness(crop: U8) -> float:
     """Standard deviation of the Laplacian of the crop's luma."""
     return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
+
+
+def _look(crop: U8, to_crop: F32) -> F32:
+    """Thumbnail of a mouth's luma, scaled so that distances are RMS per pixel."""
+    left, top, right, bottom = LOOK_REGION
+    width, height = LOOK_SIZE
+    x, y = (right - left) / width, (bottom - top) / height
+    grid = np.array([[x, 0, left + x / 2], [0, y, top + y / 2]], np.float32)
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    # Average over about a cell first: sampling alone would alias.
+    cell = float(np.sqrt(abs(np.linalg.det(to_crop[:, :2])))) * x
+    gray = cv2.GaussianBlur(gray, (0, 0), max(0.4 * cell, 0.3))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    small = cv2.warpAffine(
+        gray, compose(to_crop, grid), LOOK_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(small.ravel() / (255 * np.sqrt(small.size)), np.float32)
 
 
 def _load(folder: Path) -> MouthBank:

@@ -80,19 +80,24 @@ class AudioFeatures:
 class FeatureSpec:
     """How sound becomes features; a speech model carries the one that it was trained with."""
 
-    kind: str  # "paper28": cepstra, energy and their difference; "logmel": log mel bands
+    # paper28: cepstra, energy and their difference. logmel: log mel bands.
+    # logmel+phones: those, and how much each step sounds like each of 42 English phones.
+    kind: str
     bands: int = 40  # of the mel scale
     per_clip: bool = False  # remove the clip's own mean over its audible steps
     floor_db: float = 60.0  # logmel: this far below the clip's loud steps nothing is told apart
 
     def __post_init__(self) -> None:
-        if self.kind not in ("paper28", "logmel"):
-            raise ValueError(f"FeatureSpec.kind: wanted paper28 or logmel, got {self.kind!r}")
+        if self.kind not in ("paper28", "logmel", "logmel+phones"):
+            raise ValueError(
+                f"FeatureSpec.kind: wanted paper28, logmel or logmel+phones, got {self.kind!r}"
+            )
 
     @property
     def size(self) -> int:
         """Values per step."""
-        return 28 if self.kind == "paper28" else self.bands
+        sizes = {"paper28": 28, "logmel": self.bands, "logmel+phones": self.bands + 42}
+        return sizes[self.kind]
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,6 +264,7 @@ class MouthBank:
     control: F32  # (m, k, 2), the scheme's warp points, pixels of the crop
     to_crop: F32  # (m, 2, 3), canonical → pixels of the crop
     crops: U8  # (m, h, w, 3), usually a memory map
+    looks: F32  # (m, d), a thumbnail of each mouth, levels / 255, distances are RMS per pixel
     quality: F32  # (m,), 0..1
     frames: I64  # (m,), frame of the footage that each entry came from
     shots: I64  # (m,), shot of the footage that each entry came from
@@ -270,6 +276,7 @@ class MouthBank:
         _want("MouthBank.control", self.control, np.float32, (m, None, 2))
         _want("MouthBank.to_crop", self.to_crop, np.float32, (m, 2, 3))
         _want("MouthBank.crops", self.crops, np.uint8, (m, None, None, 3))
+        _want("MouthBank.looks", self.looks, np.float32, (m, None))
         _want("MouthBank.quality", self.quality, np.float32, (m,))
         _want("MouthBank.frames", self.frames, np.int64, (m,))
         _want("MouthBank.shots", self.shots, np.int64, (m,))

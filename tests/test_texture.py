@@ -8,7 +8,14 @@ from lipsync.errors import OptionsError
 from lipsync.geometry import align, apply, lips, mouth_outlines, nose
 from lipsync.texture import TEXTURES, TextureOptions, open_texture
 from lipsync.texture.candidates import MASS, Candidates, describe, weigh
-from lipsync.texture.median import CoarseGrid, box_around, weighted_median
+from lipsync.texture.median import (
+    CoarseGrid,
+    box_around,
+    successors,
+    weighted_median,
+    with_detail,
+)
+from lipsync.texture.path import smoothest_path
 from lipsync.types import LipTrack, MouthBank, Patch
 
 RNG = np.random.default_rng(5)
@@ -112,6 +119,7 @@ def talking() -> tuple:
         track.xy[:, list(track.scheme.warp)],
         alignment.to_frame,
         crops,
+        np.zeros((60, 4), np.float32),
         np.ones(60, np.float32),
         np.arange(60),
         np.zeros(60, np.int64),
@@ -180,7 +188,7 @@ def test_a_bank_of_one_picture_still_opens_its_mouth(talking) -> None:
     one = MouthBank(
         *(
             np.asarray(a[:1])
-            for a in (bank.lips, bank.pose, bank.control, bank.to_crop, bank.crops)
+            for a in (bank.lips, bank.pose, bank.control, bank.to_crop, bank.crops, bank.looks)
         ),
         bank.quality[:1],
         bank.frames[:1],
@@ -193,6 +201,57 @@ def test_a_bank_of_one_picture_still_opens_its_mouth(talking) -> None:
         patch = next(iter(source.patches(wanted, track, alignment, np.array([0]))))
         dark.append((patch.rgb.max(-1) < 100).sum())
     assert dark[1] > 1.8 * dark[0]
+
+
+def test_the_path_follows_the_footage_even_where_another_entry_is_a_little_nearer() -> None:
+    """Two takes of one motion: changing from one to the other and back costs more than it gains."""
+    looks = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2]], np.float32)
+    follow = np.array([1, 2, 2, 4, 5, 5])
+    entries = np.array([[0, 3], [1, 4], [2, 5]])
+    costs = np.array([[0.1, 0.2], [0.2, 0.1], [0.1, 0.2]], np.float32)
+    path = smoothest_path(entries, costs, looks, looks[follow])
+    assert entries[np.arange(3), path].tolist() == [0, 1, 2]
+    cheap = smoothest_path(entries, 100 * costs, looks, looks[follow])
+    assert entries[np.arange(3), cheap].tolist() == [0, 4, 2]
+
+
+def test_the_path_is_the_best_of_all_paths() -> None:
+    """Against trying every one of them."""
+    from itertools import product
+
+    n, k = 5, 4
+    entries = RNG.integers(0, 20, (n, k))
+    costs = RNG.uniform(0, 1, (n, k)).astype(np.float32)
+    looks, after = (RNG.uniform(0, 1, (20, 3)).astype(np.float32) for _ in range(2))
+
+    def total(path: tuple[int, ...]) -> float:
+        chosen = entries[np.arange(n), list(path)]
+        steps = np.linalg.norm(after[chosen[:-1]] - looks[chosen[1:]], axis=1).sum()
+        return float(costs[np.arange(n), list(path)].sum() + steps)
+
+    best = min(product(range(k), repeat=n), key=total)
+    assert total(tuple(smoothest_path(entries, costs, looks, after))) == pytest.approx(total(best))
+
+
+def test_detail_is_exchanged_and_nothing_else() -> None:
+    steady = np.full((40, 60, 3), 100, np.uint8)
+    sharp = np.full((40, 60, 3), 130, np.uint8)  # another light …
+    sharp[:, 30] = 180  # … and a fine line
+    out = with_detail(steady, sharp, 2.0, 0.7)
+    assert np.abs(out[:, :10].astype(int) - 100).max() <= 1, "the light stays the median's"
+    assert out[20, 30, 0] > 120
+    assert np.array_equal(with_detail(steady, sharp, 2.0, 0.0), steady)
+
+
+def test_successors_stay_within_a_take(talking) -> None:
+    from dataclasses import replace
+
+    _, _, bank = talking
+    shots = np.r_[np.zeros(30, np.int64), np.ones(30, np.int64)]
+    after = successors(replace(bank, shots=shots))
+    assert after[10] == 11
+    assert after[29] == 29
+    assert after[59] == 59
 
 
 def test_entries_without_quality_are_never_chosen(talking) -> None:

@@ -71,8 +71,9 @@ class Candidates:
         self._described = described
         self._norms = (described**2).sum(1)
 
-    def choose(self, wanted: F32) -> tuple[I64, F32]:
-        """Entries of the bank and their weights for one wanted descriptor (d,)."""
+    def choose(self, wanted: F32) -> tuple[I64, F32, F32]:
+        """Entries, weights and distances for one wanted descriptor (d,), nearest first."""
         squared = self._norms - 2 * self._described @ wanted + wanted @ wanted
-        nearest, weights = weigh(np.sqrt(np.maximum(squared, 0)), self.n)
-        return self._entries[nearest], weights
+        distances = np.sqrt(np.maximum(squared, 0))
+        nearest, weights = weigh(distances, self.n)
+        return self._entries[nearest], weights, distances[nearest]

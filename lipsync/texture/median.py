@@ -9,73 +9,131 @@ candidate is resampled once, from its own footage straight to the target frame's
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from lipsync.geometry import apply, mouth_outlines, nose, smoothed_points
 from lipsync.texture.candidates import Candidates, describe
+from lipsync.texture.path import smoothest_path
 from lipsync.texture.source import TextureOptions, TextureSource
-from lipsync.types import F32, I64, U8, Alignment, FaceTrack, LipTrack, MouthBank, Patch
+from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, LipTrack, MouthBank, Patch
 from lipsync.warp import ThinPlate
 
 GRID_STEP = 8  # pixels between the points at which the warp is evaluated
 GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
+DETAIL = 0.02  # outer-eye distances: σ of the Gaussian that parts detail from the rest
+BLOCK = 500  # frames for which candidates are chosen at once
 SMOOTHING = 1e-3  # λ of the warp: trust no single landmark
 
 
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The bank entries that one mouth is made from."""
+
+    entries: I64  # (n,), nearest first
+    weights: F32  # (n,), summing to 1
+    detail: int  # which of them gives the finest detail
+
+
 class MedianTexture(TextureSource):
-    """Weighted median of the bank's candidates."""
+    """Weighted median of the bank's candidates, with the detail of one of them."""
 
     def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
         self._bank = bank
         self._options = options
         self._candidates = Candidates(bank, options.candidates)
+        self._successors = bank.looks[successors(bank)]
 
     def patches(
         self, lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: I64
     ) -> Iterator[Patch | None]:
         """See `TextureSource`."""
-        pose = nose(track, alignment)
-        shots = np.searchsorted(track.cuts, frames, side="right").astype(np.int64)
-        at_frames = pose[frames]
-        wanted = describe(lips.points, at_frames, shots, np.arange(len(frames)))
+        shown = track.found[frames] & np.isfinite(lips.points).all((1, 2))
+        stretch = _stretches(shown, np.searchsorted(track.cuts, frames, side="right"))
+        pose = nose(track, alignment)[frames]
+        wanted = describe(lips.points, pose, stretch, np.arange(len(frames)))
         own = smoothed_points(track, track.scheme.warp[18:])
-        to_canonical = alignment.to_canonical
         outlines = mouth_outlines(track)
-        for i, frame in enumerate(frames):
-            if not (track.found[frame] and np.isfinite(lips.points[i]).all()):
-                yield None
+        to_canonical = alignment.to_canonical
+        for block in _blocks(stretch):
+            if not shown[block[0]]:
+                yield from (None for _ in block)
                 continue
-            inverse = to_canonical[frame]
-            control = np.concatenate([lips.points[i], apply(inverse, own[frame])])
-            entries, weights = self._candidates.choose(wanted[i])
-            yield self._patch(control, outlines[frame], inverse, entries, weights)
+            for i, choice in zip(block, self._choose(wanted[block]), strict=True):
+                frame = frames[i]
+                inverse = to_canonical[frame]
+                control = np.concatenate([lips.points[i], apply(inverse, own[frame])])
+                yield self._patch(control, outlines[frame], inverse, choice)
 
-    def _patch(
-        self, control: F32, outline: F32, to_canonical: F32, entries: I64, weights: F32
-    ) -> Patch:
+    def _choose(self, wanted: F32) -> list[Choice]:
+        """Candidates for consecutive frames, and which of them gives the detail."""
+        found = [self._candidates.choose(one) for one in wanted]
+        entries = np.stack([f[0] for f in found])
+        costs = np.stack([f[2] for f in found])
+        path = smoothest_path(entries, costs, self._bank.looks, self._successors)
+        return [Choice(e, w, int(p)) for (e, w, _), p in zip(found, path, strict=True)]
+
+    def _patch(self, control: F32, outline: F32, to_canonical: F32, choice: Choice) -> Patch:
         """One mouth: `control` (k, 2) are the wanted warp points, canonical."""
+        bank, entries = self._bank, choice.entries
         corner, width, height = box_around(outline)
         grid = CoarseGrid(width, height)
         at = apply(to_canonical, grid.points + corner)
         if self._options.warp:
-            places = ThinPlate(control, at, SMOOTHING).maps_to(self._bank.control[entries])
+            places = ThinPlate(control, at, SMOOTHING).maps_to(bank.control[entries])
         else:
-            places = np.stack([apply(to_crop, at) for to_crop in self._bank.to_crop[entries]])
-        maps = grid.refined(places)
+            places = np.stack([apply(to_crop, at) for to_crop in bank.to_crop[entries]])
         stack = np.empty((len(entries), height, width, 3), np.uint8)
-        for j, entry in enumerate(entries):
-            stack[j] = cv2.remap(
-                self._bank.crops[entry],
-                maps[j],
+        for picture, entry, places_in_crop in zip(
+            stack, entries, grid.refined(places), strict=True
+        ):
+            picture[:] = cv2.remap(
+                bank.crops[entry],
+                places_in_crop,
                 None,
                 cv2.INTER_CUBIC,
                 borderMode=cv2.BORDER_REPLICATE,
             )
-        rgb = weighted_median(stack, weights)
+        rgb = weighted_median(stack, choice.weights)
+        if self._options.detail > 0 and len(entries) > 1:
+            scale = 1 / float(np.sqrt(abs(np.linalg.det(to_canonical[:, :2]))))
+            rgb = with_detail(rgb, stack[choice.detail], DETAIL * scale, self._options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         return Patch(rgb, np.ones((height, width), np.float32), shift)
+
+
+def successors(bank: MouthBank) -> I64:
+    """The entry that followed each entry in the footage; itself at the end of a stretch, (m,)."""
+    following = np.minimum(np.arange(len(bank)) + 1, len(bank) - 1)
+    joined = (bank.frames[following] == bank.frames + 1) & (bank.shots[following] == bank.shots)
+    return np.where(joined, following, np.arange(len(bank))).astype(np.int64)
+
+
+def _stretches(shown: Bools, shots: I64) -> I64:
+    """A number for each run of frames that belong together: one shot, all shown or none, (n,)."""
+    starts = (np.diff(shown) != 0) | (np.diff(shots) != 0)
+    return np.concatenate([[0], np.cumsum(starts)]).astype(np.int64)
+
+
+def _blocks(stretch: I64) -> Iterator[I64]:
+    """The frames of each stretch, at most BLOCK at a time."""
+    for run in np.split(np.arange(len(stretch)), np.flatnonzero(np.diff(stretch)) + 1):
+        for first in range(0, len(run), BLOCK):
+            yield run[first : first + BLOCK]
+
+
+def with_detail(steady: U8, sharp: U8, radius: float, share: float) -> U8:
+    """`steady` with a share of its finest detail exchanged for that of `sharp`.
+
+    Args:
+        radius: σ of the Gaussian that parts detail from the rest, pixels.
+        share: 0..1.
+    """
+    difference = sharp.astype(np.float32) - steady
+    fine = difference - cv2.GaussianBlur(difference, (0, 0), radius)
+    return np.asarray(np.clip(np.rint(steady + share * fine), 0, 255), np.uint8)
 
 
 def box_around(outline: F32) -> tuple[F32, int, int]:

@@ -1,0 +1,50 @@
+"""One candidate per frame, chosen so that the sequence flows (METHOD.md §4).
+
+The median is steady and a little soft; the finest detail is taken from a single bank entry per
+frame. Which one is decided over the whole stretch by dynamic programming: near to the wanted
+mouth, and looking like what came after the previous choice in the footage.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lipsync.types import F32, I64
+
+
+def smoothest_path(
+    entries: I64, costs: F32, looks: F32, successors: F32, first: F32 | None = None
+) -> I64:
+    """Viterbi over candidates.
+
+    Args:
+        entries: (n, k) bank entries per frame.
+        costs: (n, k) how unlike the wanted mouth each is.
+        looks: (m, d) appearance of every bank entry.
+        successors: (m, d) appearance of what followed every entry in the footage.
+        first: (d,) appearance that the first choice should continue; None: free.
+
+    Returns:
+        (n,) column of the chosen candidate per frame.
+    """
+    n, k = entries.shape
+    total = costs[0].astype(np.float64)
+    if first is not None:
+        total = total + np.linalg.norm(looks[entries[0]] - first, axis=1)
+    back = np.zeros((n, k), np.int64)
+    for t in range(1, n):
+        step = _distances(successors[entries[t - 1]], looks[entries[t]])
+        reach = total[:, None] + step
+        back[t] = reach.argmin(0)
+        total = reach[back[t], np.arange(k)] + costs[t]
+    path = np.zeros(n, np.int64)
+    path[-1] = int(total.argmin())
+    for t in range(n - 1, 0, -1):
+        path[t - 1] = back[t, path[t]]
+    return path
+
+
+def _distances(a: F32, b: F32) -> F32:
+    """Euclidean distances between rows, (len(a), len(b))."""
+    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
+    return np.asarray(np.sqrt(np.maximum(squared, 0)), np.float32)
