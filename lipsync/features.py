@@ -1,8 +1,9 @@
 """Sound → feature vectors at 100 Hz.
 
 Two front ends: the paper's 28 values (13 cepstra, log energy, and their first difference;
-METHOD.md §1), and log mel bands, from which the default model is trained. Both look through the
-same window: 25 ms Hamming every 10 ms, so step i is centred on 12.5 ms + i · 10 ms.
+METHOD.md §1), and log mel bands with phone posteriors, from which the default model is trained.
+Both look through the same window: 25 ms Hamming every 10 ms, so step i is centred on
+12.5 ms + i · 10 ms.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from functools import cache
 
 import librosa
 import numpy as np
+from numpy.typing import NDArray
 from python_speech_features import sigproc
 from python_speech_features.base import get_filterbanks
 from scipy.fft import dct
 
+from lipsync import checkpoint
 from lipsync.types import F32, AudioFeatures, FeatureSpec, Waveform
 
 RATE = 16000  # Hz, of the sound
@@ -32,6 +35,7 @@ INT16 = 32768.0  # the paper's energy term needs samples of this scale
 
 # Sound is read in blocks of this many steps, so that an hour needs no more memory than a minute.
 BLOCK = 6000
+NEPERS_PER_DB = np.log(10) / 10  # of power
 AUDIBLE_DB = 30.0  # steps this far below the clip's loud ones do not tell how a voice sounds
 LOUD_PERCENTILE = 95
 
@@ -47,22 +51,13 @@ def extract(wave: Waveform, spec: FeatureSpec) -> AudioFeatures:
     """
     if wave.rate != RATE:
         raise ValueError(f"features.extract: wanted {RATE} Hz, got {wave.rate}")
-    make = paper28 if spec.kind == "paper28" else _raw_logmel
-    values = np.concatenate([make(block, spec) for block in _blocks(wave.samples)])
-    if spec.kind == "logmel":
-        values = level(values, spec)
+    if spec.kind == "paper28":
+        values = paper28(wave.samples, spec)
     else:
-        # The difference is one-sided and crosses the borders of the blocks.
-        static = values[:, :14]
-        values = np.concatenate([static, np.diff(static, axis=0, prepend=static[:1])], axis=1)
-        if spec.per_clip:
-            values = values - values.mean(0)
-    return AudioFeatures(values.astype(np.float32), STEPS_PER_SECOND, FIRST_CENTRE)
-
-
-def power(samples: F32) -> F32:
-    """Power spectrum of every step, (n, 257), on the int16 scale."""
-    return np.concatenate([_power(block) for block in _blocks(samples)])
+        pairs = [bands(_power(block), spec) for block in _blocks(wave.samples)]
+        mel, phone_mel = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        values = of_bands(mel, phone_mel, spec)
+    return AudioFeatures(values, STEPS_PER_SECOND, FIRST_CENTRE)
 
 
 def _blocks(samples: F32) -> Iterator[F32]:
@@ -80,37 +75,65 @@ def _blocks(samples: F32) -> Iterator[F32]:
         yield emphasised if start == 0 else emphasised[1:]
 
 
+def _frames(emphasised: F32) -> NDArray[np.float64]:
+    return np.asarray(sigproc.framesig(emphasised, WINDOW, HOP, winfunc=np.hamming))
+
+
+def power(samples: F32) -> F32:
+    """Power spectrum of every step, (n, 257), on the int16 scale."""
+    return np.concatenate([_power(block) for block in _blocks(samples)])
+
+
 def _power(emphasised: F32) -> F32:
-    frames = sigproc.framesig(emphasised, WINDOW, HOP, winfunc=np.hamming)
-    return np.asarray(sigproc.powspec(frames, FFT), dtype=np.float32)
+    return np.asarray(sigproc.powspec(_frames(emphasised), FFT), dtype=np.float32)
 
 
-def paper28(emphasised: F32, spec: FeatureSpec) -> F32:
-    """The 14 static values of the paper's front end: 13 cepstra and the log mean energy."""
-    frames = sigproc.framesig(emphasised, WINDOW, HOP, winfunc=np.hamming)
-    mel = sigproc.powspec(frames, FFT) @ _paper_filters(spec.bands)
+def paper28(samples: F32, spec: FeatureSpec) -> F32:
+    """The paper's 28 values per step (METHOD.md §1)."""
+    static = np.concatenate([_paper14(block, spec.bands) for block in _blocks(samples)])
+    values = np.concatenate([static, np.diff(static, axis=0, prepend=static[:1])], axis=1)
+    if spec.per_clip:
+        values -= values.mean(0)
+    return np.asarray(values, dtype=np.float32)
+
+
+def _paper14(emphasised: F32, filters: int) -> NDArray[np.float64]:
+    frames = _frames(emphasised)
+    mel = sigproc.powspec(frames, FFT) @ _paper_filters(filters)
     cepstra = dct(np.log(np.maximum(mel, 1e-3)), type=2, axis=1, norm="ortho")[:, :CEPSTRA]
     energy = np.log(1 + np.mean(frames**2, axis=1, keepdims=True))
     return np.concatenate([cepstra, energy], axis=1)
 
 
 @cache
-def _paper_filters(bands: int) -> F32:
-    filters = get_filterbanks(bands, FFT, RATE, PAPER_LOW, PAPER_HIGH)
-    return np.asarray(filters.T)
+def _paper_filters(count: int) -> NDArray[np.float64]:
+    return np.asarray(get_filterbanks(count, FFT, RATE, PAPER_LOW, PAPER_HIGH).T)
 
 
 @cache
-def mel_filters(bands: int) -> F32:
-    """(257, bands): triangles of equal width on the mel scale from 60 Hz to 7600 Hz."""
+def mel_filters(count: int, low: float = 60, high: float = 7600) -> F32:
+    """(257, count): triangles of equal width on the mel scale."""
     bank = librosa.filters.mel(
-        sr=RATE, n_fft=FFT, n_mels=bands, fmin=60, fmax=7600, htk=True, norm=None
+        sr=RATE, n_fft=FFT, n_mels=count, fmin=low, fmax=high, htk=True, norm=None
     )
     return np.ascontiguousarray(bank.T, dtype=np.float32)
 
 
-def _raw_logmel(emphasised: F32, spec: FeatureSpec) -> F32:
-    return np.asarray(np.log(_power(emphasised) @ mel_filters(spec.bands) + 1e-3))
+def bands(spectrum: F32, spec: FeatureSpec) -> tuple[F32, F32]:
+    """Energies of a power spectrum (n, 257) in the two filter banks that `of_bands` needs.
+
+    Returns:
+        (n, spec.bands) and (n, 25).
+    """
+    return spectrum @ mel_filters(spec.bands), spectrum @ _phone_filters()
+
+
+def of_bands(mel: F32, phone_mel: F32, spec: FeatureSpec) -> F32:
+    """Features (n, spec.size) of a clip from what `bands` gives."""
+    values = level(np.log(mel + 1e-3), spec)
+    if spec.kind == "logmel":
+        return values
+    return np.concatenate([values, phones(phone_mel)], axis=1)
 
 
 def level(logmel: F32, spec: FeatureSpec) -> F32:
@@ -121,10 +144,71 @@ def level(logmel: F32, spec: FeatureSpec) -> F32:
     """
     loudness = np.log(np.exp(logmel).mean(1))
     loud = np.percentile(loudness, LOUD_PERCENTILE)
-    nepers_per_db = np.log(10) / 10  # of power
-    floor = loud - spec.floor_db * nepers_per_db
-    values = np.logaddexp(logmel, floor) - loud
+    values = np.logaddexp(logmel, loud - spec.floor_db * NEPERS_PER_DB) - loud
     if spec.per_clip:
-        audible = loudness > loud - AUDIBLE_DB * nepers_per_db
-        values = values - values[audible].mean(0)
+        values -= values[loudness > loud - AUDIBLE_DB * NEPERS_PER_DB].mean(0)
     return np.asarray(values, dtype=np.float32)
+
+
+# --- phones ----------------------------------------------------------------------------------
+# How likely a step is under the Gaussian mixtures of each phone of an acoustic model that was
+# trained on many speakers (CMU Sphinx, US English; assets/phones.safetensors, made by
+# training.phones). Its front end is not ours to choose: 25 bands, 13 liftered cepstra less
+# their mean, and two differences of them. Measured: a linear map from these posteriors to lips
+# carries over to other people far better than one from any spectrum.
+
+PHONES = 42
+PHONE_BANDS, PHONE_LOW, PHONE_HIGH = 25, 130, 6800  # Hz
+LIFTER = 22
+# Steps are not independent and the mixtures too sure of themselves; the usual remedy is to
+# scale the logarithms down. 0.2–0.5 measure alike.
+ACOUSTIC_SCALE = 0.3
+PHONE_BLOCK = 500  # steps whose 42 · 128 densities are in memory at once
+
+
+@cache
+def _phone_filters() -> F32:
+    return mel_filters(PHONE_BANDS, PHONE_LOW, PHONE_HIGH)
+
+
+@cache
+def _mixtures() -> tuple[F32, F32]:
+    """Gaussians as (3, 27, 42 · 128) coefficients of [x², x, 1]; (3, 42, 128, 3) state weights."""
+    tensors, _ = checkpoint.load(checkpoint.asset("phones.safetensors"))
+    mean, variance = (tensors[k].double().numpy() for k in ("means", "variances"))
+    constant = -0.5 * (mean**2 / variance + np.log(2 * np.pi * variance)).sum(-1, keepdims=True)
+    terms = np.concatenate([-0.5 / variance, mean / variance, constant], axis=-1)
+    coefficients = np.moveaxis(terms, 1, 0).reshape(3, PHONES * 128, 27).swapaxes(1, 2)
+    return np.ascontiguousarray(coefficients, np.float32), tensors["weights"].float().numpy()
+
+
+def phones(phone_mel: F32) -> F32:
+    """(n, 42) posteriors of the phones, each step by itself, from (n, 25) band energies."""
+    log = np.log(phone_mel + 1e-4)
+    lift = 1 + LIFTER / 2 * np.sin(np.pi * np.arange(CEPSTRA) / LIFTER)
+    cepstra = dct(log, type=2, axis=1, norm="ortho")[:, :CEPSTRA] * lift
+    cepstra -= cepstra.mean(0)
+    padded, n = np.pad(cepstra, ((3, 3), (0, 0)), mode="edge"), len(cepstra)
+    ahead = {k: padded[3 + k : 3 + k + n] for k in (-3, -2, -1, 1, 2, 3)}
+    slope = ahead[2] - ahead[-2]
+    bend = (ahead[3] - ahead[-1]) - (ahead[1] - ahead[-3])
+    streams = np.stack([cepstra, slope, bend]).astype(np.float32)
+    pieces = [_posteriors(streams[:, i : i + PHONE_BLOCK]) for i in range(0, n, PHONE_BLOCK)]
+    return np.concatenate(pieces)
+
+
+def _posteriors(streams: F32) -> F32:
+    """(3, n, 13) cepstra and their differences → (n, 42)."""
+    coefficients, weights = _mixtures()
+    n = streams.shape[1]
+    score = np.zeros((PHONES, n, 3), np.float32)  # of the three states of each phone
+    for x, terms, mix in zip(streams, coefficients, weights, strict=True):
+        density = np.concatenate([x * x, x, np.ones((n, 1), np.float32)], axis=1) @ terms
+        density = density.reshape(n, PHONES, 128)
+        best = density.max(-1, keepdims=True)
+        likely = np.matmul(np.exp(density - best).swapaxes(0, 1), mix)
+        score += np.log(likely + 1e-30) + best.swapaxes(0, 1)
+    total = np.logaddexp.reduce(ACOUSTIC_SCALE * score, axis=2).T
+    total -= total.max(1, keepdims=True)
+    share = np.exp(total)
+    return np.asarray(share / share.sum(1, keepdims=True))
