@@ -22,6 +22,7 @@ from lipsync import checkpoint
 from lipsync.errors import WeightsError
 from lipsync.geometry import LipProfile
 from lipsync.options_base import options
+from lipsync.threads import one_thread
 from lipsync.types import F32, N_LIPS, AudioFeatures, FeatureSpec, LipTrack
 
 SHIPPED = {"default": "lip_lstm.safetensors", "paper": "lip_lstm_paper.safetensors"}
@@ -124,7 +125,8 @@ class LipLSTM(nn.Module):
         missing = -(len(values) + d.delay) % d.stride
         values = np.pad(values, ((0, d.delay + missing), (0, 0)), mode="edge")
         read = self._in_windows if d.bidirectional else self._onwards
-        out = np.concatenate(list(read(torch.from_numpy(values))))
+        with one_thread():
+            out = np.concatenate(list(read(torch.from_numpy(values))))
         out = out[d.delay // d.stride :].reshape(-1, N_LIPS, 2)
         return out, self.shape_times(features.start, features.rate, len(out))
 

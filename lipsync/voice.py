@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lipsync.options_base import options
+from lipsync.threads import one_thread
 from lipsync.types import F32, Bools, LipTrack, Waveform
 
 RATE = 16000  # Hz
@@ -67,24 +68,20 @@ def probabilities(samples: F32) -> F32:
     """Of speech, one per WINDOW samples; the last window is filled up with silence."""
     import torch
 
-    detector = _detector()
-    windows = np.empty(-(-len(samples) // WINDOW), np.float32)
-    with torch.inference_mode():
-        for i in range(len(windows)):
+    heard = np.empty(-(-len(samples) // WINDOW), np.float32)
+    with one_thread(), torch.inference_mode():
+        detector = _detector()  # whose import sets a single thread for everybody
+        for i in range(len(heard)):
             piece = samples[i * WINDOW : (i + 1) * WINDOW]
             piece = np.pad(piece, (0, WINDOW - len(piece)))
-            windows[i] = float(detector(torch.from_numpy(piece), RATE))
-    return windows
+            heard[i] = float(detector(torch.from_numpy(piece), RATE))
+    return heard
 
 
 def _detector() -> Any:
     """A new detector, its memory empty: the same sound always gives the same answer."""
-    import torch
-
-    threads = torch.get_num_threads()
     from silero_vad import load_silero_vad
 
-    torch.set_num_threads(threads)  # its import leaves torch a single one
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         detector = load_silero_vad()

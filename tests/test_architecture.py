@@ -14,6 +14,7 @@ PACKAGE = REPO / "lipsync"
 
 # What a stage may import from lipsync, besides its own folder.
 FOUNDATION = {"types", "errors", "geometry", "media", "checkpoint", "warp", "options_base", "cache"}
+FOUNDATION |= {"running", "threads"}
 # Those who know the stages.
 CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline"}
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")
