@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from python_speech_features import mfcc
 
-from lipsync import features
+from lipsync import checkpoint, features
 from lipsync.types import FeatureSpec, Waveform
 
 PAPER = FeatureSpec("paper28")
@@ -91,5 +93,63 @@ def test_another_rate_is_refused() -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="wanted paper28 or logmel"):
+    with pytest.raises(ValueError, match="wanted paper28, logmel"):
         FeatureSpec("mfcc")
+
+
+# --- phones ----------------------------------------------------------------------------------
+
+PHONES = FeatureSpec("logmel+phones", per_clip=True)
+
+
+def test_phone_posteriors_are_shares() -> None:
+    values = features.extract(noise(1.0), PHONES).values
+    assert values.shape == (99, 82)
+    np.testing.assert_allclose(values[:, 40:].sum(1), 1, atol=1e-5)
+    assert values[:, 40:].min() >= 0
+
+
+def test_the_mixtures_give_the_density_that_their_parameters_say() -> None:
+    from scipy.stats import norm
+
+    tensors, meta = checkpoint.load(checkpoint.asset("phones.safetensors"))
+    assert len(meta["phones"]) == features.PHONES
+    assert "Alpha Cephei" in meta["licence"]
+    streams = np.random.default_rng(0).normal(0, 8, (3, 4, 13)).astype(np.float32)
+    mean, std = tensors["means"].double().numpy(), tensors["variances"].double().numpy() ** 0.5
+    score = np.zeros((4, features.PHONES, 3))
+    for s in range(3):
+        density = norm.logpdf(streams[s][:, None, None], mean[:, s], std[:, s]).sum(-1)
+        best = density.max(-1, keepdims=True)
+        mixed = np.einsum("npc,pcs->nps", np.exp(density - best), tensors["weights"][s].numpy())
+        score += np.log(mixed) + best
+    total = np.logaddexp.reduce(features.ACOUSTIC_SCALE * score, axis=2)
+    share = np.exp(total - total.max(1, keepdims=True))
+    expected = share / share.sum(1, keepdims=True)
+    np.testing.assert_allclose(features._posteriors(streams), expected, atol=2e-3)
+
+
+@pytest.mark.real
+def test_real_phones_are_recognised(shared: Path) -> None:
+    from lipsync import audio
+
+    names = checkpoint.load(checkpoint.asset("phones.safetensors"))[1]["phones"]
+    # Thirty clips of "… now/soon/please/again": the /s/ of "six", "soon" and the silences.
+    words = (shared / "data" / "grid_s1_words.tsv").read_text().splitlines()[1:]
+    hits = {"SIL": [], "S": []}
+    cache: dict[str, np.ndarray] = {}
+    for line in words:
+        clip, start, end, word = line.split("\t")
+        if word not in ("sil", "six", "soon") or (len(cache) > 30 and clip not in cache):
+            continue
+        if clip not in cache:
+            wave = audio.load(shared / "data" / "grid_s1" / f"{clip}.mkv")
+            cache[clip] = features.extract(wave, PHONES).values[:, 40:]
+        first = round(float(start) * 100)
+        if word == "sil":
+            hits["SIL"].append(cache[clip][first + 5 : round(float(end) * 100) - 5])
+        else:
+            hits["S"].append(cache[clip][first + 2 : first + 9])
+    for phone, found in hits.items():
+        mean = np.concatenate(found).mean(0)
+        assert names[int(mean.argmax())] == phone

@@ -32,6 +32,8 @@ from training.augment import Augmentation
 
 UPPER, LOWER = 2 * 13 + 1, 2 * 16 + 1  # y of the mid points of the inner lips, of 36 coordinates
 LEFT, RIGHT = 2 * 0, 2 * 6  # x of the mouth's corners
+STEP_S = 1 / features.STEPS_PER_SECOND
+SMALLEST_STD = 0.03  # of features: what hardly ever varies must not be blown up to a unit
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
@@ -76,10 +78,9 @@ class TrainOptions:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Clips as padded tensors: n clips, t steps, f frames."""
+    """Clips as padded tensors: v voices of each of n clips, t steps, f frames."""
 
-    spectra: augment.Spectra | None  # of log mel runs
-    values: torch.Tensor | None  # (n, t, d), of the paper's features
+    values: torch.Tensor  # (v, n, t, d) float16; voice 0 is the recorded one
     steps: torch.Tensor  # (n,)
     lips: torch.Tensor  # (n, f, 36), relative
     fps: torch.Tensor  # (n,)
@@ -137,8 +138,8 @@ def train(options: TrainOptions, data: Path, run: Path, resume: bool, device: st
         yaml.safe_dump(_plain(options), sort_keys=False, allow_unicode=True), "utf-8"
     )
     torch.manual_seed(options.seed)
-    rng = torch.Generator().manual_seed(options.seed)
-    training_set = gather(speakers, options.features)
+    rng = np.random.default_rng(options.seed)
+    training_set = gather(speakers, options.features, options.augmentation, options.seed)
     model = build(options, training_set).to(device)
     optimizer = torch.optim.AdamW(
         model.parameters(), options.learning_rate, weight_decay=options.weight_decay
@@ -155,7 +156,7 @@ def train(options: TrainOptions, data: Path, run: Path, resume: bool, device: st
 
     for epoch in range(first_epoch, options.epochs):
         started_s, losses = time.perf_counter(), []
-        order = torch.randperm(len(training_set.lips), generator=rng)
+        order = torch.from_numpy(rng.permutation(len(training_set.lips)))
         for batch in range(batches_per_epoch):
             chosen = order[batch * options.batch : (batch + 1) * options.batch]
             values, wanted = draw(training_set, chosen, model, options, rng)
@@ -179,22 +180,33 @@ def train(options: TrainOptions, data: Path, run: Path, resume: bool, device: st
     return weights
 
 
-def gather(speakers: list[corpus.Speaker], spec: FeatureSpec) -> TrainingSet:
-    """Training clips of all speakers as tensors."""
+def gather(
+    speakers: list[corpus.Speaker], spec: FeatureSpec, ranges: Augmentation, seed: int
+) -> TrainingSet:
+    """Training clips of all speakers, each in its own voice and in drawn ones.
+
+    Raises:
+        OptionsError: other voices are wanted for the paper's features.
+    """
+    if ranges.voices and spec.kind == "paper28":
+        raise OptionsError("augmentation.voices: the paper's features cannot be disguised; use 0")
     pairs = [(speaker, clip) for speaker in speakers for clip in corpus.split(speaker.clips)[0]]
-    waves = [clip.wave for _, clip in pairs]
-    extracted = [features.extract(wave, spec).values for wave in waves]
-    everything = np.concatenate(extracted)
-    shapes = [speaker.relative(clip.lips) for speaker, clip in pairs]
-    logmel = spec.kind == "logmel"
+    own = [features.extract(clip.wave, spec).values for _, clip in pairs]
+    rng = np.random.default_rng(seed)
+    drawn: list[list[F32]] = [[] for _ in range(ranges.voices)]
+    for _, clip in pairs if drawn else []:
+        spectrum = features.power(clip.wave.samples)
+        for voice in drawn:
+            disguised = augment.disguise(spectrum, ranges, rng)
+            voice.append(features.of_bands(*features.bands(disguised, spec), spec))
+    everything = np.concatenate(own)
     return TrainingSet(
-        spectra=augment.analyse(waves) if logmel else None,
-        values=None if logmel else _padded(extracted),
-        steps=torch.tensor([len(values) for values in extracted]),
-        lips=_padded(shapes),
+        values=torch.stack([_padded(voice).half() for voice in (own, *drawn)]),
+        steps=torch.tensor([len(values) for values in own]),
+        lips=_padded([speaker.relative(clip.lips) for speaker, clip in pairs]),
         fps=torch.tensor([float(clip.lips.rate) for _, clip in pairs]),
         mean=torch.from_numpy(everything.mean(0)),
-        std=torch.from_numpy(everything.std(0)),
+        std=torch.from_numpy(np.maximum(everything.std(0), SMALLEST_STD)),
     )
 
 
@@ -226,28 +238,36 @@ def draw(
     chosen: torch.Tensor,
     model: LipLSTM,
     options: TrainOptions,
-    rng: torch.Generator,
+    rng: np.random.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A batch: features (b, t, d), and the true shapes (b, m, 36) of the outputs."""
-    ranges, dims = options.augmentation, model.dims
-    length = options.crop_steps[int(torch.randint(len(options.crop_steps), (1,), generator=rng))]
-    tempo = augment.tempos(len(chosen), ranges, rng)
-    room = (data.steps[chosen] - length * tempo).clamp(min=0)
-    first = torch.rand(len(chosen), generator=rng) * room
+    ranges, dims, b = options.augmentation, model.dims, len(chosen)
+    length = int(rng.choice(options.crop_steps))
+    tempo = torch.from_numpy(augment.tempos(b, ranges, rng))
+    spare = (data.steps[chosen] - length * tempo).clamp(min=0)
+    first = torch.from_numpy(rng.random(b, np.float32)) * spare
     if ranges.tempo == 1.0:
         first = first.floor()
-    times = first[:, None] + tempo[:, None] * torch.arange(length)
-    if data.values is None:
-        assert data.spectra is not None  # noqa: S101 — one of the two is there
-        values = augment.voices(data.spectra, chosen, times, options.features, ranges, rng)
-    else:
-        values = augment.resample(data.values, chosen, times)
-    noise = torch.randn(values.shape, generator=rng)
-    values = values + ranges.feature_noise * model.input_std.cpu() * noise
+    steps = first[:, None] + tempo[:, None] * torch.arange(length)
+    voice = torch.from_numpy(rng.integers(len(data.values), size=b))
+    values = resample(data.values[voice, chosen].float(), steps)
+    noise = torch.from_numpy(rng.standard_normal(values.shape, np.float32))
+    values = values + ranges.feature_noise * data.std * noise
     outputs = length // dims.stride - dims.delay // dims.stride
-    steps = torch.arange(outputs) * dims.stride + (dims.stride - 1) / 2
-    seconds = features.FIRST_CENTRE + (first[:, None] + tempo[:, None] * steps) * 0.01
-    return values, augment.resample(data.lips, chosen, seconds * data.fps[chosen][:, None])
+    middles = torch.arange(outputs) * dims.stride + (dims.stride - 1) / 2
+    seconds = features.FIRST_CENTRE + (first[:, None] + tempo[:, None] * middles) * STEP_S
+    return values, resample(data.lips[chosen], seconds * data.fps[chosen][:, None])
+
+
+def resample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Rows (b, n, ·) at fractional places (b, m), linearly; beyond the ends, the end."""
+    last = values.shape[1] - 1
+    places = places.clamp(0, last)
+    left = places.floor().long().clamp(max=max(last - 1, 0))
+    share = (places - left)[..., None]
+    rows = torch.arange(len(values))[:, None]
+    right = (left + 1).clamp(max=last)
+    return values[rows, left] * (1 - share) + values[rows, right] * share
 
 
 def lip_loss(
@@ -275,8 +295,7 @@ def _variances(data: TrainingSet, dims: LipDims) -> dict[str, float]:
     """What `lip_loss` divides by, at the rate of the network's outputs."""
     count = int(data.lips.shape[1] / data.fps.min() * features.STEPS_PER_SECOND / dims.stride)
     seconds = torch.arange(count) * dims.stride / features.STEPS_PER_SECOND
-    chosen = torch.arange(len(data.lips))
-    lips = augment.resample(data.lips, chosen, seconds * data.fps[:, None])
+    lips = resample(data.lips, seconds * data.fps[:, None])
     return {
         "shape": lips.flatten(0, 1).var(0).mean().item(),
         "opening": (lips[..., LOWER] - lips[..., UPPER]).var().item(),
@@ -313,7 +332,7 @@ def _store(path: Path, epoch: int, model: Any, optimizer: Any, schedule: Any, rn
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "schedule": schedule.state_dict(),
-        "rng": rng.get_state(),
+        "rng": json.dumps(rng.bit_generator.state),
         "dropout_rng": torch.get_rng_state(),
     }
     partial = path.with_suffix(".partial")
@@ -326,7 +345,7 @@ def _restore(path: Path, model: Any, optimizer: Any, schedule: Any, rng: Any) ->
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
-    rng.set_state(state["rng"])
+    rng.bit_generator.state = json.loads(state["rng"])
     torch.set_rng_state(state["dropout_rng"])
     return int(state["epoch"])
 
