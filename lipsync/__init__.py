@@ -16,7 +16,7 @@ The modules, in the order in which a render passes through them:
     provenance  what the file says about itself
 
 Around them: `types` (the nouns), `options`, `errors`, `geometry`, `media` (ffmpeg),
-`checkpoint` (weights) and `cli`.
+`checkpoint` (weights), `running` (figures of a sound that is still arriving), `threads` and `cli`.
 """
 
 from __future__ import annotations

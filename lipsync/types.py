@@ -86,6 +86,7 @@ class FeatureSpec:
     bands: int = 40  # of the mel scale
     per_clip: bool = False  # remove the clip's own mean over its audible steps
     floor_db: float = 60.0  # logmel: this far below the clip's loud steps nothing is told apart
+    causal: bool = False  # level and colour are those of the sound so far, for live sound
 
     def __post_init__(self) -> None:
         if self.kind not in ("paper28", "logmel", "logmel+phones"):
