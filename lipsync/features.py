@@ -259,8 +259,14 @@ class Live:
     gives for the whole sound with `FeatureSpec(causal=True)`.
     """
 
+    sound_rate = RATE
+    rate = STEPS_PER_SECOND
+    start = FIRST_CENTRE
+
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
+        phones_ahead = PHONE_REACH if spec.kind == "logmel+phones" else 0
+        self.reach = WINDOW / 2 / RATE + phones_ahead / STEPS_PER_SECOND
         self._normal = _CausalPaper(spec) if spec.kind == "paper28" else _CausalBands(spec)
         self._blocked = np.zeros(1)  # state of the filter against offsets
         self._last = np.zeros(1)  # sample, for the pre-emphasis
