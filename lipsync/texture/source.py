@@ -18,11 +18,11 @@ class TextureOptions:
 
     texture: Literal["median"] = "median"
     """Source of the texture."""
-    candidates: Annotated[int, Field(ge=1, le=1000)] = 30
+    candidates: Annotated[int, Field(ge=1, le=1000)] = 40
     """Bank frames per picture: more are steadier, fewer are sharper."""
     warp: bool = True
     """Bend every bank frame to the wanted lips first, so that more of them cost no sharpness."""
-    detail: Annotated[float, Field(ge=0, le=1)] = 0.7
+    detail: Annotated[float, Field(ge=0, le=1)] = 0.9
     """Share of the finest detail taken from a single bank frame instead of the median."""
 
 
