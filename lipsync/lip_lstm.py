@@ -27,6 +27,7 @@ from lipsync.types import F32, N_LIPS, AudioFeatures, FeatureSpec, LipTrack, Wav
 
 SHIPPED = {"default": "lip_lstm.safetensors", "paper": "lip_lstm_paper.safetensors"}
 COORDINATES = 2 * N_LIPS
+OPENING_RATIO = "opening_ratio"  # in the meta: opening range / mouth width of those learnt from
 
 # A long sound is read in windows on a fixed grid, several at a time. The shipped networks forget
 # what lies further away than CONTEXT to within 1e-6 of the mouth's width (4 s: to 1e-4).
@@ -185,6 +186,22 @@ class LipLSTM(nn.Module):
                 for (begin, first, end), shapes in zip(some, out, strict=True):
                     yield shapes[(first - begin) // stride : (end - begin) // stride]
 
+    def on(self, profile: LipProfile, relative: F32) -> F32:
+        """Relative shapes (m, 18, 2) on a person's mouth, canonical.
+
+        Somebody who opens their mouth further than the speakers of the training does so here,
+        by the square root of the ratio of the two ranges. Measured on four unseen people: the
+        whole ratio gives the full articulation and up to 20 % more error; its root keeps the
+        error within 6 % and makes up most of the articulation. A smaller range is not followed: a
+        target may just not have spoken.
+        """
+        usual = self.meta.get(OPENING_RATIO, 0.0)
+        gain = 1.0
+        if usual > 0:
+            gain = float(np.clip(profile.opening_range / profile.width / usual, 1, 2)) ** 0.5
+        points = profile.neutral + profile.width * relative * np.array([1.0, gain])
+        return np.asarray(points, dtype=np.float32)
+
     def save(self, path: Path) -> None:
         """Write weights, dimensions, feature spec and meta."""
         meta = {**self.meta, "dims": asdict(self.dims), "features": asdict(self.spec)}
@@ -288,7 +305,7 @@ class LipStream:
         if len(wanted):
             times = self._times()
             relative = at_times(self._shapes, times, wanted)
-            points = (self.profile.neutral + self.profile.width * relative).astype(np.float32)
+            points = self.model.on(self.profile, relative)
             self._frames = end
             # Later frames lie after the last shape but one that is not later than this one.
             keep = max(0, int(np.searchsorted(times, wanted[-1], side="right")) - 1)
@@ -314,8 +331,7 @@ def predict(
     """
     shapes, times = model.shapes(features)
     relative = at_times(shapes, times, np.arange(n_frames) / float(fps))
-    points = profile.neutral + profile.width * relative
-    return LipTrack(points.astype(np.float32), fps)
+    return LipTrack(model.on(profile, relative), fps)
 
 
 def at_times(shapes: F32, times: NDArray[np.floating], wanted: NDArray[np.floating]) -> F32:

@@ -76,6 +76,15 @@ def test_neutral_and_width_of_the_target_are_put_back() -> None:
     np.testing.assert_allclose(lips.points, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("usual", "gain"), [(0.0, 1), (0.1, 2**0.5), (0.2, 2**0.5), (0.8, 1)])
+def test_a_mouth_that_opens_wide_opens_wider(usual: float, gain: float) -> None:
+    model = echoing(0)
+    model.meta = {lip_lstm.OPENING_RATIO: usual}  # the profile's is 0.2 / 0.5 = 0.4
+    points = model.on(PROFILE, np.full((3, 18, 2), 0.1, np.float32)) - PROFILE.neutral
+    np.testing.assert_allclose(points[..., 0], 0.5 * 0.1, atol=1e-6)
+    np.testing.assert_allclose(points[..., 1], 0.5 * 0.1 * gain, atol=1e-6)
+
+
 def real_network(bidirectional: bool = True) -> LipLSTM:
     torch.manual_seed(0)
     model = LipLSTM(LipDims(2, 8, 2, bidirectional, 5, 0, 2, 0.3), SPEC, {"licence": "none"})

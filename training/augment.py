@@ -31,6 +31,7 @@ class Augmentation:
     """What is drawn for every voice; 1 or 0 switches a change off."""
 
     voices: int = 0  # per clip, beside the recorded one
+    recorded: float = 0.1  # how often the recorded voice is heard
     formants: float = 1.0  # throat up to so many times as short or long
     pitch_up: float = 1.0  # voice up to so many times as high
     pitch_down: float = 1.0  # … and as low

@@ -26,7 +26,7 @@ import lipsync
 from lipsync import features, lip_lstm
 from lipsync.errors import LipsyncError, OptionsError
 from lipsync.lip_lstm import LipDims, LipLSTM
-from lipsync.types import F32, FeatureSpec
+from lipsync.types import F32, I64, FeatureSpec
 from training import augment, corpus, figures
 from training.augment import Augmentation
 
@@ -175,7 +175,7 @@ def train(options: TrainOptions, data: Path, run: Path, resume: bool, device: st
         _store(run / "state.pt", epoch + 1, model, optimizer, schedule, rng)
 
     weights = run / f"{options.name}.safetensors"
-    model.meta = _meta(options)
+    model.meta = _meta(options, speakers)
     model.save(weights)
     return weights
 
@@ -249,7 +249,7 @@ def draw(
     if ranges.tempo == 1.0:
         first = first.floor()
     steps = first[:, None] + tempo[:, None] * torch.arange(length)
-    voice = torch.from_numpy(rng.integers(len(data.values), size=b))
+    voice = torch.from_numpy(_voices(b, len(data.values), ranges.recorded, rng))
     values = resample(data.values[voice, chosen].float(), steps)
     noise = torch.from_numpy(rng.standard_normal(values.shape, np.float32))
     values = values + ranges.feature_noise * data.std * noise
@@ -257,6 +257,14 @@ def draw(
     middles = torch.arange(outputs) * dims.stride + (dims.stride - 1) / 2
     seconds = features.FIRST_CENTRE + (first[:, None] + tempo[:, None] * middles) * STEP_S
     return values, resample(data.lips[chosen], seconds * data.fps[chosen][:, None])
+
+
+def _voices(b: int, count: int, recorded: float, rng: np.random.Generator) -> I64:
+    """(b,) which of a clip's voices is heard; 0 is the recorded one."""
+    if count == 1:
+        return np.zeros(b, np.int64)
+    other = rng.integers(1, count, size=b)
+    return np.where(rng.random(b) < recorded, 0, other)
 
 
 def resample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
@@ -350,8 +358,10 @@ def _restore(path: Path, model: Any, optimizer: Any, schedule: Any, rng: Any) ->
     return int(state["epoch"])
 
 
-def _meta(options: TrainOptions) -> dict[str, Any]:
+def _meta(options: TrainOptions, speakers: list[corpus.Speaker]) -> dict[str, Any]:
+    ratios = [s.profile.opening_range / s.profile.width for s in speakers]
     return {
+        lip_lstm.OPENING_RATIO: round(float(np.mean(ratios)), 4),
         "name": options.name,
         "description": options.description,
         "version": lipsync.__version__,
