@@ -9,7 +9,7 @@ import numpy as np
 
 from lipsync import media
 from lipsync.errors import AudioError
-from lipsync.types import Waveform
+from lipsync.types import F32, Waveform
 
 RATE = 16000  # Hz
 SHORTEST_S = 0.2
@@ -25,7 +25,9 @@ def load(path: str | os.PathLike[str]) -> Waveform:
         MediaError: the file is missing or unreadable.
         AudioError: no sound in it, shorter than 0.2 s, or silence throughout.
     """
-    return standard(media.read_audio(path, RATE), str(Path(path)))
+    wave = media.read_audio(path, RATE)
+    _standardise(wave.samples, wave.rate, str(Path(path)))  # in place: it may be hours
+    return wave
 
 
 def standard(wave: Waveform, name: str = "audio") -> Waveform:
@@ -36,23 +38,27 @@ def standard(wave: Waveform, name: str = "audio") -> Waveform:
     Raises:
         AudioError: shorter than 0.2 s, or silence throughout.
     """
-    if wave.duration < SHORTEST_S:
+    samples = wave.samples.copy()
+    _standardise(samples, wave.rate, name)
+    return Waveform(samples, wave.rate)
+
+
+def _standardise(samples: F32, rate: int, name: str) -> None:
+    if len(samples) < SHORTEST_S * rate:
         raise AudioError(
-            f"{name}: {float(wave.duration):.2f} s of sound; at least {SHORTEST_S} s is needed"
+            f"{name}: {len(samples) / rate:.2f} s of sound; at least {SHORTEST_S} s is needed"
         )
-    samples = np.empty_like(wave.samples)
-    blocks = [slice(first, first + BLOCK) for first in range(0, len(samples), BLOCK)]
+    blocks = [samples[first : first + BLOCK] for first in range(0, len(samples), BLOCK)]
     for block in blocks:
-        known = np.nan_to_num(wave.samples[block], nan=0.0, posinf=0.0, neginf=0.0)
-        np.clip(known, -1, 1, out=samples[block])
-    offset = np.float32(sum(samples[b].sum(dtype=np.float64) for b in blocks) / len(samples))
+        np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        np.clip(block, -1, 1, out=block)
+    offset = np.float32(sum(float(block.sum(dtype=np.float64)) for block in blocks) / len(samples))
     for block in blocks:
-        samples[block] -= offset
-    peak = max(float(np.abs(samples[block]).max()) for block in blocks)
+        block -= offset
+    peak = max(float(np.abs(block).max()) for block in blocks)
     if peak < SILENCE:
         raise AudioError(f"{name}: silent throughout; give a file in which somebody speaks")
-    power = sum(float(np.square(samples[b], dtype=np.float64).sum()) for b in blocks)
-    gain = np.float32(min(LEVEL / (power / len(samples)) ** 0.5, 1 / peak))
+    power = sum(float(np.square(block, dtype=np.float64).sum()) for block in blocks) / len(samples)
+    gain = np.float32(min(LEVEL / power**0.5, 1 / peak))
     for block in blocks:
-        samples[block] *= gain
-    return Waveform(samples, wave.rate)
+        block *= gain

@@ -140,10 +140,11 @@ def of_bands(mel: F32, phone_mel: F32, spec: FeatureSpec) -> F32:
     if spec.causal:
         normal = _CausalBands(spec)
         return np.concatenate([normal.push(mel, phone_mel), normal.finish()])
-    values = level(np.log(mel + 1e-3), spec)
-    if spec.kind == "logmel":
-        return values
-    return np.concatenate([values, phones(phone_mel)], axis=1)
+    values = np.empty((len(mel), spec.size), np.float32)
+    values[:, : spec.bands] = level(np.log(mel + 1e-3), spec)
+    if spec.kind == "logmel+phones":
+        values[:, spec.bands :] = phones(phone_mel)
+    return values
 
 
 def level(logmel: F32, spec: FeatureSpec) -> F32:
@@ -152,12 +153,17 @@ def level(logmel: F32, spec: FeatureSpec) -> F32:
     The loudness of a step is the mean of its bands' energies. What lies `floor_db` below the
     loud steps is raised to there, so that digital silence looks like a quiet room.
     """
-    loudness = np.log(np.exp(logmel).mean(1))
+    starts = range(0, len(logmel), BLOCK)
+    loudness = np.concatenate([np.log(np.exp(logmel[i : i + BLOCK]).mean(1)) for i in starts])
     loud = np.percentile(loudness, LOUD_PERCENTILE)
-    values = np.logaddexp(logmel, loud - spec.floor_db * NEPERS_PER_DB) - loud
+    values = np.empty(logmel.shape, np.float32)
+    for i in starts:
+        block = np.logaddexp(logmel[i : i + BLOCK], loud - spec.floor_db * NEPERS_PER_DB)
+        values[i : i + BLOCK] = block - loud
     if spec.per_clip:
-        values -= values[loudness > loud - AUDIBLE_DB * NEPERS_PER_DB].mean(0)
-    return np.asarray(values, dtype=np.float32)
+        audible = (loudness > loud - AUDIBLE_DB * NEPERS_PER_DB)[:, None]
+        values -= values.mean(0, dtype=np.float64, where=audible)
+    return values
 
 
 # --- phones ----------------------------------------------------------------------------------
