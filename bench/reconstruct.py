@@ -22,8 +22,9 @@ from picture_figures import PictureFigures, measure
 
 import lipsync
 from lipsync import geometry, landmarks, media, mouth_bank
-from lipsync.cache import Cache, file_sha256
+from lipsync.cache import Cache
 from lipsync.composite import CompositeOptions, composite, soft_mask
+from lipsync.digest import sha256
 from lipsync.sheet import SheetCollector
 from lipsync.texture import TextureOptions, open_texture
 from lipsync.types import U8, Alignment, FaceTrack, LipTrack, MouthBank
@@ -72,7 +73,7 @@ class Person:
             alignment,
             mouth_bank.BankOptions(),
             cache,
-            file_sha256(path),
+            sha256(path),
         )
         return Person(path.stem, info, track, alignment, geometry.lips(track, alignment), bank)
 

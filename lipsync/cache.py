@@ -66,12 +66,3 @@ class Cache:
         finally:
             shutil.rmtree(making, ignore_errors=True)
         return entry
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file's content, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()

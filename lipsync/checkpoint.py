@@ -6,7 +6,6 @@ dimensions, feature spec. Whoever loads a network builds it from there.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -69,12 +68,3 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             f"{path}: holds tensors, but not lipsync's description of them"
         ) from None
     return tensors, meta
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()

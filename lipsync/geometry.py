@@ -246,12 +246,8 @@ class LipProfile:
         Raises:
             NoFaceError: the track has no known frame.
         """
-        known = np.isfinite(track.points).all((1, 2))
-        if not known.any():
-            raise NoFaceError("no face was found in any frame")
-        points, gap = track.points[known], track.opening[known]
-        neutral = np.median(points[gap <= np.median(gap)], axis=0).astype(np.float32)
-        low, high = np.percentile(gap, [5, 95])
+        neutral = _least_open(track, 50)
+        low, high = np.percentile(_known(track).opening, [5, 95])
         return LipProfile(
             neutral, float(np.linalg.norm(neutral[6] - neutral[0])), float(high - low)
         )
@@ -263,8 +259,18 @@ def closed_mouth(track: LipTrack) -> F32:
     Raises:
         NoFaceError: the track has no known frame.
     """
+    return _least_open(track, 10)
+
+
+def _least_open(track: LipTrack, percent: float) -> F32:
+    """Median shape of the given percentage of the known frames, those that open least."""
+    known = _known(track)
+    few = known.opening <= np.percentile(known.opening, percent)
+    return np.asarray(np.median(known.points[few], axis=0), np.float32)
+
+
+def _known(track: LipTrack) -> LipTrack:
     known = np.isfinite(track.points).all((1, 2))
     if not known.any():
         raise NoFaceError("no face was found in any frame")
-    points, gap = track.points[known], track.opening[known]
-    return np.asarray(np.median(points[gap <= np.percentile(gap, 10)], axis=0), np.float32)
+    return LipTrack(track.points[known], track.rate)

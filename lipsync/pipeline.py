@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipsync import audio as audio_stage
+from lipsync import composite as composite_stage
 from lipsync import (
-    checkpoint,
     encode,
     features,
     geometry,
@@ -34,11 +34,11 @@ from lipsync import (
     texture,
     voice,
 )
-from lipsync import composite as composite_stage
 from lipsync import sheet as sheet_stage
 from lipsync import video as video_stage
-from lipsync.cache import Cache, file_sha256
+from lipsync.cache import Cache
 from lipsync.clock import Clock
+from lipsync.digest import sha256
 from lipsync.errors import NoFaceError
 from lipsync.options import RenderOptions
 from lipsync.types import U8, Progress, RenderResult
@@ -113,9 +113,7 @@ def render(
 
         with clock.stage("mouth bank"):
             footage = media.read_frames(info)
-            bank = mouth_bank.build(
-                footage, track, alignment, options.bank, cache, file_sha256(video)
-            )
+            bank = mouth_bank.build(footage, track, alignment, options.bank, cache, sha256(video))
 
         frames = clock.each("decode", video_stage.frames_in_order(info, timing))
         source = texture.open_texture(bank, options.texture)
@@ -190,7 +188,7 @@ def _card(model: lip_lstm.LipLSTM, options: lip_lstm.LipOptions) -> provenance.M
     return provenance.ModelCard(
         name=str(meta.get("name", "unnamed")),
         version=str(meta.get("version", "unknown")),
-        sha256=checkpoint.sha256(lip_lstm.path_of(options)),
+        sha256=sha256(lip_lstm.path_of(options)),
         licence=str(meta.get("licence", "not stated")),
     )
 

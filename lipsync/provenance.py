@@ -8,7 +8,6 @@ photo and news software and by platforms), and a JSON file beside the video with
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import os
 import struct
@@ -20,6 +19,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from lipsync import __version__
+from lipsync.digest import sha256
 from lipsync.errors import MediaError
 from lipsync.media import container_comment, refusals, whole
 
@@ -135,15 +135,6 @@ def write_sidecar(
         text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
         temporary.write_text(text + "\n", encoding="utf-8")
     return place
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal hash of a file's bytes, read piece by piece."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def read_mark(path: Path) -> Mark:

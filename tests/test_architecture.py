@@ -13,8 +13,19 @@ REPO = Path(__file__).resolve().parents[1]
 PACKAGE = REPO / "lipsync"
 
 # What a stage may import from lipsync, besides its own folder.
-FOUNDATION = {"types", "errors", "geometry", "media", "checkpoint", "warp", "options_base", "cache"}
-FOUNDATION |= {"running", "threads"}
+FOUNDATION = {
+    "types",
+    "errors",
+    "geometry",
+    "media",
+    "checkpoint",
+    "digest",
+    "warp",
+    "options_base",
+    "cache",
+    "running",
+    "threads",
+}
 # Those who know the stages.
 CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline"}
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lipsync.cache import Cache, file_sha256
+from lipsync.cache import Cache
+from lipsync.digest import sha256
 
 
 def filler(calls: list[str], text: str = "x"):  # type: ignore[no-untyped-def]
@@ -54,4 +55,4 @@ def test_file_hashes_are_sha256(tmp_path: Path) -> None:
     file = tmp_path / "abc"
     file.write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
-    assert file_sha256(file) == known
+    assert sha256(file) == known

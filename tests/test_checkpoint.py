@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from lipsync import checkpoint
+from lipsync.digest import sha256
 from lipsync.errors import WeightsError
 
 META = {"name": "tiny", "dims": {"hidden": 3}, "licence": "Apache-2.0"}
@@ -29,12 +30,12 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_the_same_weights_make_the_same_file(tmp_path: Path) -> None:
     for name in ("1", "2"):
         checkpoint.save(tmp_path / name, {"a": torch.ones(3)}, META)
-    assert checkpoint.sha256(tmp_path / "1") == checkpoint.sha256(tmp_path / "2")
+    assert sha256(tmp_path / "1") == sha256(tmp_path / "2")
 
 
 def test_sha256_of_known_content(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")  # FIPS 180-2, example B.1
-    assert checkpoint.sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
+    assert sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
 
 
 def test_a_failed_save_leaves_nothing(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import lipsync
 from lipsync import geometry, landmarks, media
 from lipsync.cache import Cache
 from lipsync.clock import Clock
+from lipsync.digest import sha256
 from lipsync.options import RenderOptions
-from lipsync.provenance import SOURCE_TYPE, read_mark, sha256
+from lipsync.provenance import SOURCE_TYPE, read_mark
 from lipsync.types import LipTrack
 
 REPO = Path(__file__).resolve().parents[1]

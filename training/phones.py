@@ -17,6 +17,7 @@ import torch
 
 import lipsync
 from lipsync import checkpoint
+from lipsync.digest import sha256
 from lipsync.types import F32
 
 OUT = Path(__file__).resolve().parents[1] / "assets" / "phones.safetensors"
@@ -51,7 +52,7 @@ def main() -> None:
             "phones": names,
         },
     )
-    print(f"{OUT}: {OUT.stat().st_size:,} bytes, sha256 {checkpoint.sha256(OUT)}")
+    print(f"{OUT}: {OUT.stat().st_size:,} bytes, sha256 {sha256(OUT)}")
 
 
 def gaussians(path: Path) -> F32:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lipsync.cache import Cache, file_sha256
+from lipsync.cache import Cache
+from lipsync.digest import sha256
 from lipsync.geometry import SCHEMES
 from lipsync.landmarks.detector import (
     DETECTORS,
@@ -54,7 +55,7 @@ def track_video(
         MissingPackageError, WeightsError: from the detector.
     """
     key = {
-        "file": file_sha256(info.path),
+        "file": sha256(info.path),
         "fps": info.fps,
         "frames": info.frame_count,
         "detector": detector_class(options).version,
