@@ -24,6 +24,7 @@ import torch
 
 import lipsync
 from lipsync import features, lip_lstm
+from lipsync.features.live import Live
 from lipsync.lip_lstm import SHIPPED, LipLSTM, LipOptions
 from lipsync.types import F32, LipTrack, Waveform
 from training import corpus
@@ -48,7 +49,7 @@ def live(model: LipLSTM, gain_db: float = 0.0) -> Predict:
     factor = np.float32(10 ** (gain_db / 20))
 
     def predict(clip: Clip, speaker: Speaker) -> LipTrack:
-        stream = model.stream(features.Live(model.spec), speaker.profile, clip.lips.rate)
+        stream = model.stream(Live(model.spec), speaker.profile, clip.lips.rate)
         tracks = [stream.push(piece) for piece in pieces(clip.wave.samples * factor)]
         points = np.concatenate([track.points for track in [*tracks, stream.finish()]])
         # The picture of a clip may end before or after its sound.
@@ -70,7 +71,7 @@ def whole(model: LipLSTM) -> Predict:
 
 def delay_and_cost(model: LipLSTM, speaker: Speaker) -> tuple[float, float]:
     """Seconds of sound heard beyond a frame's time, and CPU ms per second of sound."""
-    stream = model.stream(features.Live(model.spec), speaker.profile, Fraction(25))
+    stream = model.stream(Live(model.spec), speaker.profile, Fraction(25))
     samples = np.concatenate([clip.wave.samples for clip in speaker.clips[:20]])
     started = time.process_time()
     for piece in pieces(samples):

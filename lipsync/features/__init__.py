@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from python_speech_features import sigproc
 from python_speech_features.base import get_filterbanks
 from scipy.fft import dct
-from scipy.signal import lfilter
 
 from lipsync import checkpoint
-from lipsync.running import RunningMean
 from lipsync.types import F32, AudioFeatures, FeatureSpec, Waveform
 
 Floats = NDArray[np.floating[Any]]
@@ -57,11 +55,13 @@ def extract(wave: Waveform, spec: FeatureSpec) -> AudioFeatures:
     if wave.rate != RATE:
         raise ValueError(f"features.extract: wanted {RATE} Hz, got {wave.rate}")
     if spec.causal:
+        from lipsync.features.live import Live
+
         values = Live(spec).whole(wave.samples)
     elif spec.kind == "paper28":
         values = paper28(wave.samples, spec)
     else:
-        pairs = [bands(_power(block), spec) for block in _blocks(wave.samples)]
+        pairs = [bands(power_of(block), spec) for block in _blocks(wave.samples)]
         mel, phone_mel = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
         values = of_bands(mel, phone_mel, spec)
     return AudioFeatures(values, STEPS_PER_SECOND, FIRST_CENTRE)
@@ -88,23 +88,23 @@ def _frames(emphasised: Floats) -> NDArray[np.float64]:
 
 def power(samples: F32) -> F32:
     """Power spectrum of every step, (n, 257), on the int16 scale."""
-    return np.concatenate([_power(block) for block in _blocks(samples)])
+    return np.concatenate([power_of(block) for block in _blocks(samples)])
 
 
-def _power(emphasised: Floats) -> F32:
+def power_of(emphasised: Floats) -> F32:
     return np.asarray(sigproc.powspec(_frames(emphasised), FFT), dtype=np.float32)
 
 
 def paper28(samples: F32, spec: FeatureSpec) -> F32:
     """The paper's 28 values per step (METHOD.md §1)."""
-    static = np.concatenate([_paper14(block, spec.bands) for block in _blocks(samples)])
+    static = np.concatenate([paper14(block, spec.bands) for block in _blocks(samples)])
     values = np.concatenate([static, np.diff(static, axis=0, prepend=static[:1])], axis=1)
     if spec.per_clip:
         values -= values.mean(0)
     return np.asarray(values, dtype=np.float32)
 
 
-def _paper14(emphasised: Floats, filters: int) -> NDArray[np.float64]:
+def paper14(emphasised: Floats, filters: int) -> NDArray[np.float64]:
     frames = _frames(emphasised)
     mel = sigproc.powspec(frames, FFT) @ _paper_filters(filters)
     cepstra = dct(np.log(np.maximum(mel, 1e-3)), type=2, axis=1, norm="ortho")[:, :CEPSTRA]
@@ -138,7 +138,9 @@ def bands(spectrum: F32, spec: FeatureSpec) -> tuple[F32, F32]:
 def of_bands(mel: F32, phone_mel: F32, spec: FeatureSpec) -> F32:
     """Features (n, spec.size) of a clip from what `bands` gives."""
     if spec.causal:
-        normal = _CausalBands(spec)
+        from lipsync.features.live import CausalBands
+
+        normal = CausalBands(spec)
         return np.concatenate([normal.push(mel, phone_mel), normal.finish()])
     values = np.empty((len(mel), spec.size), np.float32)
     values[:, : spec.bands] = level(np.log(mel + 1e-3), spec)
@@ -201,17 +203,17 @@ def _mixtures() -> tuple[F32, F32]:
 
 def phones(phone_mel: F32) -> F32:
     """(n, 42) posteriors of the phones, each step by itself, from (n, 25) band energies."""
-    cepstra = _liftered(np.log(phone_mel + 1e-4))
+    cepstra = liftered(np.log(phone_mel + 1e-4))
     cepstra -= cepstra.mean(0)
-    return _phones_of(np.pad(cepstra, ((3, 3), (0, 0)), mode="edge"))
+    return phones_of(np.pad(cepstra, ((3, 3), (0, 0)), mode="edge"))
 
 
-def _liftered(log: Floats) -> Floats:
+def liftered(log: Floats) -> Floats:
     lift = 1 + LIFTER / 2 * np.sin(np.pi * np.arange(CEPSTRA) / LIFTER)
     return np.asarray(dct(log, type=2, axis=1, norm="ortho")[:, :CEPSTRA] * lift)
 
 
-def _phones_of(cepstra: Floats) -> F32:
+def phones_of(cepstra: Floats) -> F32:
     """Posteriors of all but the first and last three of (n + 6, 13) centred cepstra."""
     n = len(cepstra) - 2 * PHONE_REACH
     ahead = {k: cepstra[3 + k : 3 + k + n] for k in range(-3, 4)}
@@ -237,156 +239,3 @@ def _posteriors(streams: F32) -> F32:
     total -= total.max(1, keepdims=True)
     share = np.exp(total)
     return np.asarray(share / share.sum(1, keepdims=True))
-
-
-# --- live ------------------------------------------------------------------------------------
-# While a sound is still arriving, neither its level nor its colour can be measured over all of
-# it. A running mean takes their place: loud steps count more, so that silence hardly moves it,
-# and what was heard MEMORY ago counts 1/e. It begins at what speech at the standard level has,
-# and trusts that as if it had heard PRIOR of it.
-
-MEMORY = 1000  # steps: 10 s
-PRIOR = 50  # steps of ordinary speech
-# Loudness (nepers of power, int16 scale) of speech at the standard level, weighted by amplitude;
-# and how far the 95th percentile lies above it. Means of seven voices; they differ by ±1.
-PAPER_LOUDNESS, BAND_LOUDNESS, LOUD_ABOVE = 12.5, 14.5, 1.0
-COLOUR = -4.0  # nepers: an ordinary band, weighted, against the loud level
-# Mean of an ordinary voice's phone cepstra against the loud level; silence, which counts in the
-# mean over a whole clip, makes the first smaller still.
-PHONE_COLOUR, PHONE_SILENCE = -20.0, -12.0
-BLOCKER = 0.995  # pole of the filter that stops an offset: 13 Hz
-
-
-class Live:
-    """Features of a 16 kHz sound that is still arriving.
-
-    `push` gives the features of every step that the sound so far suffices for, `finish` the
-    last ones. However the sound is cut into pieces, all of them together are what `extract`
-    gives for the whole sound with `FeatureSpec(causal=True)`.
-    """
-
-    sound_rate = RATE
-    rate = STEPS_PER_SECOND
-    start = FIRST_CENTRE
-
-    def __init__(self, spec: FeatureSpec) -> None:
-        self.spec = spec
-        phones_ahead = PHONE_REACH if spec.kind == "logmel+phones" else 0
-        self.reach = WINDOW / 2 / RATE + phones_ahead / STEPS_PER_SECOND
-        self._normal = _CausalPaper(spec) if spec.kind == "paper28" else _CausalBands(spec)
-        self._blocked = np.zeros(1)  # state of the filter against offsets
-        self._last = np.zeros(1)  # sample, for the pre-emphasis
-        self._pending = np.zeros(0)  # pre-emphasised, from the next step's first sample on
-        self._samples = self._steps = 0
-
-    def push(self, samples: F32) -> F32:
-        """The next samples, any number → (k, spec.size) features that they complete."""
-        firsts = range(0, max(1, len(samples)), BLOCK * HOP)
-        return np.concatenate([self._push(samples[i : i + BLOCK * HOP]) for i in firsts])
-
-    def finish(self) -> F32:
-        """The features that were waiting for more sound, (k, spec.size)."""
-        steps = 1 + max(0, -(-(self._samples - WINDOW) // HOP))
-        if self._steps < steps:
-            self._pending = np.pad(self._pending, (0, WINDOW - len(self._pending)))
-        return np.concatenate([self._whole_steps(), self._normal.finish()])
-
-    def whole(self, samples: F32) -> F32:
-        """All features of a whole sound."""
-        return np.concatenate([self.push(samples), self.finish()])
-
-    def _push(self, samples: F32) -> F32:
-        self._samples += len(samples)
-        sound = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
-        scaled = sound.astype(np.float64) * INT16
-        blocked, self._blocked = lfilter([1, -1], [1, -BLOCKER], scaled, zi=self._blocked)
-        joined = np.concatenate([self._last, blocked])
-        self._last = joined[-1:]
-        emphasised = joined[1:] - PRE_EMPHASIS * joined[:-1]
-        self._pending = np.concatenate([self._pending, emphasised])
-        return self._whole_steps()
-
-    def _whole_steps(self) -> F32:
-        steps = max(0, (len(self._pending) - WINDOW) // HOP + 1)
-        if not steps:
-            return np.zeros((0, self.spec.size), np.float32)
-        self._steps += steps
-        heard = self._pending[: (steps - 1) * HOP + WINDOW]
-        self._pending = self._pending[steps * HOP :]
-        if isinstance(self._normal, _CausalPaper):
-            return self._normal.push(_paper14(heard, self.spec.bands))
-        return self._normal.push(*bands(_power(heard), self.spec))
-
-
-class _CausalPaper:
-    """The paper's values at the level that the sound seems to have so far."""
-
-    def __init__(self, spec: FeatureSpec) -> None:
-        self.spec = spec
-        self._loudness = RunningMean([PAPER_LOUDNESS], PRIOR, MEMORY)
-        self._before: Floats | None = None  # the last step's static values
-
-    def push(self, static: Floats) -> F32:
-        energy = static[:, CEPSTRA]
-        weights = np.exp((energy - PAPER_LOUDNESS) / 2)
-        gain = PAPER_LOUDNESS - self._loudness.push(energy[:, None], weights)[:, 0]
-        static = static.copy()
-        static[:, 0] += self.spec.bands**0.5 * gain
-        static[:, CEPSTRA] = np.log1p(np.expm1(energy) * np.exp(gain))
-        before = static[:1] if self._before is None else self._before
-        self._before = static[-1:]
-        values = np.concatenate([static, np.diff(static, axis=0, prepend=before)], axis=1)
-        return np.asarray(values, np.float32)
-
-    def finish(self) -> F32:
-        return np.zeros((0, self.spec.size), np.float32)
-
-
-class _CausalBands:
-    """Log mel bands, and phones, freed of the level and the colour of the sound so far."""
-
-    def __init__(self, spec: FeatureSpec) -> None:
-        self.spec = spec
-        self._loudness = RunningMean([BAND_LOUDNESS], PRIOR, MEMORY)
-        self._colour = RunningMean([COLOUR] * spec.bands, PRIOR, MEMORY)
-        self._cepstra = RunningMean([PHONE_COLOUR] + [0.0] * (CEPSTRA - 1), PRIOR, MEMORY)
-        self._waiting: tuple[Floats, Floats] | None = None  # bands; cepstra
-
-    def push(self, mel: F32, phone_mel: F32) -> F32:
-        logmel = np.log(mel.astype(np.float64) + 1e-3)
-        loudness = np.log(np.exp(logmel).mean(1))
-        weights = np.exp((loudness - BAND_LOUDNESS) / 2)
-        loud = self._loudness.push(loudness[:, None], weights) + LOUD_ABOVE
-        values = np.logaddexp(logmel, loud - self.spec.floor_db * NEPERS_PER_DB) - loud
-        # Of colours the quieter sounds tell as well: they count by the root of their amplitude.
-        weights = np.exp((loudness - loud[:, 0]) / 4)
-        if self.spec.per_clip:
-            values = values - self._colour.push(values, weights)
-        if self.spec.kind == "logmel":
-            return np.asarray(values, np.float32)
-        cepstra = _liftered(np.log(phone_mel.astype(np.float64) + 1e-4) - loud)
-        cepstra = cepstra - self._cepstra.push(cepstra, weights)
-        cepstra[:, 0] -= PHONE_SILENCE
-        return self._with_phones(values, cepstra)
-
-    def _with_phones(self, values: Floats, cepstra: Floats) -> F32:
-        """Phones look 3 steps ahead: the last bands wait for the cepstra after them."""
-        if self._waiting is None:
-            if not len(values):
-                return np.zeros((0, self.spec.size), np.float32)
-            self._waiting = values[:0], np.repeat(cepstra[:1], PHONE_REACH, axis=0)
-        values = np.concatenate([self._waiting[0], values])
-        cepstra = np.concatenate([self._waiting[1], cepstra])
-        known = max(0, len(cepstra) - 2 * PHONE_REACH)
-        self._waiting = values[known:], cepstra[known:]
-        if not known:
-            return np.zeros((0, self.spec.size), np.float32)
-        spoken = _phones_of(cepstra[: known + 2 * PHONE_REACH])
-        return np.concatenate([values[:known], spoken], axis=1).astype(np.float32)
-
-    def finish(self) -> F32:
-        """What was waiting; the end holds its last value."""
-        if self._waiting is None:
-            return np.zeros((0, self.spec.size), np.float32)
-        last = np.repeat(self._waiting[1][-1:], PHONE_REACH, axis=0)
-        return self._with_phones(self._waiting[0][:0], last)
