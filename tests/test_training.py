@@ -353,6 +353,19 @@ def test_committed_configs_are_valid_and_named_like_their_weights(path: Path) ->
     assert train_lip_lstm.read_config(path).name == path.stem
 
 
+def test_another_clips_sound_is_chance_for_a_model_that_listens() -> None:
+    made = speaker(21)
+    train, validation = corpus.split(made.clips)
+    right = evaluate.Ridge.fit(made, train).predict
+    true = [c.lips for c in validation]
+    wrong = evaluate.shuffled(right)(made, validation)
+    assert figures.mean_clip_r_open(true, wrong) < 0.5
+    alone = evaluate.shuffled(right)(made, validation[:1])
+    assert figures.mean_clip_r_open(true[:1], alone) < 0.5
+    mean = evaluate.mean_shape(made, train)(made, validation)
+    assert np.isnan(figures.figures(true, mean).r_open)
+
+
 def test_ridge_regression_finds_a_linear_mouth() -> None:
     made = speaker(21)
     train, validation = corpus.split(made.clips)

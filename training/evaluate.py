@@ -2,7 +2,7 @@
 
     python -m training.evaluate --data runs/data
 
-Baselines need no weights: the mean shape, the lips of another clip's sound, and a ridge
+Baselines: the mean shape, the shipped model with another clip's sound (chance), and a ridge
 regression on MFCC, which is fitted here on the training clips.
 """
 
@@ -14,7 +14,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from lipsync import features, lip_lstm
 from lipsync.errors import LipsyncError
 from lipsync.lip_lstm import LipLSTM, LipOptions
-from lipsync.types import F32, FeatureSpec, LipTrack
+from lipsync.types import F32, FeatureSpec, LipTrack, Waveform
 from training import corpus
 from training.corpus import Clip, Speaker
 from training.figures import LipFigures, figures, mean_clip_r_open
@@ -61,14 +61,15 @@ def table(data: Path, more: list[str]) -> str:
     seen = corpus.load(data, SEEN)
     training, validation = corpus.split(seen.clips)
     unseen = [corpus.load(data, name) for name in UNSEEN]
-    network = {name: LipLSTM.load(LipOptions(name)) for name in ("paper", "default", *more)}
+    further = [*(name for name in lip_lstm.SHIPPED if name not in ("paper", "default")), *more]
+    network = {name: LipLSTM.load(LipOptions(name)) for name in ("paper", "default", *further)}
     rows: list[tuple[str, Predictor]] = [
         ("mean shape", mean_shape(seen, training)),
-        ("lips of another clip", shuffled),
+        ("another clip's sound, shipped model", shuffled(by_network(network["default"]))),
         ("ridge regression, MFCC ± 240 ms", Ridge.fit(seen, training).predict),
         ("the paper's LSTM", by_network(network["paper"])),
         ("**shipped** (`default`)", by_network(network["default"])),
-        *((f"`{Path(name).stem}`", by_network(network[name])) for name in more),
+        *((f"`{Path(name).stem}`", by_network(network[name])) for name in further),
     ]
     parts = [_head(network["default"], network["paper"])]
     parts += _block(f"{SEEN}, validation: {len(validation)} clips", seen, validation, rows)
@@ -107,15 +108,18 @@ def mean_shape(seen: Speaker, training: list[Clip]) -> Predictor:
     return predict
 
 
-def shuffled(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
-    """Chance: the next clip's true lips; a single clip takes its own second half first."""
-    shapes = [speaker.relative(clip.lips) for clip in clips]
-    others = [np.roll(shapes[0], len(shapes[0]) // 2, axis=0)] if len(shapes) == 1 else shapes[1:]
-    others = [*others, shapes[0]][: len(clips)]
-    return [
-        _track(speaker, clip, np.resize(other, (len(clip.lips), other.shape[1])))
-        for clip, other in zip(clips, others, strict=True)
-    ]
+def shuffled(predict: Predictor) -> Predictor:
+    """Chance: every clip hears the next one's sound; a single clip its own second half first."""
+
+    def predict_wrongly(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
+        waves = [clip.wave for clip in clips[1:] + clips[:1]]
+        if len(clips) == 1:
+            samples = waves[0].samples
+            waves = [Waveform(np.roll(samples, len(samples) // 2), waves[0].rate)]
+        wrong = [replace(clip, wave=wave) for clip, wave in zip(clips, waves, strict=True)]
+        return predict(speaker, wrong)
+
+    return predict_wrongly
 
 
 @dataclass(frozen=True, eq=False)
