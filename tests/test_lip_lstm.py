@@ -92,14 +92,18 @@ def real_network(bidirectional: bool = True) -> LipLSTM:
     return model
 
 
-def test_saved_and_loaded_networks_agree_to_the_bit(tmp_path: Path) -> None:
+def test_saved_networks_predict_alike_and_saving_again_changes_nothing(tmp_path: Path) -> None:
     model = real_network()
     model.save(tmp_path / "w.safetensors")
-    again = LipLSTM.load(LipOptions(str(tmp_path / "w.safetensors")))
-    assert (again.dims, again.spec, again.meta) == (model.dims, model.spec, {"licence": "none"})
-    a = predict(model.eval(), ramp(100), PROFILE, Fraction(25), 25)
-    b = predict(again, ramp(100), PROFILE, Fraction(25), 25)
-    np.testing.assert_array_equal(a.points, b.points)
+    once = LipLSTM.load(LipOptions(str(tmp_path / "w.safetensors")))
+    assert (once.dims, once.spec, once.meta) == (model.dims, model.spec, {"licence": "none"})
+    once.save(tmp_path / "w2.safetensors")
+    again = LipLSTM.load(tmp_path / "w2.safetensors")
+    a, b, c = (
+        predict(m.eval(), ramp(100), PROFILE, Fraction(25), 25).points for m in (model, once, again)
+    )
+    np.testing.assert_allclose(a, b, atol=2e-3)  # half precision of the weights
+    np.testing.assert_array_equal(b, c)
 
 
 def test_a_stream_is_causal_up_to_its_delay() -> None:

@@ -56,9 +56,10 @@ def mean_clip_r_open(true: list[LipTrack], predicted: list[LipTrack]) -> float:
 
 def correlation(a: F32, b: F32) -> float:
     """Pearson's r of two series; NaN where one of them does not vary."""
-    a, b = a.astype(np.float64) - a.mean(), b.astype(np.float64) - b.mean()
-    scale = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / scale) if scale > 1e-12 else float("nan")
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    x, y = x - x.mean(), y - y.mean()
+    scale = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / scale) if scale > 1e-9 else float("nan")
 
 
 def lag_ms(true: list[LipTrack], predicted: list[LipTrack]) -> float:
