@@ -61,10 +61,20 @@ def extract(wave: Waveform, spec: FeatureSpec) -> AudioFeatures:
     elif spec.kind == "paper28":
         values = paper28(wave.samples, spec)
     else:
-        pairs = [bands(power_of(block), spec) for block in _blocks(wave.samples)]
-        mel, phone_mel = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        steps = _steps(len(wave.samples))
+        mel, phone_mel = (
+            np.empty((steps, spec.bands), np.float32),
+            np.empty((steps, PHONE_BANDS), np.float32),
+        )
+        for first, block in zip(range(0, steps, BLOCK), _blocks(wave.samples), strict=True):
+            here = slice(first, first + BLOCK)
+            mel[here], phone_mel[here] = bands(power_of(block), spec)
         values = of_bands(mel, phone_mel, spec)
     return AudioFeatures(values, STEPS_PER_SECOND, FIRST_CENTRE)
+
+
+def _steps(samples: int) -> int:
+    return 1 + max(0, -(-(samples - WINDOW) // HOP))
 
 
 def _blocks(samples: F32) -> Iterator[F32]:
@@ -72,7 +82,7 @@ def _blocks(samples: F32) -> Iterator[F32]:
 
     Every piece overlaps its successor by the part of a window that reaches into it.
     """
-    steps = 1 + max(0, -(-(len(samples) - WINDOW) // HOP))
+    steps = _steps(len(samples))
     for first in range(0, steps, BLOCK):
         last = min(first + BLOCK, steps)
         start, end = first * HOP, (last - 1) * HOP + WINDOW
@@ -205,7 +215,11 @@ def phones(phone_mel: F32) -> F32:
     """(n, 42) posteriors of the phones, each step by itself, from (n, 25) band energies."""
     cepstra = liftered(np.log(phone_mel + 1e-4))
     cepstra -= cepstra.mean(0)
-    return phones_of(np.pad(cepstra, ((3, 3), (0, 0)), mode="edge"))
+    padded = np.pad(cepstra, ((PHONE_REACH, PHONE_REACH), (0, 0)), mode="edge")
+    posteriors = np.empty((len(cepstra), PHONES), np.float32)
+    for i in range(0, len(cepstra), BLOCK):
+        posteriors[i : i + BLOCK] = phones_of(padded[i : i + BLOCK + 2 * PHONE_REACH])
+    return posteriors
 
 
 def liftered(log: Floats) -> Floats:
@@ -233,7 +247,8 @@ def _posteriors(streams: F32) -> F32:
         density = np.concatenate([x * x, x, np.ones((n, 1), np.float32)], axis=1) @ terms
         density = density.reshape(n, PHONES, 128)
         best = density.max(-1, keepdims=True)
-        likely = np.matmul(np.exp(density - best).swapaxes(0, 1), mix)
+        density -= best
+        likely = np.matmul(np.exp(density, out=density).swapaxes(0, 1), mix)
         score += np.log(likely + 1e-30) + best.swapaxes(0, 1)
     total = np.logaddexp.reduce(ACOUSTIC_SCALE * score, axis=2).T
     total -= total.max(1, keepdims=True)
