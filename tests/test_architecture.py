@@ -25,6 +25,8 @@ FOUNDATION = {
     "cache",
     "running",
     "threads",
+    "learning",
+    "sync",
 }
 # Those who know the stages.
 CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline"}

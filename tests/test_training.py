@@ -13,11 +13,11 @@ import yaml
 from lipsync import features
 from lipsync.errors import MediaError, OptionsError
 from lipsync.geometry import LipProfile
+from lipsync.learning import LEFT, LOWER, RIGHT, UPPER, Losses, lip_loss, resample
 from lipsync.lip_lstm import LipLSTM
 from lipsync.types import FeatureSpec, LipTrack, Waveform
 from training import augment, corpus, evaluate, figures, prepare, train_lip_lstm
 from training.augment import Augmentation
-from training.train_lip_lstm import LEFT, LOWER, RIGHT, UPPER, Losses
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
 FPS = Fraction(25)
@@ -195,7 +195,7 @@ def test_the_same_seed_draws_the_same_voices() -> None:
 def test_resampling_rows_is_linear_and_holds_the_ends() -> None:
     rows = torch.arange(5.0)[None, :, None]
     places = torch.tensor([[-1.0, 0.0, 1.25, 3.5, 9.0]])
-    found = train_lip_lstm.resample(rows, places)[0, :, 0]
+    found = resample(rows, places)[0, :, 0]
     torch.testing.assert_close(found, torch.tensor([0.0, 0.0, 1.25, 3.5, 4.0]))
 
 
@@ -259,8 +259,8 @@ def test_every_loss_term_is_one_for_the_mean_and_zero_for_the_truth() -> None:
     }
     for term in scales:
         only = Losses(**{**dict.fromkeys(scales, 0.0), term: 1.0})
-        assert train_lip_lstm.lip_loss(wanted, wanted, only, scales) == 0
-        assert float(train_lip_lstm.lip_loss(mean, wanted, only, scales)) == pytest.approx(
+        assert lip_loss(wanted, wanted, only, scales) == 0
+        assert float(lip_loss(mean, wanted, only, scales)) == pytest.approx(
             1, abs=0.01
         )
 

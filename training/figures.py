@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lipsync.sync import best_lag, correlation
 from lipsync.types import F32, LipTrack
 
 MAX_LAG_S = 0.3
@@ -54,40 +55,10 @@ def mean_clip_r_open(true: list[LipTrack], predicted: list[LipTrack]) -> float:
     )
 
 
-def correlation(a: F32, b: F32) -> float:
-    """Pearson's r of two series; NaN where one of them does not vary."""
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    x, y = x - x.mean(), y - y.mean()
-    scale = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / scale) if scale > 1e-9 else float("nan")
-
-
 def lag_ms(true: list[LipTrack], predicted: list[LipTrack]) -> float:
-    """The delay of the predicted gap at which it correlates best with the true one.
-
-    Read between frames by a parabola through the best three.
-    """
-    rate = float(true[0].rate)
-    reach = round(MAX_LAG_S * rate)
-    scores = []
-    for lag in range(-reach, reach + 1):
-        a, b = [], []
-        for t, p in zip(true, predicted, strict=True):
-            n = len(t)
-            a.append(t.opening[max(0, -lag) : n - max(0, lag)])
-            b.append(p.opening[max(0, lag) : n - max(0, -lag)])
-        x, y = np.concatenate(a), np.concatenate(b)
-        known = np.isfinite(x)
-        scores.append(correlation(x[known], y[known]))
-    if not np.isfinite(scores).all():
-        return float("nan")
-    best = int(np.argmax(scores))
-    shift = 0.0
-    if 0 < best < len(scores) - 1:
-        left, middle, right = scores[best - 1 : best + 2]
-        bend = left - 2 * middle + right
-        shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
-    return (best - reach + shift) / rate * 1000
+    """The delay of the predicted gap at which it correlates best with the true one."""
+    openings = [t.opening for t in true], [p.opening for p in predicted]
+    return best_lag(*openings, float(true[0].rate), MAX_LAG_S)[0] * 1000
 
 
 def _known(true: LipTrack, predicted: LipTrack) -> tuple[F32, F32]:

@@ -25,26 +25,14 @@ from pydantic.dataclasses import dataclass as checked
 import lipsync
 from lipsync import features, lip_lstm
 from lipsync.errors import LipsyncError, OptionsError
+from lipsync.learning import Losses, lip_loss, resample, variances
 from lipsync.lip_lstm import LipDims, LipLSTM
 from lipsync.types import F32, I64, FeatureSpec
 from training import augment, corpus, figures
 from training.augment import Augmentation
 
-UPPER, LOWER = 2 * 13 + 1, 2 * 16 + 1  # y of the mid points of the inner lips, of 36 coordinates
-LEFT, RIGHT = 2 * 0, 2 * 6  # x of the mouth's corners
 STEP_S = 1 / features.STEPS_PER_SECOND
 SMALLEST_STD = 0.03  # of features: what hardly ever varies must not be blown up to a unit
-
-
-@checked(frozen=True, config=ConfigDict(extra="forbid"))
-class Losses:
-    """Weights; every term is a share of the variance of what it looks at."""
-
-    shape: float = 1.0
-    opening: float = 0.0
-    width: float = 0.0
-    velocity: float = 0.0  # of the shape, between outputs
-    closed: float = 0.0  # of the opening, where the true mouth is closed
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
@@ -267,49 +255,12 @@ def _voices(b: int, count: int, recorded: float, rng: np.random.Generator) -> I6
     return np.where(rng.random(b) < recorded, 0, other)
 
 
-def resample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Rows (b, n, ·) at fractional places (b, m), linearly; beyond the ends, the end."""
-    last = values.shape[1] - 1
-    places = places.clamp(0, last)
-    left = places.floor().long().clamp(max=max(last - 1, 0))
-    share = (places - left)[..., None]
-    rows = torch.arange(len(values))[:, None]
-    right = (left + 1).clamp(max=last)
-    return values[rows, left] * (1 - share) + values[rows, right] * share
-
-
-def lip_loss(
-    shapes: torch.Tensor, wanted: torch.Tensor, weights: Losses, scales: dict[str, float]
-) -> torch.Tensor:
-    """Weighted sum of the shares of variance left unexplained; shapes are (b, m, 36)."""
-    error = shapes - wanted
-    opening = error[..., LOWER] - error[..., UPPER]
-    loss = weights.shape * error.square().mean() / scales["shape"]
-    if weights.opening:
-        loss = loss + weights.opening * opening.square().mean() / scales["opening"]
-    if weights.width:
-        width = error[..., RIGHT] - error[..., LEFT]
-        loss = loss + weights.width * width.square().mean() / scales["width"]
-    if weights.velocity:
-        loss = loss + weights.velocity * error.diff(dim=1).square().mean() / scales["velocity"]
-    if weights.closed:
-        gap = wanted[..., LOWER] - wanted[..., UPPER]
-        closed = (gap < 0.25 * scales["opening"] ** 0.5).float()
-        loss = loss + weights.closed * (closed * opening.square()).mean() / scales["opening"]
-    return loss
-
-
 def _variances(data: TrainingSet, dims: LipDims) -> dict[str, float]:
     """What `lip_loss` divides by, at the rate of the network's outputs."""
     count = int(data.lips.shape[1] / data.fps.min() * features.STEPS_PER_SECOND / dims.stride)
     seconds = torch.arange(count) * dims.stride / features.STEPS_PER_SECOND
     lips = resample(data.lips, seconds * data.fps[:, None])
-    return {
-        "shape": lips.flatten(0, 1).var(0).mean().item(),
-        "opening": (lips[..., LOWER] - lips[..., UPPER]).var().item(),
-        "width": (lips[..., RIGHT] - lips[..., LEFT]).var().item(),
-        "velocity": lips.diff(dim=1).flatten(0, 1).var(0).mean().item(),
-    }
+    return variances(lips)
 
 
 def _rate(progress: float) -> float:
