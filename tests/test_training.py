@@ -260,9 +260,7 @@ def test_every_loss_term_is_one_for_the_mean_and_zero_for_the_truth() -> None:
     for term in scales:
         only = Losses(**{**dict.fromkeys(scales, 0.0), term: 1.0})
         assert lip_loss(wanted, wanted, only, scales) == 0
-        assert float(lip_loss(mean, wanted, only, scales)) == pytest.approx(
-            1, abs=0.01
-        )
+        assert float(lip_loss(mean, wanted, only, scales)) == pytest.approx(1, abs=0.01)
 
 
 def tiny(name: str, **changes: object) -> dict[str, object]:
