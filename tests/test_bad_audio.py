@@ -94,13 +94,17 @@ def test_surround(recording: tuple[F32, int], clean: LipTrack, tmp_path: Path) -
     assert alike(path, clean) > 0.9
 
 
-@pytest.mark.parametrize("subtype", ["PCM_24", "PCM_32", "FLOAT", "DOUBLE", "PCM_U8"])
+@pytest.mark.parametrize(
+    ("subtype", "least"),
+    # Eight bits are a noise floor of their own, -49 dB below full scale: audible, not the same.
+    [("PCM_24", 0.99), ("PCM_32", 0.99), ("FLOAT", 0.99), ("DOUBLE", 0.99), ("PCM_U8", 0.8)],
+)
 def test_sample_formats(
-    subtype: str, recording: tuple[F32, int], clean: LipTrack, tmp_path: Path
+    subtype: str, least: float, recording: tuple[F32, int], clean: LipTrack, tmp_path: Path
 ) -> None:
     samples, rate = recording
     path = write(tmp_path / "deep.wav", samples, rate, subtype)
-    assert alike(path, clean) > 0.9
+    assert alike(path, clean) > least
 
 
 @pytest.mark.parametrize("rate", [11025, 44100, 96000, 192000])
