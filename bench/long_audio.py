@@ -42,7 +42,7 @@ def passage(path: Path, speech_model: str) -> dict[str, float]:
     seconds: dict[str, float] = {}
     model = lip_lstm.LipLSTM.load(lip_lstm.LipOptions(speech_model))
     shape = np.zeros((18, 2), np.float32)
-    before = peak_mb()
+    before, begun = peak_mb(), time.process_time()
 
     def done(stage: str, started: float) -> None:
         seconds[stage] = time.perf_counter() - started
@@ -59,7 +59,7 @@ def passage(path: Path, speech_model: str) -> dict[str, float]:
     started = time.perf_counter()
     lip_lstm.predict(model, heard, LipProfile(shape, 1.0, 0.1), FPS, round(wave.duration * FPS))
     done("lips", started)
-    duration = float(wave.duration)
+    duration, seconds["cpu"] = float(wave.duration), time.process_time() - begun
     return {**seconds, "duration": duration, "peak": peak_mb(), "program": before}
 
 
@@ -78,7 +78,8 @@ def repeated(sources: list[Path], minutes: float, folder: Path) -> Path:
 def row(name: str, minutes: float, said: dict[str, float]) -> str:
     spent = sum(said[stage] for stage in STAGES)
     cells = [f"`{name}`", f"{minutes:g}", *(f"{said[stage]:.1f}" for stage in STAGES)]
-    cells += [f"{spent:.1f}", f"{spent / said['duration']:.4f}", f"{said['peak']:.0f}"]
+    cells += [f"{spent:.1f}", *(f"{s / said['duration']:.4f}" for s in (spent, said["cpu"]))]
+    cells.append(f"{said['peak']:.0f}")
     cells += [f"{said['peak'] - said['program']:.0f}", f"{said['duration'] * 0.064:.0f}"]
     return "| " + " | ".join(cells) + " |"
 
@@ -98,8 +99,8 @@ def main() -> None:
     sources = [speech / "LJ001-0001.wav", speech / "jfk.flac", *sorted(speech.glob("LJ001*.flac"))]
     lines = [
         "| model | minutes | " + " | ".join(f"{stage} s" for stage in STAGES)
-        + " | all s | × duration | peak MB | of that sound MB | samples alone MB |",
-        "| --- |" + " --- |" * (6 + len(STAGES)),
+        + " | all s | × duration | CPU × duration | peak MB | of that sound MB | samples alone MB |",
+        "| --- |" + " --- |" * (7 + len(STAGES)),
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
         for minutes in options.minutes:
@@ -113,7 +114,8 @@ def main() -> None:
         "# Long sound\n\n"
         "Written by `python bench/long_audio.py`: real speech repeated to so many minutes, from a "
         "16-bit file to the lips of every frame at 25 per second, each row in a process of its "
-        "own. Seconds of each stage; all of them against the duration of the sound; the peak "
+        "own. Seconds of each stage; all of them, and the CPU time of all cores, against the duration "
+        "of the sound; the peak "
         "of the process's memory, what of it came after the program and its network were loaded, "
         "and for comparison what the 16 kHz samples alone take.\n\n"
         f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "

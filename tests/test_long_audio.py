@@ -137,6 +137,6 @@ def test_a_long_speech_costs_a_fraction_of_its_duration(shared: Path, tmp_path: 
     command += ["--models", "default", "--out", str(out)]
     subprocess.run(command, check=True, capture_output=True, cwd=REPO)
     cells = [cell.strip() for cell in out.read_text().splitlines()[-1].split("|")]
-    share = float(cells[8])
+    share = float(cells[9])  # CPU time: what else runs here must not matter
     assert Fraction(cells[2]) == 5
-    assert share < 0.10  # twice what an hour may take: starting up counts, and others work too
+    assert share < 0.10  # twice what an hour may take: starting up counts too

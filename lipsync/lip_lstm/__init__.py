@@ -28,7 +28,11 @@ from lipsync.types import F32, N_LIPS, AudioFeatures, FeatureSpec, LipTrack
 if TYPE_CHECKING:
     from lipsync.lip_lstm.stream import Ear, LipStream
 
-SHIPPED = {"default": "lip_lstm.safetensors", "paper": "lip_lstm_paper.safetensors"}
+SHIPPED = {
+    "default": "lip_lstm.safetensors",
+    "paper": "lip_lstm_paper.safetensors",
+    "stream": "lip_lstm_stream.safetensors",
+}
 COORDINATES = 2 * N_LIPS
 OPENING_RATIO = "opening_ratio"  # in the meta: opening range / mouth width of those learnt from
 
@@ -46,7 +50,7 @@ class LipOptions:
     """Which network turns speech into lips."""
 
     speech_model: str = "default"
-    """Speech model: default, paper (the paper's own LSTM), or the path of a .safetensors file."""
+    """Speech model: default, paper, stream (for live sound), or the path of a .safetensors file."""
 
 
 @dataclass(frozen=True)
