@@ -6,6 +6,7 @@ The modules, in the order in which a render passes through them:
     audio       any file → mono sound
     features    sound → feature vectors at 100 Hz
     lip_lstm    features → 18 lip points per output frame
+    adaptation  the target's own speech → a speech model of its own (tune: how it learns)
     voice       where somebody speaks; what the mouth does in silence
     video       target → frames in the order in which they will be shown
     landmarks   frames → face track
@@ -16,7 +17,8 @@ The modules, in the order in which a render passes through them:
     provenance  what the file says about itself
 
 Around them: `types` (the nouns), `options`, `errors`, `geometry`, `media` (ffmpeg),
-`checkpoint` (weights), `running` (figures of a sound that is still arriving), `threads` and `cli`.
+`checkpoint` (weights), `sync` (do lips and sound belong together?), `learning` (the loss),
+`running` (figures of a sound that is still arriving), `threads` and `cli`.
 """
 
 from __future__ import annotations
@@ -27,19 +29,32 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from lipsync.adaptation import adapt
     from lipsync.errors import LipsyncError
-    from lipsync.options import RenderOptions
+    from lipsync.options import PersonOptions, RenderOptions
     from lipsync.pipeline import render
-    from lipsync.types import RenderResult
+    from lipsync.types import AdaptResult, RenderResult
 
 _HOMES = {
+    "AdaptResult": "lipsync.types",
     "LipsyncError": "lipsync.errors",
+    "PersonOptions": "lipsync.options",
     "RenderOptions": "lipsync.options",
     "RenderResult": "lipsync.types",
+    "adapt": "lipsync.adaptation",
     "render": "lipsync.pipeline",
 }
 
-__all__ = ["LipsyncError", "RenderOptions", "RenderResult", "__version__", "render"]
+__all__ = [
+    "AdaptResult",
+    "LipsyncError",
+    "PersonOptions",
+    "RenderOptions",
+    "RenderResult",
+    "__version__",
+    "adapt",
+    "render",
+]
 
 
 def __getattr__(name: str) -> Any:

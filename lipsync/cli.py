@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,8 +23,10 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 import lipsync
+from lipsync.adaptation import adapt as run_adapt
+from lipsync.adaptation import described
 from lipsync.errors import LipsyncError
-from lipsync.options import RenderOptions, read_options, validation_line
+from lipsync.options import PersonOptions, RenderOptions, read_options, validation_line
 from lipsync.pipeline import render as run_render
 from lipsync.pipeline import summary
 from lipsync.types import Progress as Report
@@ -94,10 +97,43 @@ def render(
             overwrite=overwrite,
             progress=report,
         )
+    if settings is None or settings.adapt.adapt != "never":
+        console.print(result.adaptation, highlight=False, soft_wrap=True)
     for warning in result.warnings:
         console.print(f"warning: {warning}", style="yellow", highlight=False)
     if as_json:
         print(json.dumps(summary(result), indent=2))
+    else:
+        print(result.output)
+
+
+@app.command
+def adapt(
+    *,
+    video: Annotated[Path, Parameter(alias="-v")],
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    settings: PersonOptions | None = None,
+) -> None:
+    """Adapt the speech model to a person, by footage in which they speak.
+
+    Parameters
+    ----------
+    video:
+        The person speaking, sound and picture in sync: 10 s of speech or more.
+    output:
+        The weights, for render --adapt. Default: VIDEO's name with .person.safetensors.
+    as_json:
+        Print the result as one JSON object on stdout.
+    overwrite:
+        Replace the output if it exists.
+    """
+    with _progress() as report:
+        result = run_adapt(video, output, options=settings, overwrite=overwrite, progress=report)
+    console.print(f"adapted: {described(result)}", highlight=False, soft_wrap=True)
+    if as_json:
+        print(json.dumps(asdict(result), indent=2, default=str))
     else:
         print(result.output)
 

@@ -29,14 +29,18 @@ class EncodeOptions:
     """x264's effort: slower gives a slightly better picture and takes longer."""
 
 
-def check_output(output: Path, inputs: Iterable[Path], overwrite: bool) -> None:
+def check_output(
+    output: Path, inputs: Iterable[Path], overwrite: bool, suffix: str = ".mp4"
+) -> None:
     """Find out before the work what would stop us from writing its result.
 
     Raises:
-        OutputError: not .mp4, no such folder, not writable, one of the inputs, or there already.
+        OutputError: another suffix, no such folder, not writable, an input, or there already.
     """
-    if output.suffix.lower() != ".mp4":
-        raise OutputError(f"{output}: only .mp4 can be written; choose a name that ends in .mp4")
+    if output.suffix.lower() != suffix:
+        raise OutputError(
+            f"{output}: only {suffix} can be written; choose a name that ends in {suffix}"
+        )
     folder = output.parent
     if not folder.is_dir():
         raise OutputError(f"{output}: there is no folder {folder}; make it first")

@@ -5,7 +5,8 @@ LipsyncError                 the user can mend it: one line, exit code 2
 ├── InputError               a file given to us
 │   ├── MediaError           it is missing, unreadable, or not the media we need
 │   │   └── NoFaceError      a picture in which no usable face was found
-│   └── AudioError           no sound in it, or too little of it
+│   ├── AudioError           no sound in it, or too little of it
+│   └── AdaptError           footage that cannot adapt the speech model
 ├── OutputError              where the result should go
 ├── OptionsError             an option or YAML key that is unknown or out of range
 ├── WeightsError             weights that are missing, damaged, or do not fit
@@ -37,6 +38,10 @@ class NoFaceError(MediaError):
 
 class AudioError(InputError):
     """No sound, or too little of it."""
+
+
+class AdaptError(InputError):
+    """Footage cannot adapt the speech model to its speaker, or did not make it better."""
 
 
 class OutputError(LipsyncError):

@@ -24,6 +24,7 @@ from lipsync.lip_lstm import LipOptions
 from lipsync.mouth_bank import BankOptions
 from lipsync.options_base import options
 from lipsync.texture.source import TextureOptions
+from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions
 
 Flat = Parameter(name="*")
@@ -46,6 +47,8 @@ class RenderOptions:
 
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
+    adapt: Annotated[AdaptOptions, Flat] = field(default_factory=AdaptOptions)
+    tuning: Annotated[TuneOptions, Flat] = field(default_factory=TuneOptions)
     silence: Annotated[SilenceOptions, Flat] = field(default_factory=SilenceOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
@@ -75,6 +78,17 @@ class RenderOptions:
     def flat(self) -> dict[str, Any]:
         """Every option by its plain name."""
         return {name: value for stage in asdict(self).values() for name, value in stage.items()}
+
+
+@Flat
+@options
+class PersonOptions:
+    """What `lipsync adapt` can be told."""
+
+    landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
+    lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
+    tuning: Annotated[TuneOptions, Flat] = field(default_factory=TuneOptions)
+    run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
 
 def _homes() -> Iterator[tuple[str, str]]:

@@ -3,7 +3,8 @@
     speech ─ audio → features → lip_lstm ─────────────────┐ LipTrack
                                                           ├→ texture → composite → encode → mark
     target ─ landmarks → geometry → mouth_bank ───────────┘
-                              └→ retime → video ─ frames ──┘
+                    │         └→ retime → video ─ frames ──┘
+                    └→ adaptation ─ weights for lip_lstm
 
 Tracks are arrays over the whole clip; frames and patches are streams: memory does not grow with
 the length of the video.
@@ -19,9 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync import audio as audio_stage
-from lipsync import composite as composite_stage
 from lipsync import (
+    adaptation,
     encode,
     features,
     geometry,
@@ -34,6 +34,8 @@ from lipsync import (
     texture,
     voice,
 )
+from lipsync import audio as audio_stage
+from lipsync import composite as composite_stage
 from lipsync import sheet as sheet_stage
 from lipsync import video as video_stage
 from lipsync.cache import Cache
@@ -86,9 +88,6 @@ def render(
             wave = audio_stage.load(audio)
             duration = media.probe_audio(audio).duration
             n = max(1, round(duration * info.fps))
-        with clock.stage("features"):
-            model = lip_lstm.LipLSTM.load(options.lips, options.run.device)
-            heard = features.extract(wave, model.spec)
         with clock.stage("voice"):
             speech = voice.listen(wave)
 
@@ -99,6 +98,11 @@ def render(
                 raise NoFaceError(f"{video}: no face was found in its {len(track)} frames")
             alignment = geometry.align(track)
             own_lips = geometry.lips(track, alignment)
+        with clock.stage("adapt"):
+            choice = adaptation.choose(info, own_lips, options, cache, progress)
+            model = lip_lstm.LipLSTM.load(choice.weights, options.run.device)
+        with clock.stage("features"):
+            heard = features.extract(wave, model.spec)
         timing = retime.bounce(info.frame_count, n)
         order = timing.source
 
@@ -149,7 +153,7 @@ def render(
                 output,
                 whole_file,
                 inputs={"audio": audio, "video": video},
-                models=[_card(model, options.lips)],
+                models=[_card(model, choice.weights)],
                 options=options.flat(),
                 frames=n,
                 fps=info.fps,
@@ -178,17 +182,18 @@ def render(
         duration=float(duration),
         changed_frames=int(changed.sum()),
         frames_without_face=missing,
+        adaptation=choice.line,
         warnings=tuple(_warnings(missing, n, bool(len(speech.spans)))),
         seconds={name: round(value, 3) for name, value in clock.seconds.items()},
     )
 
 
-def _card(model: lip_lstm.LipLSTM, options: lip_lstm.LipOptions) -> provenance.ModelCard:
+def _card(model: lip_lstm.LipLSTM, weights: Path) -> provenance.ModelCard:
     meta = model.meta
     return provenance.ModelCard(
         name=str(meta.get("name", "unnamed")),
         version=str(meta.get("version", "unknown")),
-        sha256=sha256(lip_lstm.path_of(options)),
+        sha256=sha256(weights),
         licence=str(meta.get("licence", "not stated")),
     )
 

@@ -329,6 +329,21 @@ Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
+class AdaptResult:
+    """What an adaptation made, and what it is worth on footage held out from it."""
+
+    output: Path
+    speech_s: float  # of the person's own speech that was used
+    lag_ms: float  # positive: the sound was late by so much, and was corrected
+    r_open_before: float  # correlation of the inner-lip gap with the shipped model
+    r_open: float
+    rmse_before: float  # outer-eye distances
+    rmse: float
+    steps: int
+    seconds: dict[str, float]  # wall time spent in each stage
+
+
+@dataclass(frozen=True)
 class RenderResult:
     """What a render made. Paths exist; everything else is measured, nothing assumed."""
 
@@ -340,5 +355,6 @@ class RenderResult:
     duration: float  # seconds of the speech
     changed_frames: int
     frames_without_face: int
+    adaptation: str  # whether the speech model was adapted to the target, and why not
     warnings: tuple[str, ...]
     seconds: dict[str, float]  # wall time spent in each stage

@@ -28,8 +28,8 @@ FOUNDATION = {
     "learning",
     "sync",
 }
-# Those who know the stages.
-CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline"}
+# Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
+CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline", "adaptation", "tune"}
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")
 
 
