@@ -115,8 +115,8 @@ def main() -> None:
         "Written by `python bench/long_audio.py`: real speech repeated to so many minutes, from a "
         "16-bit file to the lips of every frame at 25 per second, each row in a process of its "
         "own. Seconds of each stage; all of them, and the CPU time of all cores, against the "
-        "duration of the sound; the peak of the process's memory, what of it came after the program and its network were loaded, "
-        "and for comparison what the 16 kHz samples alone take.\n\n"
+        "duration of the sound; the peak of the process's memory, what of it came after the "
+        "program and its network were loaded, and what the 16 kHz samples take.\n\n"
         f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, lipsync {lipsync.__version__}.\n\n"
     )
