@@ -61,31 +61,34 @@ def repeated(speech: Path, times: int, folder: Path) -> Path:
 
 def measure(target: Path, speech: Path, runs: int, folder: Path) -> dict[str, object]:
     """Cold once, then warm `runs` times, beside ffmpeg's own re-encoding."""
-    cache = tempfile.mkdtemp(dir=folder)
+    cache = folder / target.stem
+    known = cache.exists()
     output = folder / "out.mp4"
     render = [sys.executable, "-m", "lipsync.cli", "render", "--json", "--overwrite"]
     render += ["--audio", str(speech), "--video", str(target), "--output", str(output)]
-    cold, _, first = timed(render, {"XDG_CACHE_HOME": cache})
+    cold, _, first = timed(render, {"XDG_CACHE_HOME": str(cache)})
     warm, memory, stages, floor = [], [], [], []
     frames = json.loads(first)["frames"]
     again = [media.binary(), "-y", "-v", "error", "-stream_loop", "-1", "-i", str(target), "-an"]
     again += ["-frames:v", str(frames), "-crf", "16", str(folder / "floor.mp4")]
     for _ in range(runs):
-        seconds, peak, said = timed(render, {"XDG_CACHE_HOME": cache})
+        seconds, peak, said = timed(render, {"XDG_CACHE_HOME": str(cache)})
         warm.append(seconds)
         memory.append(peak)
         stages.append(json.loads(said)["seconds"])
         floor.append(timed(again, {})[0])
     info, duration = media.probe(target), json.loads(first)["duration"]
+    tracking = json.loads(first)["seconds"]["landmarks"]
     return {
         "target": f"{target.stem}, {info.width}×{info.height}",
         "frames": frames,
         "duration": duration,
-        "cold": cold / duration,
+        # The same target again: its track is known, so nothing is cold.
+        "cold": float("nan") if known else cold / duration,
         "warm": statistics.median(warm) / duration,
         "floor": statistics.median(floor) / duration,
         "memory": max(memory),
-        "landmarks": 1000 * json.loads(first)["seconds"]["landmarks"] / info.frame_count,
+        "landmarks": float("nan") if known else 1000 * tracking / info.frame_count,
         **{stage: 1000 * statistics.median(s[stage] for s in stages) / frames for stage in STAGES},
     }
 
@@ -105,7 +108,7 @@ def table(rows: list[dict[str, object]]) -> str:
             f"{row['memory']:.0f}",
             *(f"{row[k]:.1f}" for k in ("landmarks", *STAGES)),
         ]
-        text += "| " + " | ".join(cells) + " |\n"
+        text += "| " + " | ".join(cells).replace("nan", "–") + " |\n"
     return text
 
 
@@ -121,11 +124,16 @@ def main() -> None:
             sound = repeated(data / "speech" / speech, times, Path(name))
             rows.append(measure(data / "targets" / target, sound, options.runs, Path(name)))
             print(json.dumps(rows[-1]), file=sys.stderr)
+            write(rows, options.runs)
+
+
+def write(rows: list[dict[str, object]], runs: int) -> None:
+    """The page, as far as it is known."""
     text = (
         "# Speed\n\n"
         "Written by `python bench/speed.py`. `×` is wall time of the whole process over the "
-        "duration of the output, start-up included: cold (tracking and bank made), warm (both "
-        f"from the cache, median of {options.runs}), and ffmpeg merely re-encoding as many frames "
+        "duration of the output, start-up included: cold (track, adaptation and bank made), warm "
+        f"(all from the cache, median of {runs}), and ffmpeg merely re-encoding as many frames "
         "at the same quality. The right-hand columns are ms per frame inside the process: "
         "landmarks per target frame when cold, the others per output frame when warm (encode is "
         "the time spent waiting for the encoder, which works beside us).\n\n"
