@@ -68,6 +68,8 @@ class Lesson:
     profile: LipProfile
     learn: Bools  # (n,)
     held: Bools  # (n,)
+    speech_s: float = 0.0  # of the person's own speech, the face in view
+    lag_s: float = 0.0  # by which the sound was late; `heard` is in time
 
 
 @dataclass(frozen=True)

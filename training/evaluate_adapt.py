@@ -157,7 +157,7 @@ def lesson(network: LipLSTM, speaker: Speaker, clips: list[Clip]) -> Lesson:
     rate = float(lips.rate)
     heard = features.extract(wave, network.spec)
     speech = voice.listen(wave)
-    around = voice.Speech(speech.spans + np.array([-adaptation.LEAD_S, adaptation.LEAD_S]))
+    around = voice.Speech(speech.spans + np.array([-adaptation.AROUND_S, adaptation.AROUND_S]))
     usable = around.at(np.arange(len(lips)) / rate) & np.isfinite(lips.points).all((1, 2))
     learn, held = blocks(usable, rate)
     return Lesson(heard, lips, speaker.profile, learn, held)
