@@ -62,13 +62,20 @@ def lip_loss(
     return loss
 
 
-def variances(lips: torch.Tensor) -> dict[str, float]:
-    """What `lip_loss` divides by, from true shapes (b, m, 36) at the rate of the outputs."""
+def variances(lips: torch.Tensor, known: torch.Tensor | None = None) -> dict[str, float]:
+    """What `lip_loss` divides by, from true shapes (b, m, 36) at the rate of the outputs.
+
+    Args:
+        known: (b, m), false where a sequence has ended; None: all are of one length.
+    """
+    if known is None:
+        known = torch.ones(lips.shape[:2], dtype=torch.bool)
+    shapes, changes = lips[known], lips.diff(dim=1)[known[:, 1:]]
     return {
-        "shape": lips.flatten(0, 1).var(0).mean().item(),
-        "opening": (lips[..., LOWER] - lips[..., UPPER]).var().item(),
-        "width": (lips[..., RIGHT] - lips[..., LEFT]).var().item(),
-        "velocity": lips.diff(dim=1).flatten(0, 1).var(0).mean().item(),
+        "shape": shapes.var(0).mean().item(),
+        "opening": (shapes[:, LOWER] - shapes[:, UPPER]).var().item(),
+        "width": (shapes[:, RIGHT] - shapes[:, LEFT]).var().item(),
+        "velocity": changes.var(0).mean().item(),
     }
 
 

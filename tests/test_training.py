@@ -1,43 +1,23 @@
-"""Training: figures whose truth is known, augmentation that keeps its word, runs that resume."""
+"""Training: figures whose truth is known, augmentation that keeps its word, a loss with scale."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
+from talkers import babble, opening_track, speaker, vowel
 
 from lipsync import features
-from lipsync.errors import MediaError, OptionsError
-from lipsync.geometry import LipProfile
+from lipsync.errors import MediaError
 from lipsync.learning import LEFT, LOWER, RIGHT, UPPER, Losses, lip_loss, resample
-from lipsync.lip_lstm import LipLSTM
-from lipsync.types import FeatureSpec, LipTrack, Waveform
-from training import augment, corpus, evaluate, figures, prepare, train_lip_lstm
+from lipsync.types import FeatureSpec, Waveform
+from training import augment, corpus, evaluate, figures, options, prepare
 from training.augment import Augmentation
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
-FPS = Fraction(25)
-MOUTH = np.stack(np.meshgrid(np.linspace(-0.3, 0.3, 6), [0.8, 0.9, 1.0]), -1).reshape(18, 2)
-MOUTH[0], MOUTH[6] = (-0.3, 0.9), (0.3, 0.9)
-MOUTH[13], MOUTH[16] = (0, 0.9), (0, 0.9)
 SPEC = FeatureSpec("logmel", per_clip=True)
-
-
-def opening_track(gap: np.ndarray) -> LipTrack:
-    """A mouth of which only the lower inner lip moves."""
-    points = np.repeat(MOUTH[None], len(gap), axis=0)
-    points[:, 16, 1] += gap
-    return LipTrack(points.astype(np.float32), FPS)
-
-
-def babble(seed: int, frames: int = 75) -> np.ndarray:
-    """Smooth random opening, ≥ 0."""
-    steps = np.random.default_rng(seed).normal(size=frames + 8)
-    return 0.1 * np.abs(np.convolve(steps, np.hanning(9), "valid"))
 
 
 # --- figures ---------------------------------------------------------------------------------
@@ -88,15 +68,6 @@ def test_the_mean_of_clips_is_not_fooled_by_differences_between_clips() -> None:
 
 
 # --- augmentation ----------------------------------------------------------------------------
-
-
-def vowel(pitch: float, formant: float, seconds: float = 1.0) -> Waveform:
-    """A buzz of `pitch` Hz through one resonance at `formant` Hz."""
-    at = np.arange(round(16000 * seconds)) / 16000
-    harmonics = np.arange(1, int(7000 / pitch)) * pitch
-    weights = 1 / (1 + ((harmonics - formant) / 150) ** 2)
-    tones = weights[:, None] * np.sin(2 * np.pi * harmonics[:, None] * at[None])
-    return Waveform((0.1 * tones.sum(0)).astype(np.float32), 16000)
 
 
 def drawn(wave: Waveform, ranges: Augmentation, seed: int = 0) -> np.ndarray:
@@ -185,7 +156,7 @@ def test_a_telephone_has_no_bass() -> None:
 
 
 def test_the_same_seed_draws_the_same_voices() -> None:
-    everything = train_lip_lstm.read_config(CONFIGS / "lip_lstm.yaml").augmentation
+    everything = options.read_config(CONFIGS / "lip_lstm.yaml").augmentation
     a, b, c = (drawn(vowel(120, 800), everything, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(a, b)
     assert np.abs(a - c).max() > 0.1
@@ -199,22 +170,7 @@ def test_resampling_rows_is_linear_and_holds_the_ends() -> None:
     torch.testing.assert_close(found, torch.tensor([0.0, 0.0, 1.25, 3.5, 4.0]))
 
 
-# --- corpus, loss and runs -------------------------------------------------------------------
-
-
-def speaker(clips: int = 11, seconds: float = 2.0) -> corpus.Speaker:
-    """Clips in which the buzz is as loud as the mouth is open."""
-    made = []
-    frames = round(25 * seconds)
-    for i in range(clips):
-        gap = babble(i, frames)
-        at = np.arange(round(16000 * seconds)) / 16000
-        loud = np.interp(at, np.arange(frames) / 25, gap)
-        samples = (loud * 2 * vowel(120, 800, seconds).samples).astype(np.float32)
-        wave = Waveform(samples, 16000)
-        made.append(corpus.Clip(f"clip{i:02}", wave, opening_track(gap)))
-    profile = LipProfile(MOUTH.astype(np.float32), 0.6, 0.2)
-    return corpus.Speaker("someone", profile, tuple(made))
+# --- corpus and loss ---------------------------------------------------------------------------
 
 
 def test_corpus_round_trip_and_split(tmp_path: Path) -> None:
@@ -261,94 +217,6 @@ def test_every_loss_term_is_one_for_the_mean_and_zero_for_the_truth() -> None:
         only = Losses(**{**dict.fromkeys(scales, 0.0), term: 1.0})
         assert lip_loss(wanted, wanted, only, scales) == 0
         assert float(lip_loss(mean, wanted, only, scales)) == pytest.approx(1, abs=0.01)
-
-
-def tiny(name: str, **changes: object) -> dict[str, object]:
-    return {
-        "name": name, "description": "test", "features": {"kind": "logmel", "per_clip": True},
-        "hidden": 16, "layers": 1, "bidirectional": True, "delay": 0, "stride": 2,
-        "dropout": 0.1, "crop_steps": [120, 160], "batch": 3, "epochs": 4, "components": 3,
-        "learning_rate": 0.02, "clip_gradient": 1, "anneal": True, "speakers": ["someone"],
-        "losses": {"opening": 1},
-        "augmentation": {"voices": 2, "tempo": 1.1, "noise": 0.5, "noise_db": 20},
-        **changes,
-    }  # fmt: skip
-
-
-def run(tmp_path: Path, config: dict[str, object], *more: str) -> Path:
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(config))
-    folders = ["--data", str(tmp_path), "--out", str(tmp_path / "runs")]
-    train_lip_lstm.main([str(path), *folders, *more])
-    return tmp_path / "runs" / str(config["name"])
-
-
-def test_a_run_learns_and_its_weights_say_where_they_come_from(tmp_path: Path) -> None:
-    made = speaker(21)
-    corpus.save(tmp_path / "someone.npz", made)
-    folder = run(tmp_path, tiny("learns", epochs=20))
-    model = LipLSTM.load(folder / "learns.safetensors")
-    assert model.meta["training_data"] == ["someone"]
-    assert yaml.safe_load((folder / "options.yaml").read_text())["epochs"] == 20
-    clips = corpus.split(made.clips)[1]
-    predicted = evaluate.by_network(model)(made, clips)
-    assert figures.figures([c.lips for c in clips], predicted).r_open > 0.8
-
-
-def test_a_resumed_run_ends_as_if_it_had_not_stopped(tmp_path: Path) -> None:
-    corpus.save(tmp_path / "someone.npz", speaker(8))
-    whole = run(tmp_path, tiny("whole"))
-
-    class StoppedError(Exception):
-        pass
-
-    store, saved = train_lip_lstm._store, []
-
-    def stop_after_two(*args: object) -> None:
-        store(*args)  # type: ignore[arg-type]
-        saved.append(1)
-        if len(saved) == 2:
-            raise StoppedError
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(StoppedError):
-        patch.setattr(train_lip_lstm, "_store", stop_after_two)
-        run(tmp_path, tiny("parts"))
-    parts = run(tmp_path, tiny("parts"), "--resume")
-    a = LipLSTM.load(whole / "whole.safetensors").state_dict()
-    b = LipLSTM.load(parts / "parts.safetensors").state_dict()
-    for name in a:
-        assert torch.equal(a[name], b[name]), name
-
-
-def test_the_papers_features_cannot_be_disguised(tmp_path: Path) -> None:
-    corpus.save(tmp_path / "someone.npz", speaker(3))
-    with pytest.raises(SystemExit, match=r"augmentation\.voices"):
-        run(tmp_path, tiny("paper", features={"kind": "paper28"}))
-
-
-def test_a_dry_run_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = run(tmp_path, tiny("dry"), "--dry-run")
-    assert yaml.safe_load(capsys.readouterr().out)["hidden"] == 16
-    assert not folder.exists()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"), [({"hiden": 1}, "hiden"), ({"epochs": "many"}, "epochs")]
-)
-def test_a_config_that_does_not_fit_names_the_key(
-    tmp_path: Path, change: dict[str, object], message: str
-) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(tiny("x", **change)))
-    with pytest.raises(OptionsError, match=message):
-        train_lip_lstm.read_config(path)
-    with pytest.raises(SystemExit, match="no such config"):
-        train_lip_lstm.main([str(tmp_path / "absent.yaml")])
-
-
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
-def test_committed_configs_are_valid_and_named_like_their_weights(path: Path) -> None:
-    assert train_lip_lstm.read_config(path).name == path.stem
 
 
 def test_another_clips_sound_is_chance_for_a_model_that_listens() -> None:

@@ -1,0 +1,199 @@
+"""Clips → batches: crops of their sound and the lips that belong to it.
+
+Processes that train together draw the same batch, all of it, and each makes its own rows. So
+the batches do not depend on how many processes there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lipsync import features
+from lipsync.errors import MediaError, OptionsError
+from lipsync.learning import resample, variances
+from lipsync.lip_lstm import LipDims
+from lipsync.types import F32, I64, FeatureSpec, Progress
+from training import augment, corpus
+from training.augment import Augmentation
+from training.options import TrainOptions
+from training.ranks import Ranks
+
+STEP_S = 1 / features.STEPS_PER_SECOND
+SMALLEST_STD = 0.03  # of features: what hardly ever varies must not be blown up to a unit
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Clips as padded tensors: v voices of each of n clips, t steps, f frames."""
+
+    values: torch.Tensor  # (v, n, t, d) float16; voice 0 is the recorded one
+    steps: torch.Tensor  # (n,)
+    lips: torch.Tensor  # (n, f, 36), relative
+    frames: torch.Tensor  # (n,)
+    fps: torch.Tensor  # (n,)
+    mean: torch.Tensor  # (d,), of the features
+    std: torch.Tensor  # (d,)
+
+    def __len__(self) -> int:
+        return len(self.lips)
+
+    def shapes(self) -> torch.Tensor:
+        """(m, 36): the lips of all frames, without the padding."""
+        return self.lips[torch.arange(self.lips.shape[1]) < self.frames[:, None]]
+
+    def scales(self, stride: int) -> dict[str, float]:
+        """What `lip_loss` divides by, at the rate of the network's outputs."""
+        rate = features.STEPS_PER_SECOND / stride
+        outputs = int((self.frames / self.fps).max() * rate)
+        places = torch.arange(outputs) * stride / features.STEPS_PER_SECOND * self.fps[:, None]
+        return variances(resample(self.lips, places), places < self.frames[:, None])
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """This process's rows of a batch."""
+
+    values: torch.Tensor  # (b, t, d) features
+    wanted: torch.Tensor  # (b, m, 36) true shapes of the outputs
+    share: float  # rows here / rows per process, on average: the weight of their loss
+
+
+def gather(
+    speakers: list[corpus.Speaker],
+    options: TrainOptions,
+    progress: Progress | None = None,
+) -> TrainingSet:
+    """Training clips of all speakers, each in its own voice and in drawn ones.
+
+    Raises:
+        MediaError: no clip is left to train on.
+        OptionsError: other voices are wanted for features that cannot be disguised.
+    """
+    spec, ranges = options.features, options.augmentation
+    if ranges.voices and spec.kind == "paper28":
+        raise OptionsError("augmentation.voices: the paper's features cannot be disguised; use 0")
+    pairs = [(speaker, clip) for speaker in speakers for clip in corpus.split(speaker.clips)[0]]
+    pairs = _limited(pairs, options.minutes)
+    if not pairs:
+        raise MediaError(
+            f"{', '.join(options.speakers)}: nothing left to train on; every "
+            f"{corpus.VALIDATION_EVERY}th clip, from the first on, is kept for validation"
+        )
+    rng = np.random.default_rng(options.seed)
+    voices: list[list[F32]] = [[] for _ in range(1 + ranges.voices)]
+    for done, (_, clip) in enumerate(pairs, 1):
+        voices[0].append(features.extract(clip.wave, spec).values)
+        for voice, values in zip(voices[1:], _disguised(clip, spec, ranges, rng), strict=True):
+            voice.append(values)
+        if progress is not None:
+            progress("features", done, len(pairs))
+    own = voices[0]
+    everything = np.concatenate(own)
+    return TrainingSet(
+        values=torch.stack([_padded(voice).half() for voice in voices]),
+        steps=torch.tensor([len(values) for values in own]),
+        lips=_padded([speaker.relative(clip.lips) for speaker, clip in pairs]),
+        frames=torch.tensor([len(clip.lips) for _, clip in pairs]),
+        fps=torch.tensor([float(clip.lips.rate) for _, clip in pairs]),
+        mean=torch.from_numpy(everything.mean(0)),
+        std=torch.from_numpy(np.maximum(everything.std(0), SMALLEST_STD)),
+    )
+
+
+Pairs = list[tuple[corpus.Speaker, corpus.Clip]]
+
+
+def _limited(pairs: Pairs, minutes: float | None) -> Pairs:
+    """As many clips as the minutes allow, spread evenly over all of them."""
+    total = sum(float(clip.wave.duration) for _, clip in pairs)
+    if minutes is None or total <= 60 * minutes:
+        return pairs
+    share = 60 * minutes / total
+    return [pair for i, pair in enumerate(pairs) if int((i + 1) * share) > int(i * share)]
+
+
+def _disguised(
+    clip: corpus.Clip, spec: FeatureSpec, ranges: Augmentation, rng: np.random.Generator
+) -> Iterator[F32]:
+    """Features of a clip in every drawn voice."""
+    if not ranges.voices:
+        return
+    spectrum = features.power(clip.wave.samples)
+    for _ in range(ranges.voices):
+        voice = augment.disguise(spectrum, ranges, rng)
+        yield features.of_bands(*features.bands(voice, spec), spec)
+
+
+def _padded(arrays: list[F32]) -> torch.Tensor:
+    longest = max(len(array) for array in arrays)
+    padded = [np.pad(a, ((0, longest - len(a)), (0, 0)), mode="edge") for a in arrays]
+    return torch.from_numpy(np.stack(padded))
+
+
+def per_epoch(data: TrainingSet, options: TrainOptions, here: Ranks) -> int:
+    """Batches in an epoch.
+
+    Raises:
+        OptionsError: there is not a row for every process.
+    """
+    rows = min(options.batch, len(data))
+    if rows < here.count:
+        raise OptionsError(
+            f"{here.count} processes cannot share batches of {rows} (batch: {options.batch}, "
+            f"training clips: {len(data)}); start fewer"
+        )
+    return max(1, len(data) // options.batch)
+
+
+def epoch(
+    data: TrainingSet, options: TrainOptions, dims: LipDims, rng: np.random.Generator, here: Ranks
+) -> Iterator[Batch]:
+    """The batches of an epoch, in a drawn order; this process's rows of each."""
+    order = torch.from_numpy(rng.permutation(len(data)))
+    own = slice(here.rank, None, here.count)
+    for batch in range(per_epoch(data, options, here)):
+        chosen = order[batch * options.batch : (batch + 1) * options.batch]
+        values, wanted = draw(data, chosen, dims, options, rng, own)
+        yield Batch(values, wanted, len(values) * here.count / len(chosen))
+
+
+def draw(
+    data: TrainingSet,
+    chosen: torch.Tensor,
+    dims: LipDims,
+    options: TrainOptions,
+    rng: np.random.Generator,
+    own: slice = slice(None),
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The own rows of a batch: features (b, t, d), and the true shapes (b, m, 36) of the outputs.
+
+    All rows are drawn, whichever are made: the next batch is the same for everybody.
+    """
+    ranges, b, d = options.augmentation, len(chosen), data.values.shape[-1]
+    length = int(rng.choice(options.crop_steps))
+    tempo = torch.from_numpy(augment.tempos(b, ranges, rng))
+    spare = (data.steps[chosen] - length * tempo).clamp(min=0)
+    first = torch.from_numpy(rng.random(b, np.float32)) * spare
+    if ranges.tempo == 1.0:
+        first = first.floor()
+    voice = torch.from_numpy(_voices(b, len(data.values), ranges.recorded, rng))
+    noise = torch.from_numpy(rng.standard_normal((b, length, d), np.float32)[own])
+    chosen, tempo, first, voice = chosen[own], tempo[own, None], first[own, None], voice[own]
+    values = resample(data.values[voice, chosen].float(), first + tempo * torch.arange(length))
+    values = values + ranges.feature_noise * data.std * noise
+    outputs = length // dims.stride - dims.delay // dims.stride
+    middles = torch.arange(outputs) * dims.stride + (dims.stride - 1) / 2
+    seconds = features.FIRST_CENTRE + (first + tempo * middles) * STEP_S
+    return values, resample(data.lips[chosen], seconds * data.fps[chosen][:, None])
+
+
+def _voices(b: int, count: int, recorded: float, rng: np.random.Generator) -> I64:
+    """(b,) which of a clip's voices is heard; 0 is the recorded one."""
+    if count == 1:
+        return np.zeros(b, np.int64)
+    other = rng.integers(1, count, size=b)
+    return np.where(rng.random(b) < recorded, 0, other)
