@@ -87,12 +87,15 @@ class FeatureSpec:
     per_clip: bool = False  # remove the clip's own mean over its audible steps
     floor_db: float = 60.0  # logmel: this far below the clip's loud steps nothing is told apart
     causal: bool = False  # level and colour are those of the sound so far, for live sound
+    throat: bool = False  # logmel: formants moved to where the usual throat has them
 
     def __post_init__(self) -> None:
         if self.kind not in ("paper28", "logmel", "logmel+phones"):
             raise ValueError(
                 f"FeatureSpec.kind: wanted paper28, logmel or logmel+phones, got {self.kind!r}"
             )
+        if self.throat and (self.causal or self.kind == "paper28"):
+            raise ValueError("FeatureSpec.throat: wanted the bands of a whole clip")
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ import pytest
 from python_speech_features import mfcc
 
 from lipsync import checkpoint, features
+from lipsync.features import phones, spectrum, throat
 from lipsync.types import FeatureSpec, Waveform
 
 PAPER = FeatureSpec("paper28")
@@ -74,7 +75,7 @@ def test_digital_silence_is_a_quiet_room_below_the_loud_steps() -> None:
 def test_blocks_leave_no_seam(spec: FeatureSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     wave = noise(3.01)
     whole = features.extract(wave, spec).values
-    monkeypatch.setattr(features, "BLOCK", 37)
+    monkeypatch.setattr(spectrum, "BLOCK", 37)
     np.testing.assert_allclose(features.extract(wave, spec).values, whole, atol=1e-4)
 
 
@@ -113,20 +114,17 @@ def test_the_mixtures_give_the_density_that_their_parameters_say() -> None:
     from scipy.stats import norm
 
     tensors, meta = checkpoint.load(checkpoint.asset("phones.safetensors"))
-    assert len(meta["phones"]) == features.PHONES
+    assert len(meta["phones"]) == phones.PHONES
     assert "Alpha Cephei" in meta["licence"]
     streams = np.random.default_rng(0).normal(0, 8, (3, 4, 13)).astype(np.float32)
     mean, std = tensors["means"].double().numpy(), tensors["variances"].double().numpy() ** 0.5
-    score = np.zeros((4, features.PHONES, 3))
+    score = np.zeros((4, phones.PHONES, 3))
     for s in range(3):
         density = norm.logpdf(streams[s][:, None, None], mean[:, s], std[:, s]).sum(-1)
         best = density.max(-1, keepdims=True)
         mixed = np.einsum("npc,pcs->nps", np.exp(density - best), tensors["weights"][s].numpy())
         score += np.log(mixed) + best
-    total = np.logaddexp.reduce(features.ACOUSTIC_SCALE * score, axis=2)
-    share = np.exp(total - total.max(1, keepdims=True))
-    expected = share / share.sum(1, keepdims=True)
-    np.testing.assert_allclose(features._posteriors(streams), expected, atol=2e-3)
+    np.testing.assert_allclose(phones.log_likelihoods(streams), score.swapaxes(0, 1), atol=0.02)
 
 
 @pytest.mark.real
@@ -153,3 +151,49 @@ def test_real_phones_are_recognised(shared: Path) -> None:
     for phone, found in hits.items():
         mean = np.concatenate(found).mean(0)
         assert names[int(mean.argmax())] == phone
+
+
+# --- the throat ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.0, 1.1])
+def test_stretching_moves_a_tone_by_its_factor(factor: float) -> None:
+    heard = features.power(tone(1500).samples)[50]
+    moved = heard @ spectrum.stretching(factor)
+    hertz = int(moved.argmax()) * features.RATE / features.FFT
+    assert hertz == pytest.approx(1500 * factor, abs=32)  # a bin
+    filtered = heard @ features.mel_filters(40, stretch=factor)
+    np.testing.assert_allclose(filtered, moved @ features.mel_filters(40), rtol=1e-3)
+
+
+def test_a_throat_is_asked_for_only_where_a_whole_clip_has_bands() -> None:
+    for wrong in ({"kind": "paper28"}, {"kind": "logmel", "causal": True}):
+        with pytest.raises(ValueError, match=r"FeatureSpec\.throat"):
+            FeatureSpec(throat=True, **wrong)
+
+
+def test_silence_and_a_click_have_the_usual_throat() -> None:
+    for samples in (np.zeros(16000, np.float32), np.zeros(100, np.float32)):
+        assert throat.stretch(samples) == 1.0
+
+
+@pytest.mark.real
+def test_womens_formants_come_down_and_mens_stay(shared: Path) -> None:
+    from lipsync import audio
+
+    data = shared / "data"
+    for woman in ("grid_s4/bbilzs.mp4", "grid_s31/*.mkv"):
+        wave = audio.load(sorted(data.glob(woman))[0])
+        assert throat.stretch(wave.samples) < 0.96
+        assert throat.stretch(wave.samples) == throat.stretch(wave.samples)
+    for man in ("grid_s26/*.mkv", "targets/englishvideo.mp4"):
+        assert throat.stretch(audio.load(sorted(data.glob(man))[0]).samples) > 0.96
+
+
+@pytest.mark.real
+def test_a_long_voice_is_heard_as_a_short_one(shared: Path) -> None:
+    from lipsync import audio
+
+    wave = audio.load(shared / "data" / "speech" / "LJ001-0001.wav")
+    long = np.tile(wave.samples, 30)  # five minutes
+    assert throat.stretch(long) == pytest.approx(throat.stretch(wave.samples), abs=0.03)

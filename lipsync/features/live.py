@@ -11,23 +11,18 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import lfilter
 
-from lipsync.features import (
-    BLOCK,
-    CEPSTRA,
+from lipsync.features import bands, paper14, spectrum
+from lipsync.features.phones import CEPSTRA, REACH, liftered, posteriors_of
+from lipsync.features.spectrum import (
     FIRST_CENTRE,
     HOP,
     INT16,
     NEPERS_PER_DB,
-    PHONE_REACH,
     PRE_EMPHASIS,
     RATE,
     STEPS_PER_SECOND,
     WINDOW,
     Floats,
-    bands,
-    liftered,
-    paper14,
-    phones_of,
     power_of,
 )
 from lipsync.running import RunningMean
@@ -59,7 +54,7 @@ class Live:
 
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
-        phones_ahead = PHONE_REACH if spec.kind == "logmel+phones" else 0
+        phones_ahead = REACH if spec.kind == "logmel+phones" else 0
         self.reach = WINDOW / 2 / RATE + phones_ahead / STEPS_PER_SECOND
         self._normal = CausalPaper(spec) if spec.kind == "paper28" else CausalBands(spec)
         self._blocked = np.zeros(1)  # state of the filter against offsets
@@ -69,8 +64,8 @@ class Live:
 
     def push(self, samples: F32) -> F32:
         """The next samples, any number → (k, spec.size) features that they complete."""
-        firsts = range(0, max(1, len(samples)), BLOCK * HOP)
-        return np.concatenate([self._push(samples[i : i + BLOCK * HOP]) for i in firsts])
+        firsts = range(0, max(1, len(samples)), spectrum.BLOCK * HOP)
+        return np.concatenate([self._push(samples[i : i + spectrum.BLOCK * HOP]) for i in firsts])
 
     def finish(self) -> F32:
         """The features that were waiting for more sound, (k, spec.size)."""
@@ -162,19 +157,19 @@ class CausalBands:
         if self._waiting is None:
             if not len(values):
                 return np.zeros((0, self.spec.size), np.float32)
-            self._waiting = values[:0], np.repeat(cepstra[:1], PHONE_REACH, axis=0)
+            self._waiting = values[:0], np.repeat(cepstra[:1], REACH, axis=0)
         values = np.concatenate([self._waiting[0], values])
         cepstra = np.concatenate([self._waiting[1], cepstra])
-        known = max(0, len(cepstra) - 2 * PHONE_REACH)
+        known = max(0, len(cepstra) - 2 * REACH)
         self._waiting = values[known:], cepstra[known:]
         if not known:
             return np.zeros((0, self.spec.size), np.float32)
-        spoken = phones_of(cepstra[: known + 2 * PHONE_REACH])
+        spoken = posteriors_of(cepstra[: known + 2 * REACH])
         return np.concatenate([values[:known], spoken], axis=1).astype(np.float32)
 
     def finish(self) -> F32:
         """What was waiting; the end holds its last value."""
         if self._waiting is None:
             return np.zeros((0, self.spec.size), np.float32)
-        last = np.repeat(self._waiting[1][-1:], PHONE_REACH, axis=0)
+        last = np.repeat(self._waiting[1][-1:], REACH, axis=0)
         return self._with_phones(self._waiting[0][:0], last)
