@@ -161,15 +161,11 @@ def build(options: TrainOptions, data: TrainingSet) -> LipLSTM:
 
 def validate(model: LipLSTM, speakers: list[corpus.Speaker]) -> str:
     """One line of figures on the speakers' validation clips."""
-    model.eval()
     groups: dict[Fraction, Pairs] = {}
     for speaker in speakers:
-        for clip in corpus.split(speaker.clips)[1]:
-            found = features.extract(clip.wave, model.spec)
-            fps, n = clip.lips.rate, len(clip.lips)
-            predicted = lip_lstm.predict(model, found, speaker.profile, fps, n)
-            groups.setdefault(fps, []).append((clip.lips, predicted))
-    model.train()
+        clips = corpus.split(speaker.clips)[1]
+        for clip, lips in zip(clips, predicted(model, speaker, clips), strict=True):
+            groups.setdefault(clip.lips.rate, []).append((clip.lips, lips))
     # Figures are those of one frame rate; of several, the mean in which every clip counts.
     rows = [astuple(figures.figures(*map(list, zip(*g, strict=True)))) for g in groups.values()]
     means = np.average(rows, axis=0, weights=[len(g) for g in groups.values()])
@@ -178,6 +174,24 @@ def validate(model: LipLSTM, speakers: list[corpus.Speaker]) -> str:
         f"r_open {f.r_open:.3f} r_width {f.r_width:.3f} rmse {f.rmse:.4f} "
         f"articulation {f.articulation:.2f} lag {f.lag_ms:+.0f} ms"
     )
+
+
+def predicted(model: LipLSTM, speaker: corpus.Speaker, clips: list[corpus.Clip]) -> list[LipTrack]:
+    """The lips of a speaker's clips, as a render would have them."""
+    was_training = model.training
+    model.eval()
+    found = [
+        lip_lstm.predict(
+            model,
+            features.extract(clip.wave, model.spec),
+            speaker.profile,
+            clip.lips.rate,
+            len(clip.lips),
+        )
+        for clip in clips
+    ]
+    model.train(was_training)
+    return found
 
 
 def _store(path: Path, epoch: int, learner: Learner, rng: np.random.Generator) -> None:
