@@ -5,6 +5,7 @@
     evaluate         weights → docs/benchmarks/lips.md
     ablate           many small runs → docs/benchmarks/ablation.md
 
-Around them: `corpus` (the files), `augment` (other voices from one) and `figures`; and of a run
-its `options`, `batches`, `learner`, `ranks` (the processes that share it) and `run_state`.
+Around them: `corpus` (the files), `augment` (other voices from one), `alignment` (when each phone
+is spoken), `figures`, `baselines` and `exam` (all figures of one person's clips); and of a run its
+`options`, `batches`, `learner`, `ranks` (the processes that share it) and `run_state`.
 """

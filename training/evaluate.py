@@ -3,7 +3,8 @@
     python -m training.evaluate --data runs/data
 
 Baselines: the mean shape, the shipped model with another clip's sound (chance), and a ridge
-regression on MFCC, which is fitted here on the training clips.
+regression on MFCC, which is fitted here on the training clips. SPEECH holds running speech, whose
+pauses are looked at as well.
 """
 
 from __future__ import annotations
@@ -13,42 +14,37 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from lipsync import features, lip_lstm
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, MediaError
 from lipsync.lip_lstm import LipLSTM, LipOptions
-from lipsync.types import F32, FeatureSpec, LipTrack, Waveform
+from lipsync.types import LipTrack
 from training import corpus
+from training.baselines import Predictor, Ridge, mean_shape, shuffled
 from training.corpus import Clip, Speaker
-from training.figures import LipFigures, figures, mean_clip_r_open
+from training.exam import NEAR_S, Exam, Row, original, running_speech
+from training.figures import CLOSED, OPEN, STILL, TOLERANCE_S
 
 SEEN = "grid_s1"
 UNSEEN = ("grid_s4", "grid_s26", "grid_s31", "englishvideo")
-RIDGE_REACH_STEPS = 24  # ± 240 ms
-RIDGE_EVERY_STEPS = 4  # of those, every 40 ms
-RIDGE_PENALTY = 1.0  # per sample, of z-normalised features
-
-# (speaker, clips) → the lips of every clip
-Predictor = Callable[[Speaker, list[Clip]], list[LipTrack]]
+SPEECH = Path("../shared/data/speech")
+SOUNDS = {".flac", ".wav", ".mp3", ".ogg", ".m4a"}
 
 
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line, evaluate, write the table."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("runs/data"), help="from prepare")
+    parser.add_argument("--speech", type=Path, default=SPEECH, help="folder of running speech")
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/lips.md"))
     parser.add_argument("--model", action="append", default=[], help="more weights (repeatable)")
     args = parser.parse_args(argv)
     try:
-        text = table(args.data, args.model)
+        text = table(args.data, sounds(args.speech), args.model)
     except LipsyncError as error:
         sys.exit(f"error: {error}")
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -56,27 +52,45 @@ def main(argv: list[str] | None = None) -> None:
     print(text)
 
 
-def table(data: Path, more: list[str]) -> str:
+def sounds(folder: Path) -> list[Path]:
+    """The sound files of a folder, sorted.
+
+    Raises:
+        MediaError: there are none.
+    """
+    found = sorted(p for p in folder.glob("*") if p.suffix.lower() in SOUNDS)
+    if not found:
+        raise MediaError(f"{folder}: no sound in this folder; name another with --speech")
+    return found
+
+
+def table(data: Path, speech: list[Path], more: list[str]) -> str:
     """The whole page, as Markdown."""
     seen = corpus.load(data, SEEN)
     training, validation = corpus.split(seen.clips)
     unseen = [corpus.load(data, name) for name in UNSEEN]
     further = [*(name for name in lip_lstm.SHIPPED if name not in ("paper", "default")), *more]
     network = {name: LipLSTM.load(LipOptions(name)) for name in ("paper", "default", *further)}
-    rows: list[tuple[str, Predictor]] = [
-        ("mean shape", mean_shape(seen, training)),
-        ("another clip's sound, shipped model", shuffled(by_network(network["default"]))),
-        ("ridge regression, MFCC ± 240 ms", Ridge.fit(seen, training).predict),
-        ("the paper's LSTM", by_network(network["paper"])),
-        ("**shipped** (`default`)", by_network(network["default"])),
-        *((f"`{Path(name).stem}`", by_network(network[name])) for name in further),
+    models = [
+        Row("the paper's LSTM", by_network(network["paper"])),
+        Row("**shipped** (`default`)", by_network(network["default"])),
+        *(Row(f"`{Path(name).stem}`", by_network(network[name])) for name in further),
+    ]
+    rows = [
+        Row("original", original, settled=False),
+        Row("mean shape", mean_shape(seen, training)),
+        Row("another clip's sound, shipped model", shuffled(by_network(network["default"]))),
+        Row("ridge regression, MFCC ± 240 ms", Ridge.fit(seen, training).predict),
+        *models,
     ]
     parts = [_head(network["default"], network["paper"])]
-    parts += _block(f"{SEEN}, validation: {len(validation)} clips", seen, validation, rows)
+    exam = Exam.of(seen, validation, data)
+    parts += exam.block(f"{SEEN}, validation: {len(validation)} clips", rows)
     for speaker in unseen:
         clips = list(speaker.clips)
         title = f"{speaker.name}, not adapted: {len(clips)} clip" + "s" * (len(clips) > 1)
-        parts += _block(title, speaker, clips, rows)
+        parts += Exam.of(speaker, clips, data).block(title, rows)
+    parts += running_speech(speech, exam, models)
     return "\n".join(parts) + "\n"
 
 
@@ -98,106 +112,6 @@ def by_network(model: LipLSTM) -> Predictor:
     return predict
 
 
-def mean_shape(seen: Speaker, training: list[Clip]) -> Predictor:
-    """The mean of the training shapes, whatever is said."""
-    mean = np.concatenate([seen.relative(clip.lips) for clip in training]).mean(0)
-
-    def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
-        return [_track(speaker, clip, np.tile(mean, (len(clip.lips), 1))) for clip in clips]
-
-    return predict
-
-
-def shuffled(predict: Predictor) -> Predictor:
-    """Chance: every clip hears the next one's sound; a single clip its own second half first."""
-
-    def predict_wrongly(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
-        waves = [clip.wave for clip in clips[1:] + clips[:1]]
-        if len(clips) == 1:
-            samples = waves[0].samples
-            waves = [Waveform(np.roll(samples, len(samples) // 2), waves[0].rate)]
-        wrong = [replace(clip, wave=wave) for clip, wave in zip(clips, waves, strict=True)]
-        return predict(speaker, wrong)
-
-    return predict_wrongly
-
-
-@dataclass(frozen=True, eq=False)
-class Ridge:
-    """Linear regression from MFCC around a frame to its shape."""
-
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    offset: NDArray[np.float64]
-
-    @staticmethod
-    def fit(seen: Speaker, training: list[Clip]) -> Ridge:
-        """Least squares with a penalty on the weights."""
-        x = np.concatenate([_context(clip) for clip in training]).astype(np.float64)
-        y = np.concatenate([seen.relative(clip.lips) for clip in training]).astype(np.float64)
-        mean, std, offset = x.mean(0), x.std(0) + 1e-6, y.mean(0)
-        x = (x - mean) / std
-        gram = x.T @ x + RIDGE_PENALTY * len(x) * 0.01 * np.eye(x.shape[1])
-        return Ridge(mean, std, np.linalg.solve(gram, x.T @ (y - offset)), offset)
-
-    def predict(self, speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
-        """The lips of clips, each frame by itself."""
-        return [
-            _track(
-                speaker,
-                clip,
-                ((_context(clip) - self.mean) / self.std) @ self.weights + self.offset,
-            )
-            for clip in clips
-        ]
-
-
-def _context(clip: Clip) -> F32:
-    """(n frames, 13 · 13): cepstra from 240 ms before to 240 ms after every frame."""
-    sound = features.extract(clip.wave, FeatureSpec("paper28", per_clip=True))
-    cepstra = sound.values[:, : features.CEPSTRA]
-    seconds = np.arange(len(clip.lips)) / float(clip.lips.rate)
-    centre = np.round((seconds - sound.start) * sound.rate).astype(np.int64)
-    around = np.arange(-RIDGE_REACH_STEPS, RIDGE_REACH_STEPS + 1, RIDGE_EVERY_STEPS)
-    places = np.clip(centre[:, None] + around[None], 0, len(cepstra) - 1)
-    return np.asarray(cepstra[places].reshape(len(seconds), -1))
-
-
-def _track(speaker: Speaker, clip: Clip, relative: NDArray[np.floating]) -> LipTrack:
-    shapes = relative.reshape(len(clip.lips), -1, 2)
-    points = speaker.profile.neutral + speaker.profile.width * shapes
-    return LipTrack(points.astype(np.float32), clip.lips.rate)
-
-
-def _block(
-    title: str, speaker: Speaker, clips: list[Clip], rows: list[tuple[str, Predictor]]
-) -> list[str]:
-    lines = [
-        f"## {title}",
-        "",
-        "| row | r_open | r_open, mean of clips | r_width | RMSE | articulation | lag ms |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    true = [clip.lips for clip in clips]
-    for name, predict in rows:
-        found = predict(speaker, clips)
-        lines.append(_row(name, figures(true, found), mean_clip_r_open(true, found)))
-    return [*lines, ""]
-
-
-def _row(name: str, f: LipFigures, per_clip: float) -> str:
-    numbers = (
-        _number(f.r_open, ".3f"), _number(per_clip, ".3f"), _number(f.r_width, ".3f"),
-        f"{f.rmse:.4f}", f"{f.articulation:.2f}", _number(f.lag_ms, "+.0f"),
-    )  # fmt: skip
-    return f"| {name} | " + " | ".join(numbers) + " |"
-
-
-def _number(value: float, form: str) -> str:
-    return "–" if np.isnan(value) else format(value, form)
-
-
 def _head(shipped: LipLSTM, paper: LipLSTM) -> str:
     lines = [
         "# Lips from audio",
@@ -211,6 +125,17 @@ def _head(shipped: LipLSTM, paper: LipLSTM) -> str:
         "natural speech). No model has seen the unseen speakers.",
         "- Every speaker's neutral mouth and width come from their own whole footage, as at "
         "render time.",
+        f"- Closure recall: the share of p, b, m (phones aligned by pocketsphinx), of those whose "
+        f"true gap closes, where the predicted gap is closed within ± {TOLERANCE_S * 1000:.0f} ms "
+        f"of the true one. Closed, in truth and prediction: the gap is at most {CLOSED:.0%} of the "
+        "person's opening range above the gap of their shut mouth. False closures: the share of "
+        f"frames predicted closed, of those whose true gap is more than {OPEN:.0%} of the range "
+        f"above it and not closed within ± {TOLERANCE_S * 1000:.0f} ms.",
+        "- Still in silence: the share of frames outside of all speech (silero-vad) in which no "
+        f"lip point has moved {STILL:.0%} of the outer-eye distance or more since the last frame. "
+        "All of them count: the release right after speech, the opening right before it, and the "
+        f"pauses within. Away from speech: those more than {NEAR_S} s from any speech. Lips as a "
+        "render shows them: settled in pauses (`--silence close`), the original's as they are.",
         f"- shipped: {_describe(shipped)}.",
         f"- paper: {_describe(paper)}.",
         "",
