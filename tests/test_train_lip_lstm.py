@@ -17,9 +17,10 @@ import yaml
 from talkers import speaker
 
 from lipsync.errors import MediaError, OptionsError, WeightsError
+from lipsync.features import throat
 from lipsync.learning import LOWER, UPPER, variances
 from lipsync.lip_lstm import LipDims, LipLSTM
-from training import batches, corpus, evaluate, figures, options, run_state, train_lip_lstm
+from training import augment, batches, corpus, evaluate, figures, options, run_state, train_lip_lstm
 from training.learner import Learner
 from training.ranks import Ranks
 
@@ -232,6 +233,54 @@ def test_clips_of_any_frame_rate_and_length_keep_sound_and_lips_together() -> No
         np.testing.assert_allclose(gap[within], true[within], atol=1e-4)
         loud = values[row].mean(1).numpy()[::2]
         assert np.corrcoef(loud[within], gap[within])[0, 1] > 0.6, person.name
+
+
+def test_lips_can_be_learnt_earlier_than_their_sound() -> None:
+    data = gathered([speaker(3, 4.0)])
+    dims, first = LipDims(40, 16, 1, True, 3, delay=0, stride=2), torch.arange(1)
+
+    def gap(early_ms: float) -> torch.Tensor:
+        changes = {"augmentation": {"early_ms": early_ms}, "crop_steps": [1000]}
+        config = options.options_of(tiny("x", **changes), "test")
+        wanted = batches.draw(data, first, dims, config, np.random.default_rng(0))[1]
+        return wanted[0, :, LOWER] - wanted[0, :, UPPER]
+
+    # An output is 20 ms: what is due 40 ms early is what is due two outputs later.
+    np.testing.assert_allclose(gap(40)[:150], gap(0)[2:152], atol=1e-5)
+
+
+def test_a_mask_hides_stretches_of_bands_and_of_time_and_nothing_else() -> None:
+    data = gathered([speaker(3, 4.0), speaker(4, 4.0, "other")])
+    dims, both = LipDims(40, 16, 1, True, 3, delay=0, stride=2), torch.arange(2)
+
+    def values(masks: int) -> torch.Tensor:
+        config = options.options_of(tiny("x", augmentation={"masks": masks}), "test")
+        return batches.draw(data, both, dims, config, np.random.default_rng(1))[0]
+
+    bare, hidden = values(0), values(2)
+    changed = bare != hidden
+    assert 0 < changed.float().mean() < 0.75
+    assert torch.equal(hidden[changed], data.mean.expand_as(hidden)[changed])
+    for row in changed:
+        bands, steps = row.all(0), row.all(1)
+        assert torch.equal(row, bands[None] | steps[:, None])
+        assert bands.sum() <= 2 * augment.MASK_BANDS
+        assert steps.sum() <= 2 * augment.MASK_STEPS
+
+
+def test_disguises_are_drawn_about_the_usual_throat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throat, "stretch", lambda samples: 0.85)
+
+    def voices(**spec: bool) -> torch.Tensor:
+        kind = {"kind": "logmel", "per_clip": True, **spec}
+        config = options.options_of(tiny("x", features=kind, augmentation={"voices": 1}), "test")
+        return batches.gather([speaker(3)], config).values.float()
+
+    plain, alike = voices(), voices(throat=True)
+    for own, disguised in (plain, alike):
+        # Nothing is asked of the disguise: it is the recorded voice, both times.
+        assert (disguised - own).abs().mean() < 0.02
+    assert (plain - alike).abs().mean() > 0.1
 
 
 def test_padding_does_not_count() -> None:

@@ -23,6 +23,7 @@ LIFTER = 40  # cepstral bins (of 16 kHz: 2.5 ms) that make up the envelope
 ECHO_60_DB_S = (0.1, 0.6)  # reverberation times
 ECHO_DB = (-15.0, -3.0)  # of the tail against the direct sound
 TELEPHONE_HZ = (300.0, 3400.0)
+MASK_BANDS, MASK_STEPS = 8, 15  # the widest, of 40 bands, and the longest mask
 QUIETEST_NOISE_DB = 60.0  # below the loud steps
 
 
@@ -32,7 +33,8 @@ class Augmentation:
 
     voices: int = 0  # per clip, beside the recorded one
     recorded: float = 0.1  # how often the recorded voice is heard
-    formants: float = 1.0  # throat up to so many times as short or long
+    formants_up: float = 1.0  # throat up to so many times as short
+    formants_down: float = 1.0  # … and as long
     pitch_up: float = 1.0  # voice up to so many times as high
     pitch_down: float = 1.0  # … and as low
     tilt_db: float = 0.0  # the microphone's colour, standard deviation
@@ -42,13 +44,15 @@ class Augmentation:
     echo: float = 0.0  # share of voices in a room
     tempo: float = 1.0  # speech up to so many times as fast or slow; lips resampled along
     feature_noise: float = 0.0  # standard deviation, of normalised features
+    masks: int = 0  # stretches of mel bands, and as many of time, that go unheard in a sequence
+    early_ms: float = 0.0  # the lips come so much earlier than their sound says
 
 
 def disguise(spectrum: F32, ranges: Augmentation, rng: np.random.Generator) -> F32:
     """Another voice, room and microphone for a clip's power spectrum (n, 257); same steps."""
     log = np.log(spectrum + 0.01)
     envelope = log @ _lifter()
-    formants = _log_uniform(1 / ranges.formants, ranges.formants, rng)
+    formants = _log_uniform(1 / ranges.formants_down, ranges.formants_up, rng)
     pitch = formants * _log_uniform(1 / ranges.pitch_down, ranges.pitch_up, rng)
     changed = np.exp(stretch(envelope, formants, True) + stretch(log - envelope, pitch, False))
     if rng.random() < ranges.echo:
@@ -57,6 +61,21 @@ def disguise(spectrum: F32, ranges: Augmentation, rng: np.random.Generator) -> F
     if rng.random() < ranges.noise:
         changed += _noise(changed, ranges, rng)
     return np.asarray(changed, dtype=np.float32)
+
+
+def mask(
+    values: F32, mean: F32, bands: int, ranges: Augmentation, rng: np.random.Generator
+) -> None:
+    """Put the mean in place of some stretches of features (t, d), of which the first are bands.
+
+    SpecAugment (Park et al. 2019): nothing may hang on one band or one moment.
+    """
+    for _ in range(ranges.masks):
+        width, length = (int(rng.integers(0, most + 1)) for most in (MASK_BANDS, MASK_STEPS))
+        band = int(rng.integers(0, max(1, bands - width)))
+        values[:, band : band + width] = mean[band : band + width]
+        step = int(rng.integers(0, max(1, len(values) - length)))
+        values[step : step + length] = mean
 
 
 def tempos(n: int, ranges: Augmentation, rng: np.random.Generator) -> F32:

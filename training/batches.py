@@ -86,16 +86,17 @@ def gather(
     rng = np.random.default_rng(options.seed)
     voices: list[list[F32]] = [[] for _ in range(1 + ranges.voices)]
     for done, (_, clip) in enumerate(pairs, 1):
-        voices[0].append(features.extract(clip.wave, spec).values)
-        for voice, values in zip(voices[1:], _disguised(clip, spec, ranges, rng), strict=True):
+        stretch = features.throat_of(clip.wave.samples, spec)
+        own = features.extract(clip.wave, spec, stretch).values
+        others = _disguised(clip, spec, stretch, ranges, rng)
+        for voice, values in zip(voices, (own, *others), strict=True):
             voice.append(values)
         if progress is not None:
             progress("features", done, len(pairs))
-    own = voices[0]
-    everything = np.concatenate(own)
+    everything = np.concatenate(voices[0])
     return TrainingSet(
         values=torch.stack([_padded(voice).half() for voice in voices]),
-        steps=torch.tensor([len(values) for values in own]),
+        steps=torch.tensor([len(values) for values in voices[0]]),
         lips=_padded([speaker.relative(clip.lips) for speaker, clip in pairs]),
         frames=torch.tensor([len(clip.lips) for _, clip in pairs]),
         fps=torch.tensor([float(clip.lips.rate) for _, clip in pairs]),
@@ -117,15 +118,22 @@ def _limited(pairs: Pairs, minutes: float | None) -> Pairs:
 
 
 def _disguised(
-    clip: corpus.Clip, spec: FeatureSpec, ranges: Augmentation, rng: np.random.Generator
+    clip: corpus.Clip,
+    spec: FeatureSpec,
+    stretch: float,
+    ranges: Augmentation,
+    rng: np.random.Generator,
 ) -> Iterator[F32]:
-    """Features of a clip in every drawn voice."""
+    """Features of a clip in every drawn voice.
+
+    The disguise is drawn about the usual throat, to which a render brings every voice.
+    """
     if not ranges.voices:
         return
     spectrum = features.power(clip.wave.samples)
     for _ in range(ranges.voices):
         voice = augment.disguise(spectrum, ranges, rng)
-        yield features.of_bands(*features.bands(voice, spec), spec)
+        yield features.of_bands(*features.bands(voice, spec, stretch), spec)
 
 
 def _padded(arrays: list[F32]) -> torch.Tensor:
@@ -182,12 +190,16 @@ def draw(
         first = first.floor()
     voice = torch.from_numpy(_voices(b, len(data.values), ranges.recorded, rng))
     noise = torch.from_numpy(rng.standard_normal((b, length, d), np.float32)[own])
+    seeds = rng.integers(2**32, size=b)[own]  # of what each row draws for itself
     chosen, tempo, first, voice = chosen[own], tempo[own, None], first[own, None], voice[own]
     values = resample(data.values[voice, chosen].float(), first + tempo * torch.arange(length))
     values = values + ranges.feature_noise * data.std * noise
+    for row, seed in zip(values.numpy(), seeds, strict=True):
+        draws = np.random.default_rng(seed)
+        augment.mask(row, data.mean.numpy(), options.features.bands, ranges, draws)
     outputs = length // dims.stride - dims.delay // dims.stride
     middles = torch.arange(outputs) * dims.stride + (dims.stride - 1) / 2
-    seconds = features.FIRST_CENTRE + (first + tempo * middles) * STEP_S
+    seconds = features.FIRST_CENTRE + (first + tempo * middles) * STEP_S + ranges.early_ms / 1000
     return values, resample(data.lips[chosen], seconds * data.fps[chosen][:, None])
 
 

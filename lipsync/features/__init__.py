@@ -51,8 +51,11 @@ PAPER_LOW, PAPER_HIGH = 133, 6855  # Hz
 AUDIBLE_DB = 30.0  # steps this far below the clip's loud ones do not tell how a voice sounds
 
 
-def extract(wave: Waveform, spec: FeatureSpec) -> AudioFeatures:
+def extract(wave: Waveform, spec: FeatureSpec, stretch: float | None = None) -> AudioFeatures:
     """Features of a 16 kHz sound.
+
+    Args:
+        stretch: from `throat_of`, where it is known already.
 
     Returns:
         AudioFeatures of shape (ceil((samples - 400) / 160) + 1, spec.size).
@@ -69,7 +72,8 @@ def extract(wave: Waveform, spec: FeatureSpec) -> AudioFeatures:
     elif spec.kind == "paper28":
         values = paper28(wave.samples, spec)
     else:
-        n, stretch = steps(len(wave.samples)), throat_of(wave.samples, spec)
+        n = steps(len(wave.samples))
+        stretch = throat_of(wave.samples, spec) if stretch is None else stretch
         mel = np.empty((n, spec.bands), np.float32)
         phone_mel = np.empty((n, phones.BANDS), np.float32)
         for first, block in zip(range(0, n, spectrum.BLOCK), blocks(wave.samples), strict=True):
