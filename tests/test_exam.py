@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from faces import FPS, mouth
+from talkers import speaker
 
 from lipsync.geometry import LipProfile
 from lipsync.types import LipTrack, Waveform
 from lipsync.voice import Speech
+from training import corpus, evaluate
 from training.corpus import Clip, Speaker
 from training.exam import NEAR_S, Exam, Row, original, running_speech, silent
 from training.figures import GapLevels
 
+SAMPLE = Path(__file__).resolve().parents[1] / "assets" / "sample"
 SPEECH = Speech(np.array([[1.0, 2.0]]))
 SECONDS = np.arange(75) / 25
 
@@ -100,3 +104,39 @@ def test_pauses_of_running_speech(shared: Path) -> None:
     both, away = (float(cell.rstrip("%")) for cell in cells(lines[6])[1:])
     assert away == 100
     assert 10 < both < 90  # short pauses are spoken over, and every pause has its two ends
+
+
+@pytest.mark.slow
+def test_the_page_has_a_table_for_everybody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = (evaluate.SEEN, *evaluate.UNSEEN)
+    for name in people:
+        corpus.save(tmp_path / f"{name}.npz", speaker(3, name=name))
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    shutil.copy(SAMPLE / "speech.wav", sounds)
+    page = tmp_path / "lips.md"
+    arguments = ["--data", str(tmp_path), "--speech", str(sounds), "--out", str(page)]
+    evaluate.main(arguments)
+    text = page.read_text()
+    titles = [line for line in text.splitlines() if line.startswith("## ")]
+    assert len(titles) == len(people) + 1
+    assert all(name in title for name, title in zip(people, titles, strict=False))
+    assert text.count("| **shipped** (`default`) |") == len(people) + 1
+    assert text.count("| original | 1.000 |") == len(people)
+    # No clip is named after a GRID sentence: no p, b, m to judge.
+    assert text.count("0 of 0 p, b, m close in truth.") == len(people)
+    assert "Silent frames: speech (" in text
+    captured = capsys.readouterr()
+    assert captured.out.strip() == text.strip()
+    assert "grid_s4: original" in captured.err
+
+
+def test_what_is_missing_is_said_before_any_work(tmp_path: Path) -> None:
+    arguments = ["--data", str(tmp_path), "--out", str(tmp_path / "lips.md")]
+    with pytest.raises(SystemExit, match="no sound in this folder; name another with --speech"):
+        evaluate.main([*arguments, "--speech", str(tmp_path / "nowhere")])
+    with pytest.raises(SystemExit, match=r"grid_s1\.npz"):
+        evaluate.main([*arguments, "--speech", str(SAMPLE)])
+    assert list(tmp_path.iterdir()) == []

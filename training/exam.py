@@ -7,6 +7,7 @@ them, settled by `lipsync.voice` with its default options.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -97,7 +98,8 @@ class Exam:
         ]
 
     def line(self, row: Row) -> str:
-        """One row of the table."""
+        """One row of the table; says on stderr that it is at it."""
+        print(f"{self.speaker.name}: {row.name}", file=sys.stderr)
         true = [clip.lips for clip in self.clips]
         found = row.predict(self.speaker, self.clips)
         f = figures(true, found)
