@@ -36,8 +36,8 @@ class Echo(torch.nn.Module):
 def echoing(delay: int, stride: int = 1) -> LipLSTM:
     """A network whose output is its own first feature on every coordinate."""
     model = LipLSTM(LipDims(2, 1, 1, False, 1, delay, stride), SPEC)
-    model.lstm = Echo(delay // stride)
-    model.head = torch.nn.Identity()
+    model.members[0].lstm = Echo(delay // stride)
+    model.members[0].head = torch.nn.Identity()
     model.basis.fill_(1.0)
     return model.eval()
 
@@ -60,6 +60,33 @@ def test_delay_and_stride_do_not_move_the_lips_in_time(
     # A stride's output stands in the middle of its steps but shows the first: half a step early.
     late_s = (stride - 1) / 2 / 100
     np.testing.assert_allclose(told[inside], seconds[inside] - late_s, atol=1e-3)  # 1 ms
+
+
+def test_members_answer_with_their_mean_and_learn_from_rows_of_their_own() -> None:
+    torch.manual_seed(0)
+    model = LipLSTM(LipDims(2, 4, 1, True, 1, delay=0, stride=1, members=2), SPEC).eval()
+    model.basis.fill_(1.0)
+    values = torch.randn(5, 30, 2)
+    alone = []
+    for i in range(2):
+        one = LipLSTM(LipDims(2, 4, 1, True, 1, delay=0, stride=1), SPEC).eval()
+        one.basis.fill_(1.0)
+        one.members[0].load_state_dict(model.members[i].state_dict())
+        alone.append(one(values))
+    torch.testing.assert_close(model(values), (alone[0] + alone[1]) / 2)
+    learning = model.train()(values)
+    for i in range(2):
+        torch.testing.assert_close(learning[i::2], alone[i][i::2])
+
+
+def test_the_state_of_every_member_is_carried_on() -> None:
+    torch.manual_seed(0)
+    model = LipLSTM(LipDims(2, 4, 2, False, 1, delay=0, stride=1, members=2), SPEC).eval()
+    model.basis.fill_(1.0)
+    values = torch.randn(1, 30, 2)
+    first, state = model.advance(values[:, :11])
+    second, _ = model.advance(values[:, 11:], state)
+    torch.testing.assert_close(torch.cat([first, second], 1), model(values))
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 7])

@@ -66,7 +66,9 @@ def equal(a: Path, b: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    "how", [{}, {"precision": "bfloat16"}, {"precision": "float16"}, {"ema": 0.9}], ids=str
+    "how",
+    [{}, {"precision": "bfloat16"}, {"precision": "float16"}, {"ema": 0.9}, {"members": 2}],
+    ids=str,
 )
 def test_a_run_learns_and_its_weights_say_where_they_come_from(
     tmp_path: Path, how: dict[str, object]
@@ -88,7 +90,7 @@ def test_reduced_precision_is_in_force(tmp_path: Path) -> None:
     full = run(tmp_path, tiny("full", epochs=1, anneal=False))
     half = run(tmp_path, tiny("half", epochs=1, anneal=False), "--precision", "bfloat16")
     a, b = (
-        torch.load(folder / "state.pt", weights_only=True)["model"]["head.weight"]
+        torch.load(folder / "state.pt", weights_only=True)["model"]["members.0.head.weight"]
         for folder in (full, half)
     )
     assert a.dtype == b.dtype == torch.float32
@@ -454,7 +456,7 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
         mean = one["mean"][f"module.{name}"]
         assert torch.equal(ranks_end[0][name], ranks_end[1][name])
         torch.testing.assert_close(ranks_end[0][name], mean, rtol=0, atol=1e-4)
-    moved = one["model"]["head.weight"] - _start(tmp_path, same)["head.weight"]
+    moved = one["model"]["members.0.head.weight"] - _start(tmp_path, same)["head.weight"]
     assert float(moved.abs().max()) > 0.02  # two hundred times the tolerance
 
 

@@ -20,11 +20,13 @@ SMALL_EPOCHS = 8
 CLIPS_PER_MINUTE = 20  # GRID's last 3 s
 CLIPS = 882  # that train, of speaker s1
 
+PHONES = {"kind": "logmel+phones", "per_clip": True}
 TEMPO = {"tempo": 1.2}
+MASKS = {"masks": 1}
 NOISE = {"feature_noise": 0.3}
 VOICES = {
-    "voices": 2, "recorded": 0.4, "formants": 1.12, "pitch_up": 1.5, "pitch_down": 1.15,
-    "tilt_db": 4, "telephone": 0.05, "noise": 0.4, "noise_db": 20, "echo": 0.2,
+    "voices": 2, "recorded": 0.4, "formants_up": 1.25, "formants_down": 1.12, "pitch_up": 1.5,
+    "pitch_down": 1.15, "tilt_db": 4, "telephone": 0.05, "noise": 0.4, "noise_db": 20, "echo": 0.2,
 }  # fmt: skip
 
 
@@ -102,9 +104,11 @@ def _of_the_small_network() -> tuple[Section, ...]:
             "Features",
             "The small network: two layers of 64 units, both directions, stretched tempo and "
             "feature noise. All features are relative to their clip's mean.",
-            tuple(
-                Row(kind, small(features={"kind": kind, "per_clip": True}))
-                for kind in ("paper28", "logmel", "logmel+phones")
+            (
+                Row("paper28", small(features={"kind": "paper28", "per_clip": True})),
+                Row("logmel", small(features={"kind": "logmel", "per_clip": True})),
+                Row("logmel+phones", small()),
+                Row("logmel+phones, throat", small(features={**PHONES, "throat": True})),
             ),
             ordered=False,
         ),
@@ -117,6 +121,7 @@ def _of_the_small_network() -> tuple[Section, ...]:
                 Row("feature noise", small(augmentation=NOISE)),
                 Row("tempo, noise", small()),
                 Row("voices", small(augmentation=VOICES)),
+                Row("tempo, noise, masks", small(augmentation={**TEMPO, **NOISE, **MASKS})),
                 Row("tempo, noise, voices", small(augmentation={**TEMPO, **NOISE, **VOICES})),
             ),
             ordered=False,
@@ -158,7 +163,9 @@ def paper(**changes: Any) -> TrainOptions:
 def small(**changes: Any) -> TrainOptions:
     """A small relative of the shipped network with something changed."""
     base = {
-        "name": "small", "hidden": 64, "batch": 16, "epochs": SMALL_EPOCHS,
-        "augmentation": {**TEMPO, **NOISE}, "report_every_epochs": 10_000,
+        "name": "small", "features": PHONES, "hidden": 64, "members": 1, "ema": 0, "batch": 16,
+        "epochs": SMALL_EPOCHS, "augmentation": {**TEMPO, **NOISE},
+        "losses": {"shape": 1, "opening": 1, "width": 0.5, "velocity": 0.5},
+        "report_every_epochs": 10_000,
     }  # fmt: skip
     return read_config(CONFIGS / "lip_lstm.yaml", **{**base, **changes})

@@ -31,7 +31,9 @@ class Learner:
         model.to(here.device)
         self.mean = AveragedModel(model, avg_fn=_towards(options.ema)) if options.ema else None
         if self.mean is not None:
-            self.result.lstm.flatten_parameters()  # a copy's weights lie apart, which cuDNN minds
+            for part in self.result.modules():
+                if isinstance(part, nn.LSTM):
+                    part.flatten_parameters()  # a copy's weights lie apart, which cuDNN minds
         self.network: nn.Module = model
         if here.count > 1:  # averages the gradients
             ids = [here.device.index] if here.device.type == "cuda" else None

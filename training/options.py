@@ -39,6 +39,7 @@ class TrainOptions:
     epochs: Count
     learning_rate: Positive
     clip_gradient: Positive
+    members: Count = 1  # networks whose answers are averaged; each learns from its rows of a batch
     components: Annotated[int, Field(gt=0, le=2 * N_LIPS)] = 20
     dropout: Share = 0.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.0

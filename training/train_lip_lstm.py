@@ -146,7 +146,7 @@ def build(options: TrainOptions, data: TrainingSet) -> LipLSTM:
     """A fresh network that knows the training set's normalisation and principal components."""
     dims = LipDims(
         options.features.size, options.hidden, options.layers, options.bidirectional,
-        options.components, options.delay, options.stride, options.dropout,
+        options.components, options.delay, options.stride, options.dropout, options.members,
     )  # fmt: skip
     model = LipLSTM(dims, options.features)
     shapes = data.shapes().double()

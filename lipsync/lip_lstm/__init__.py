@@ -42,7 +42,7 @@ WINDOW = 2400  # steps whose lips are kept
 CONTEXT = 800  # steps heard before and after them, by a network that listens both ways
 AT_ONCE = 8  # windows
 
-State = tuple[torch.Tensor, torch.Tensor] | None  # of the LSTM: hidden, cell
+State = list[tuple[torch.Tensor, torch.Tensor]] | None  # of every member: hidden, cell
 
 
 @options
@@ -65,12 +65,39 @@ class LipDims:
     delay: int  # steps of sound that are heard before the lips of a step are given
     stride: int  # steps of sound that are read at once
     dropout: float = 0.0  # between layers, in training
+    members: int = 1  # networks that learn apart and whose answers are averaged
+
+
+class Member(nn.Module):
+    """One LSTM with its linear map to principal components."""
+
+    def __init__(self, dims: LipDims) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(
+            dims.inputs * dims.stride,
+            dims.hidden,
+            dims.layers,
+            batch_first=True,
+            bidirectional=dims.bidirectional,
+            dropout=dims.dropout if dims.layers > 1 else 0.0,
+        )
+        self.drop = nn.Dropout(dims.dropout)
+        self.head = nn.Linear(dims.hidden * (1 + dims.bidirectional), dims.components)
+
+    def forward(
+        self, x: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor] | None
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        """(b, m, ·) strides of features → (b, m, components), and the state it ends in."""
+        hidden, state = self.lstm(x) if state is None else self.lstm(x, state)
+        return self.head(self.drop(hidden)), state
 
 
 class LipLSTM(nn.Module):
     """LSTM from feature vectors to lip shapes relative to the speaker.
 
-    The input normalisation and the principal components are part of the weights.
+    The input normalisation and the principal components are part of the weights. Of several
+    members each learns from its own rows of a batch; what they agree on carries over to other
+    voices better than any of them.
     """
 
     input_mean: torch.Tensor
@@ -87,16 +114,7 @@ class LipLSTM(nn.Module):
         self.register_buffer("input_std", torch.ones(dims.inputs))
         self.register_buffer("shape_mean", torch.zeros(COORDINATES))
         self.register_buffer("basis", torch.zeros(dims.components, COORDINATES))
-        self.lstm = nn.LSTM(
-            dims.inputs * dims.stride,
-            dims.hidden,
-            dims.layers,
-            batch_first=True,
-            bidirectional=dims.bidirectional,
-            dropout=dims.dropout if dims.layers > 1 else 0.0,
-        )
-        self.drop = nn.Dropout(dims.dropout)
-        self.head = nn.Linear(dims.hidden * (1 + dims.bidirectional), dims.components)
+        self.members = nn.ModuleList(Member(dims) for _ in range(dims.members))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(b, n, d) features → (b, n // stride, 36) relative shapes, still late by the delay."""
@@ -108,8 +126,15 @@ class LipLSTM(nn.Module):
         x = (values - self.input_mean) / self.input_std
         n = x.shape[1] // d.stride
         x = x[:, : n * d.stride].reshape(len(x), n, d.stride * d.inputs)
-        hidden, state = self.lstm(x) if state is None else self.lstm(x, state)
-        return self.head(self.drop(hidden)) @ self.basis + self.shape_mean, state
+        if self.training:
+            components = x.new_empty(len(x), n, d.components)
+            for i, member in enumerate(self.members):
+                rows = slice(i, None, d.members)
+                components[rows] = member(x[rows], None)[0].to(x.dtype)
+            return components @ self.basis + self.shape_mean, None
+        said = [member(x, state and state[i]) for i, member in enumerate(self.members)]
+        components = torch.stack([components for components, _ in said]).mean(0)
+        return components @ self.basis + self.shape_mean, [state for _, state in said]
 
     def shape_times(self, start: float, rate: float, count: int) -> NDArray[np.float64]:
         """When the first `count` outputs (delay undone) happen, in seconds."""
