@@ -42,7 +42,7 @@ def container_of(path: Path, wrong: type[InputError]) -> Iterator[Any]:
     with readable(path) as file:
         try:
             container = av.open(file, metadata_errors="ignore")
-        except (av.FFmpegError, ValueError):
+        except (av.FFmpegError, OSError, ValueError):  # OSError: in an empty .mp4
             raise wrong(f"{path}: is not a media file that ffmpeg can read") from None
         with container:
             yield container
