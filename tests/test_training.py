@@ -13,7 +13,7 @@ from lipsync import features
 from lipsync.errors import MediaError
 from lipsync.learning import LEFT, LOWER, RIGHT, UPPER, Losses, lip_loss, resample
 from lipsync.types import FeatureSpec, Waveform
-from training import augment, corpus, evaluate, figures, options, prepare
+from training import augment, corpus, evaluate, figures, options
 from training.augment import Augmentation
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "train"
@@ -237,22 +237,3 @@ def test_ridge_regression_finds_a_linear_mouth() -> None:
     train, validation = corpus.split(made.clips)
     predicted = evaluate.Ridge.fit(made, train).predict(made, validation)
     assert figures.figures([c.lips for c in validation], predicted).r_open > 0.8
-
-
-@pytest.mark.real
-@pytest.mark.slow
-def test_prepare_measures_real_clips(shared: Path, tmp_path: Path) -> None:
-    source = tmp_path / "someone"
-    source.mkdir()
-    for clip in sorted((shared / "data" / "grid_s31").glob("*.mkv"))[:2]:
-        (source / clip.name).symlink_to(clip)
-    made = prepare.prepare(source, tmp_path / "out", processes=1)
-    found = corpus.load(tmp_path / "out", "someone")
-    assert [c.name for c in found.clips] == sorted(p.stem for p in source.iterdir())
-    assert made.profile.width == pytest.approx(0.53, abs=0.05)
-    for clip in found.clips:
-        assert abs(float(clip.wave.duration) - len(clip.lips) / 25) < 0.05
-        known = clip.lips.points[np.isfinite(clip.lips.points).all((1, 2))]
-        assert np.abs(known.mean((0, 1)) - (0, 0.9)).max() < 0.25
-    with pytest.raises(MediaError, match="no video in this folder"):
-        prepare.prepare(tmp_path / "out", tmp_path / "out2")

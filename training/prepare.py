@@ -1,50 +1,153 @@
 """Footage → one file per speaker: the sound and the lips of every clip.
 
+    python -m training.prepare --videos my-videos --out runs/mine
     python -m training.prepare --data ../shared/data --out runs/data
 
-A speaker is a folder of clips, or one video. Landmarks are kept in OUT/cache, so that a stopped
-run goes on where it was.
+--videos takes a folder of any layout: every folder in it that holds videos is one speaker. Long
+videos are cut into clips, and what would teach the wrong thing is dropped and listed in
+OUT/dropped.tsv. --data takes exactly what --speakers names, as it is: folders of clips, or single
+videos. Either goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
+import yaml
 
-from lipsync import audio, geometry, media
+from lipsync import audio, media
 from lipsync.cache import Cache
-from lipsync.errors import LipsyncError, MediaError
-from lipsync.landmarks import LandmarkOptions, track_video
-from lipsync.types import FaceTrack, LipTrack
+from lipsync.errors import LipsyncError, MediaError, NoFaceError
+from lipsync.landmarks import track_video
+from lipsync.types import FaceTrack
 from training import corpus
 from training.corpus import Clip, Speaker
+from training.footage import VIDEOS, SpeakerPer, find_speakers, told, write_drops
+from training.people import Prepared, prepare_people
+from training.tracks import OPTIONS, measure, reduced
+from training.workers import workers
 
 SPEAKERS = ("grid_s1", "grid_s4", "grid_s26", "grid_s31", "targets/englishvideo.mp4")
-VIDEOS = {".mkv", ".mp4", ".mov", ".webm", ".avi", ".mpg", ".m4v"}
+CORES = os.cpu_count() or 1
 
 
 def main(argv: list[str] | None = None) -> None:
     """Parse the command line and prepare every speaker."""
-    parser = argparse.ArgumentParser(prog="python -m training.prepare", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the speakers")
-    parser.add_argument("--out", type=Path, default=Path("runs/data"))
-    parser.add_argument("--speakers", nargs="+", default=SPEAKERS, help="folders or videos in DATA")
-    parser.add_argument("--processes", type=int, default=2)
+    parser = _parser()
     args = parser.parse_args(argv)
+    if args.videos and args.speakers:
+        parser.error("--speakers goes with --data; with --videos everybody in DIR is prepared")
+    if args.data and (args.speaker_per or args.no_sync_check):
+        parser.error("--speaker-per and --no-sync-check go with --videos")
     try:
-        for name in args.speakers:
-            prepare(args.data / name, args.out, args.processes)
+        if args.videos:
+            per: SpeakerPer = args.speaker_per or "folder"
+            trust = args.no_sync_check
+            made = prepare_videos(args.videos, args.out, per, trust, args.processes)
+            print(how_to_train(made, args.out))
+        else:
+            for name in args.speakers or SPEAKERS:
+                prepare(args.data / name, args.out, args.processes)
     except LipsyncError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
 
 
-def prepare(source: Path, out: Path, processes: int = 2) -> Speaker:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.prepare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--videos", type=Path, metavar="DIR", help="your own footage")
+    source.add_argument("--data", type=Path, metavar="DIR", help="folder with the --speakers")
+    parser.add_argument("--out", type=Path, default=Path("runs/data"))
+    parser.add_argument(
+        "--speaker-per",
+        choices=("folder", "file"),
+        help="--videos: one person is all videos directly in a folder (default), or each video",
+    )
+    parser.add_argument(
+        "--no-sync-check",
+        action="store_true",
+        help="--videos: trust that sound and lips belong together, and in time",
+    )
+    parser.add_argument(
+        "--speakers",
+        nargs="+",
+        metavar="NAME",
+        help=f"--data: folders or videos in DIR (default: {' '.join(SPEAKERS)})",
+    )
+    parser.add_argument("--processes", type=_count, default=CORES, help="default: one per core")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"wanted a number from 1 on, got {text!r}")
+    return int(text)
+
+
+def prepare_videos(
+    root: Path,
+    out: Path,
+    speaker_per: SpeakerPer = "folder",
+    trust: bool = False,
+    processes: int = CORES,
+) -> list[Prepared]:
+    """Write OUT/<speaker>.npz for everybody in a folder of any layout, and OUT/dropped.tsv.
+
+    Args:
+        speaker_per: see `find_speakers`.
+        trust: do not judge whether sound and lips belong together.
+
+    Returns:
+        The speakers with a file.
+
+    Raises:
+        MediaError: no video there, or none that teaches anything.
+    """
+    people = find_speakers(root, speaker_per)
+    with media.refusals(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with workers(processes) as work:
+        made = prepare_people(people, out, trust, work)
+    drops = [drop for prepared in made for drop in prepared.drops]
+    table = out / "dropped.tsv"
+    write_drops(table, root, drops)
+    if drops:
+        print(
+            f"dropped {len(drops)}: {told(drops)}; each with its reason in {table}", file=sys.stderr
+        )
+    usable = [prepared for prepared in made if prepared.clips]
+    if not usable:
+        raise MediaError(f"{root}: nothing in it can be learnt from; {table} says why")
+    return usable
+
+
+def how_to_train(made: list[Prepared], out: Path) -> str:
+    """What to do next, for people."""
+    names = [prepared.name for prepared in made]
+    clips, seconds = sum(p.clips for p in made), sum(p.seconds for p in made)
+    line = yaml.safe_dump(
+        {"speakers": names}, default_flow_style=None, allow_unicode=True, width=90
+    )
+    return (
+        f"{out} holds {clips} clips of {len(made)} speakers, {seconds / 60:.1f} min.\n"
+        "In a config (start from a copy of configs/train/lip_lstm.yaml):\n\n"
+        f"{line}\n"
+        f"python -m training.train_lip_lstm CONFIG --data {out}"
+    )
+
+
+def prepare(source: Path, out: Path, processes: int = CORES) -> Speaker:
     """Track one speaker's clips, measure their mouth, and write OUT/<speaker>.npz.
 
     Raises:
@@ -59,56 +162,35 @@ def prepare(source: Path, out: Path, processes: int = 2) -> Speaker:
     if not files:
         raise MediaError(f"{source}: no video in this folder")
     out.mkdir(parents=True, exist_ok=True)
-    track = partial(_track, cache_root=out / "cache")
-    tracks = []
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for done, found in enumerate(pool.map(track, files), 1):
-            tracks.append(found)
-            print(f"\r{source.name}: {done}/{len(files)} clips", end="", file=sys.stderr)
-    print(file=sys.stderr)
-    speaker = assemble(source.stem, files, tracks)
+    with workers(processes) as work:
+        found = work.each(partial(_track, cache_root=out / "cache"), files, source.name)
+    speaker = assemble(source.stem, files, found)
     corpus.save(out / f"{speaker.name}.npz", speaker)
     return speaker
 
 
 def _track(path: Path, cache_root: Path) -> FaceTrack:
     with Cache(cache_root) as cache:
-        return track_video(media.probe(path), LandmarkOptions(landmark_threads=1), cache)
+        return reduced(track_video(media.probe(path), OPTIONS, cache))
 
 
-def assemble(name: str, files: list[Path], tracks: list[FaceTrack]) -> Speaker:
-    """One speaker from their clips.
+def assemble(name: str, files: list[Path], found: list[FaceTrack]) -> Speaker:
+    """One speaker from their clips; those without a face are left out.
 
-    All clips are aligned to one face and measured by one neutral mouth, as a target's whole track
-    is when it is rendered; clips of another frame rate than the first are left out.
+    Raises:
+        NoFaceError: there is none in any.
     """
-    fps = tracks[0].fps
-    kept = [(f, t) for f, t in zip(files, tracks, strict=True) if t.fps == fps and t.found.any()]
+    kept = [(f, t) for f, t in zip(files, found, strict=True) if t.found.any()]
     for file in sorted({*files} - {f for f, _ in kept}):
-        print(f"{file}: left out (no face, or another frame rate)", file=sys.stderr)
-    whole = _joined([t for _, t in kept])
-    lips = geometry.lips(whole, geometry.align(whole))
-    ends = np.cumsum([len(t) for _, t in kept])[:-1]
+        print(f"{file}: left out (no face)", file=sys.stderr)
+    if not kept:
+        raise NoFaceError(f"{name}: no video of this speaker shows a face")
+    lips, profile = measure([track for _, track in kept])
     clips = [
-        Clip(file.stem, audio.load(file), LipTrack(points, fps))
-        for (file, _), points in zip(kept, np.split(lips.points, ends), strict=True)
+        Clip(file.stem, audio.load(file), track)
+        for (file, _), track in zip(kept, lips, strict=True)
     ]
-    return Speaker(name, geometry.LipProfile.of(lips), tuple(clips))
-
-
-def _joined(tracks: list[FaceTrack]) -> FaceTrack:
-    """Clips as the shots of one track."""
-    ends = np.cumsum([len(t) for t in tracks])
-    starts = [0, *ends[:-1].tolist()]
-    cuts = [start + t.cuts for start, t in zip(starts, tracks, strict=True)]
-    return FaceTrack(
-        np.concatenate([t.points for t in tracks]),
-        np.concatenate([t.found for t in tracks]),
-        np.concatenate([t.confidence for t in tracks]),
-        np.unique(np.concatenate([ends[:-1], *cuts])).astype(np.int64),
-        tracks[0].fps,
-        tracks[0].scheme,
-    )
+    return Speaker(name, profile, tuple(clips))
 
 
 if __name__ == "__main__":
