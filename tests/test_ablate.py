@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, as_completed
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +247,32 @@ def test_rows_are_run_in_processes_once_and_a_bad_one_does_not_stop_the_others(
     assert "tiny, 9: r_open" in capsys.readouterr().err
     assert "**1 row has not been run yet**" in made.page.read_text("utf-8")
     assert list(made.missing().values()) == [bad]
+
+
+@pytest.mark.slow
+def test_a_stopped_ablation_leaves_a_page_and_no_processes(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(futures: Iterable[Future[Record]]) -> Iterator[Future[Record]]:
+        yield from islice(as_completed(futures), 1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ablate, "as_completed", stopped)
+    monkeypatch.setattr(ablate, "sections", two_rows)
+    page, rows = data.parent / "page.md", data.parent / "rows"
+    told = ["--data", str(data), "--out", str(page), "--runs", str(rows)]
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stop:
+        ablate.main([*told, "--processes", "1"])
+    signal.signal(signal.SIGTERM, before)
+    assert stop.value.code == 130
+    assert capsys.readouterr().err.endswith("\nstopped; the same command goes on from there\n")
+    done = len(list(rows.glob("*.json")))
+    assert done >= 1
+    assert page.read_text("utf-8").count("| 3 |") == done  # epochs
+    for child in multiprocessing.active_children():
+        child.join(30)
+    assert not multiprocessing.active_children()
 
 
 def test_a_bad_data_folder_is_one_line_and_leaves_nothing(tmp_path: Path, data: Path) -> None:

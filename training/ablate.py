@@ -72,8 +72,7 @@ def main(argv: list[str] | None = None) -> None:
         ablate_page.need_matplotlib()
         todo = sections()
         study = Study(todo, args.data, args.runs, args.out)
-        failed = [] if args.page_only else study.run(args.processes)
-        study.write()
+        failed = study.run(0 if args.page_only else args.processes)
     except LipsyncError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -125,8 +124,19 @@ class Study:
         return {self.file(row): row for row in rows if self.record(row) is None}
 
     def run(self, processes: int) -> list[str]:
-        """Run every missing row, writing the page after each; returns what went wrong."""
-        missing, failed = self.missing(), []
+        """Run every missing row, writing the page after each; returns what went wrong.
+
+        Args:
+            processes: rows at a time; 0 only writes the page.
+        """
+        missing = self.missing() if processes else {}
+        try:
+            return self._run(missing, processes) if missing else []
+        finally:  # stopped or not
+            self.write()
+
+    def _run(self, missing: dict[Path, Row], processes: int) -> list[str]:
+        failed: list[str] = []
         started_s = time.perf_counter()
         with _workers(processes) as pool:
             futures = {
