@@ -6,9 +6,9 @@ a natural release and stays still, or the target's own frames return.
 
 from __future__ import annotations
 
-import threading
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -20,7 +20,8 @@ from lipsync.threads import one_thread
 from lipsync.types import F32, Bools, LipTrack, Waveform
 
 RATE = 16000  # Hz
-WINDOW = 512  # samples: what the detector hears at once
+WINDOW, BEFORE = 512, 64  # samples: what the detector hears at once, and those before that it minds
+AT_ONCE = 256  # windows that its encoder reads together
 SPEECH = 0.5  # probability above which it is speech
 HOLD = 0.35  # … and, once it is, below which it is no longer
 SHORTEST_PAUSE_S = 0.25  # shorter ones are part of the speech
@@ -29,8 +30,6 @@ SHORTEST_PAUSE_S = 0.25  # shorter ones are part of the speech
 # people, the longer way is also nearer to their own lips.
 LEAD_S, TAIL_S = 0.12, 0.08
 ATTACK_S, RELEASE_S = 0.4, 0.32
-
-_own = threading.local()  # a detector remembers what it has heard: no two threads may share one
 
 
 @options
@@ -70,32 +69,48 @@ def listen(wave: Waveform) -> Speech:
 
 
 def probabilities(samples: F32) -> F32:
-    """Of speech, one per WINDOW samples; the last window is filled up with silence."""
+    """Of speech, one per WINDOW samples; the last window is filled up with silence.
+
+    The detector's encoder reads many windows at once and only its recurrent part goes one by one:
+    a quarter of the time that asking it window by window takes, for the same answers.
+    """
     import torch
 
-    heard = np.empty(-(-len(samples) // WINDOW), np.float32)
+    count = -(-len(samples) // WINDOW)
+    heard = np.empty(count, np.float32)
     with one_thread(), torch.inference_mode():
-        detector = _detector()  # whose import sets a single thread for everybody
-        for i in range(len(heard)):
-            piece = samples[i * WINDOW : (i + 1) * WINDOW]
-            piece = np.pad(piece, (0, WINDOW - len(piece)))
-            heard[i] = float(detector(torch.from_numpy(piece), RATE))
+        network = _network()  # loading it sets a single thread for everybody
+        state = torch.zeros(0)
+        for first in range(0, count, AT_ONCE):
+            windows = torch.from_numpy(_windows(samples, first, min(AT_ONCE, count - first)))
+            encoded = network.encoder(network.run_extractors(windows))
+            said = []
+            for window in encoded.split(1):
+                probability, state = network.decoder(window, state)
+                said.append(probability)
+            heard[first : first + AT_ONCE] = torch.cat(said).squeeze(1).mean(1).numpy()
     return heard
 
 
-def _detector() -> Any:
-    """This thread's detector, its memory empty: the same sound always gives the same answer.
+def _windows(samples: F32, first: int, count: int) -> F32:
+    """(count, BEFORE + WINDOW): windows from the given one on, each with what comes before it."""
+    begin, end = first * WINDOW - BEFORE, (first + count) * WINDOW
+    piece = samples[max(0, begin) : end]
+    piece = np.pad(piece, (max(0, -begin), end - max(0, begin) - len(piece)))
+    return np.stack([piece[i * WINDOW : (i + 1) * WINDOW + BEFORE] for i in range(count)])
+
+
+@cache
+def _network() -> Any:
+    """The detector's network for 16 kHz: extractors, encoder, and a recurrent decoder.
 
     Kept, because a new one takes longer to load and warm up than to hear a sentence.
     """
-    if not hasattr(_own, "detector"):
-        from silero_vad import load_silero_vad
+    from silero_vad import load_silero_vad
 
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=DeprecationWarning)
-            _own.detector = load_silero_vad()
-    _own.detector.reset_states()
-    return _own.detector
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        return load_silero_vad()._model
 
 
 def _spans(probability: F32) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from faces import FPS, mouth
 
 from lipsync import audio, features, lip_lstm, voice
@@ -41,6 +42,22 @@ def test_noise_is_no_speech_and_the_answer_does_not_depend_on_what_came_before()
     assert np.array_equal(voice.probabilities(wave.samples), once)
     with pytest.raises(ValueError, match="16000"):
         voice.listen(Waveform(noise.samples, 8000))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, in their package
+@pytest.mark.parametrize("count", [1, 511, 512, 513, 256 * 512, 150_001])
+def test_reading_many_windows_at_once_changes_no_answer(count: int) -> None:
+    """Against the detector as its package offers it, window by window."""
+    from silero_vad import load_silero_vad
+
+    speech = audio.load(SAMPLE / "speech.wav").samples
+    samples = np.resize(speech, count)
+    padded = torch.from_numpy(np.pad(samples, (0, -count % 512))).reshape(-1, 512)
+    detector = load_silero_vad()
+    detector.reset_states()
+    with torch.inference_mode():
+        expected = [float(detector(window, 16000)) for window in padded]
+    np.testing.assert_allclose(voice.probabilities(samples), expected, atol=1e-4)
 
 
 def test_spans_answer_for_any_time() -> None:
