@@ -109,10 +109,9 @@ def render(
         with clock.stage("lips"):
             profile = geometry.LipProfile.of(own_lips)
             predicted = lip_lstm.predict(model, heard, profile, info.fps, n)
-            shown = voice.presence(speech, np.arange(n) / float(info.fps), options.silence)
             closed = geometry.closed_mouth(own_lips)
             lips, visible = voice.settle(
-                predicted, shown, closed, own_lips.points[order], options.silence
+                predicted, speech, closed, own_lips.points[order], options.silence
             )
 
         with clock.stage("mouth bank"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from faces import FPS, mouth
+from scipy.ndimage import minimum_filter1d
 
 from lipsync import audio, features, lip_lstm, voice
 from lipsync.errors import OptionsError
@@ -76,22 +77,32 @@ def test_lips_are_shown_before_they_are_heard_and_come_to_rest_after() -> None:
 
 
 def test_in_silence_the_mouth_is_shut_and_still() -> None:
-    shown = voice.presence(SPEECH, TIMES, SilenceOptions())
     own = np.stack([mouth(0.2)] * 200)
-    lips, visible = voice.settle(MOVING, shown, mouth(0.0), own, SilenceOptions())
-    silent = shown == 0
-    assert silent.sum() > 60
-    assert np.abs(lips.points[silent] - mouth(0.0)).max() == 0
-    assert np.array_equal(lips.points[shown == 1], MOVING.points[shown == 1])
+    lips, visible = voice.settle(MOVING, SPEECH, mouth(0.0), own, SilenceOptions())
+    shown = voice.presence(SPEECH, TIMES, SilenceOptions())
+    # A Gaussian ends after four of its deviations: away from there nothing is smoothed.
+    silent = minimum_filter1d(shown == 0, 13)
+    assert silent.sum() > 40
+    np.testing.assert_allclose(
+        lips.points[silent], np.stack([mouth(0.0)] * silent.sum()), atol=1e-6
+    )
+    speaking = minimum_filter1d(SPEECH.at(TIMES), 9)
+    assert speaking.sum() > 30
+    np.testing.assert_allclose(lips.points[speaking], MOVING.points[speaking], atol=1e-6)
     assert (visible == 1).all()
+
+
+def test_pauses_too_short_to_close_take_no_quick_step_either() -> None:
+    lips, _ = voice.settle(MOVING, SPEECH, mouth(0.0), MOVING.points, SilenceOptions())
+    steps = [np.abs(np.diff(track.opening))[51:57].max() for track in (MOVING, lips)]
+    assert steps[1] < 0.5 * steps[0]  # from 2.04 to 2.28 s; the pause is from 2 to 2.3
 
 
 @pytest.mark.parametrize("rest", [0.05, 0.12, 0.2])
 def test_a_mouth_that_rests_open_shuts_and_parts_without_a_jump(rest: float) -> None:
     """Either way takes no step of 2 % of the outer-eye distance, half of it by each lip."""
     open_mouth = LipTrack(np.stack([mouth(rest)] * 200), FPS)
-    shown = voice.presence(SPEECH, TIMES, SilenceOptions())
-    lips, _ = voice.settle(open_mouth, shown, mouth(0.0), open_mouth.points, SilenceOptions())
+    lips, _ = voice.settle(open_mouth, SPEECH, mouth(0.0), open_mouth.points, SilenceOptions())
     assert lips.opening.min() == pytest.approx(0, abs=1e-6)
     assert lips.opening.max() == pytest.approx(rest)
     steps = np.linalg.norm(np.diff(lips.points, axis=0), axis=-1)
@@ -108,14 +119,13 @@ def test_lips_are_still_in_the_pauses_of_running_speech(shared: Path, rest: floa
     heard, speech = features.extract(wave, model.spec), voice.listen(wave)
     profile = LipProfile(mouth(rest), 0.6, 0.15)
     predicted = lip_lstm.predict(model, heard, profile, FPS, len(seconds))
-    shown = voice.presence(speech, seconds, SilenceOptions())
-    lips, _ = voice.settle(predicted, shown, mouth(0.0), predicted.points, SilenceOptions())
+    lips, _ = voice.settle(predicted, speech, mouth(0.0), predicted.points, SilenceOptions())
     silent = ~speech.at(seconds)[1:]
     assert silent.sum() > 60
     moved = np.linalg.norm(np.diff(lips.points, axis=0), axis=-1).max(1)
     assert (moved[silent] < 0.02).mean() >= 0.98
-    # It rests, and it does not rest while speaking.
-    assert (moved[silent] == 0).any()
+    # It comes to rest, and it does not rest while speaking.
+    assert moved[silent].min() < 0.005
     assert (moved[~silent] >= 0.02).mean() > 0.05
 
 
@@ -123,7 +133,7 @@ def test_in_silence_the_targets_own_frames_can_return() -> None:
     options = SilenceOptions(silence="original")
     shown = voice.presence(SPEECH, TIMES, options)
     own = np.stack([mouth(0.2)] * 200)
-    lips, visible = voice.settle(MOVING, shown, mouth(0.0), own, options)
+    lips, visible = voice.settle(MOVING, SPEECH, mouth(0.0), own, options)
     assert np.isnan(lips.points[shown == 0]).all()
     assert (visible[shown == 0] == 0).all()
     # What is half visible has its lips nearly where the frame's own are.

@@ -118,9 +118,7 @@ class Exam:
         options = SilenceOptions()
         settled = []
         for track, speech in zip(lips, self.speech, strict=True):
-            seconds = np.arange(len(track)) / float(track.rate)
-            shown = voice.presence(speech, seconds, options)
-            settled.append(voice.settle(track, shown, self.shut, track.points, options)[0])
+            settled.append(voice.settle(track, speech, self.shut, track.points, options)[0])
         return settled
 
     def silent(self, margin_s: float) -> list[Bools]:
