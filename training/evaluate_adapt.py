@@ -33,7 +33,7 @@ from training.figures import LipFigures, figures, mean_clip_r_open
 
 SEEN = "grid_s1"
 SEEN_EVERY = 4  # of the validation clips, to judge the cost for that voice
-SHARES = (0.4, 0.5, 0.6, 0.8, 1.0)
+SHARES = (0.5, TuneOptions().adapt_share, 1.0)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,10 @@ def page(data: Path, model: str) -> str:
         "| --- |" + " --- |" * (len(speakers) + 1),
     ]
     for share in SHARES:
-        found = [half(s, everyone, model, TuneOptions(adapt_share=share)) for s in speakers]
+        options = TuneOptions(adapt_share=share)
+        found = rows if options == TuneOptions() else [
+            half(s, everyone, model, options) for s in speakers
+        ]  # fmt: skip
         cells = [f"{row.after[1]:.3f}" for row in found]
         cells.append(f"{np.mean([row.others[1] for row in found]):.3f}")
         lines.append(f"| {share:g} | " + " | ".join(cells) + " |")

@@ -17,6 +17,7 @@ FACTORS = tuple(float(f) for f in np.exp(0.03 * np.arange(-7, 3)))  # 0.81 to 1.
 # The mixtures have heard women as well, so that the likeliest factor goes part of the way only.
 WHOLE_WAY = 1.5
 SHORTEST = 0.8
+USUAL = 0.95  # throats no shorter than this are left alone: from clip to clip the factor wavers so
 LOUD_DB = 9.0  # below the loud steps a step counts no more: consonants and noise fit anything
 LEAST_GAIN = 0.05  # nepers per step over no change: below it the sound does not tell
 STEPS = 300  # that are looked at: more do not change the answer
@@ -24,10 +25,10 @@ PIECES, PIECE_S = 12, 5  # of a long sound
 
 
 def stretch(samples: F32) -> float:
-    """What to multiply the frequencies of a 16 kHz sound by; 1 for the usual throat or longer.
+    """What to multiply the frequencies of a 16 kHz sound by; 1 for usual throats and longer ones.
 
-    Longer throats than usual are left alone: measured, the lips of men with deep voices did not
-    gain. The same sound always gives the same factor.
+    Measured, the lips of men with deep voices did not gain from a factor above 1. The same sound
+    always gives the same factor.
     """
     spectrum = np.concatenate([power_of(block) for block in blocks(_excerpt(samples))])
     loudness = np.log(spectrum.mean(1) + 1e-3)
@@ -41,7 +42,9 @@ def stretch(samples: F32) -> float:
     likely = [_likelihood(spectrum @ phones.filters(factor), places) for factor in FACTORS]
     best = int(np.argmax(likely))
     told = likely[best] - likely[FACTORS.index(1.0)] > LEAST_GAIN
-    return float(np.clip(FACTORS[best] ** WHOLE_WAY, SHORTEST, 1.0)) if told else 1.0
+    if not told or FACTORS[best] > USUAL:
+        return 1.0
+    return max(SHORTEST, float(FACTORS[best] ** WHOLE_WAY))
 
 
 def _likelihood(mel: F32, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
