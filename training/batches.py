@@ -23,6 +23,7 @@ from training.options import TrainOptions
 from training.ranks import Ranks
 
 STEP_S = 1 / features.STEPS_PER_SECOND
+THROAT_CLIPS = 20  # of a speaker, in which the throat's length is looked for
 SMALLEST_STD = 0.03  # of features: what hardly ever varies must not be blown up to a unit
 
 
@@ -85,8 +86,9 @@ def gather(
         )
     rng = np.random.default_rng(options.seed)
     voices: list[list[F32]] = [[] for _ in range(1 + ranges.voices)]
-    for done, (_, clip) in enumerate(pairs, 1):
-        stretch = features.throat_of(clip.wave.samples, spec)
+    throats = {speaker.name: _throat(speaker, spec) for speaker in speakers}
+    for done, (speaker, clip) in enumerate(pairs, 1):
+        stretch = throats[speaker.name]
         own = features.extract(clip.wave, spec, stretch).values
         others = _disguised(clip, spec, stretch, ranges, rng)
         for voice, values in zip(voices, (own, *others), strict=True):
@@ -115,6 +117,12 @@ def _limited(pairs: Pairs, minutes: float | None) -> Pairs:
         return pairs
     share = 60 * minutes / total
     return [pair for i, pair in enumerate(pairs) if int((i + 1) * share) > int(i * share)]
+
+
+def _throat(speaker: corpus.Speaker, spec: FeatureSpec) -> float:
+    """A speaker's throat is the same in all clips; found in one short clip, it wavers."""
+    some = speaker.clips[:: max(1, len(speaker.clips) // THROAT_CLIPS)]
+    return float(np.median([features.throat_of(clip.wave.samples, spec) for clip in some]))
 
 
 def _disguised(
@@ -146,13 +154,13 @@ def per_epoch(data: TrainingSet, options: TrainOptions, here: Ranks) -> int:
     """Batches in an epoch.
 
     Raises:
-        OptionsError: there is not a row for every process.
+        OptionsError: there is not a row for every member in every process.
     """
-    rows = min(options.batch, len(data))
-    if rows < here.count:
+    rows, needed = min(options.batch, len(data)), here.count * options.members
+    if rows < needed:
         raise OptionsError(
-            f"{here.count} processes cannot share batches of {rows} (batch: {options.batch}, "
-            f"training clips: {len(data)}); start fewer"
+            f"batches of {rows} (batch: {options.batch}, training clips: {len(data)}) are too "
+            f"small: {here.count} processes with {options.members} members each need {needed} rows"
         )
     return max(1, len(data) // options.batch)
 
@@ -162,11 +170,21 @@ def epoch(
 ) -> Iterator[Batch]:
     """The batches of an epoch, in a drawn order; this process's rows of each."""
     order = torch.from_numpy(rng.permutation(len(data)))
-    own = slice(here.rank, None, here.count)
     for batch in range(per_epoch(data, options, here)):
         chosen = order[batch * options.batch : (batch + 1) * options.batch]
+        own = own_rows(len(chosen), dims.members, here)
         values, wanted = draw(data, chosen, dims, options, rng, own)
         yield Batch(values, wanted, len(values) * here.count / len(chosen))
+
+
+def own_rows(b: int, members: int, here: Ranks) -> I64:
+    """Which of b rows this process makes.
+
+    The members of a network take rows in turn. A process makes whole rounds of them, so that a
+    member learns from the same rows however many processes there are.
+    """
+    rows = np.arange(b)
+    return np.flatnonzero(rows // members % here.count == here.rank)
 
 
 def draw(
@@ -175,13 +193,14 @@ def draw(
     dims: LipDims,
     options: TrainOptions,
     rng: np.random.Generator,
-    own: slice = slice(None),
+    own: I64 | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The own rows of a batch: features (b, t, d), and the true shapes (b, m, 36) of the outputs.
 
-    All rows are drawn, whichever are made: the next batch is the same for everybody.
+    All rows are drawn, whichever are made (None: all): the next batch is the same for everybody.
     """
     ranges, b, d = options.augmentation, len(chosen), data.values.shape[-1]
+    own = np.arange(b) if own is None else own
     length = int(rng.choice(options.crop_steps))
     tempo = torch.from_numpy(augment.tempos(b, ranges, rng))
     spare = (data.steps[chosen] - length * tempo).clamp(min=0)
@@ -191,7 +210,8 @@ def draw(
     voice = torch.from_numpy(_voices(b, len(data.values), ranges.recorded, rng))
     noise = torch.from_numpy(rng.standard_normal((b, length, d), np.float32)[own])
     seeds = rng.integers(2**32, size=b)[own]  # of what each row draws for itself
-    chosen, tempo, first, voice = chosen[own], tempo[own, None], first[own, None], voice[own]
+    chosen, voice = chosen[own], voice[own]
+    tempo, first = tempo[own][:, None], first[own][:, None]
     values = resample(data.values[voice, chosen].float(), first + tempo * torch.arange(length))
     values = values + ranges.feature_noise * data.std * noise
     for row, seed in zip(values.numpy(), seeds, strict=True):
