@@ -119,3 +119,8 @@ def told(drops: Iterable[Drop]) -> str:
     """How many were dropped for which reason, in one line."""
     counts = Counter(drop.reason for drop in drops)
     return ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -22,7 +22,7 @@ from lipsync.lip_lstm import LipOptions
 from lipsync.types import Waveform
 from training import corpus, judge, takes
 from training.corpus import Clip, Speaker
-from training.footage import Drop, clip_names, told
+from training.footage import Drop, clip_names, counted, told
 from training.takes import Footage, Take
 from training.tracks import cut, measure
 from training.workers import Workers
@@ -46,7 +46,7 @@ class Prepared:
     @property
     def line(self) -> str:
         """For people."""
-        line = f"{self.name}: {self.clips} clips, {self.seconds / 60:.1f} min"
+        line = f"{self.name}: {counted(self.clips, 'clip')}, {self.seconds / 60:.1f} min"
         if self.moved:
             by = " to ".join(f"{-lag * 1000:+.0f}" for lag in sorted({*self.lags_s}, reverse=True))
             line += f"; sound of {self.moved} moved by {by} ms"

@@ -26,7 +26,7 @@ from lipsync.landmarks import track_video
 from lipsync.types import FaceTrack
 from training import corpus
 from training.corpus import Clip, Speaker
-from training.footage import VIDEOS, SpeakerPer, find_speakers, told, write_drops
+from training.footage import VIDEOS, SpeakerPer, counted, find_speakers, told, write_drops
 from training.people import Prepared, prepare_people
 from training.tracks import OPTIONS, measure, reduced
 from training.workers import workers
@@ -140,7 +140,8 @@ def how_to_train(made: list[Prepared], out: Path) -> str:
         {"speakers": names}, default_flow_style=None, allow_unicode=True, width=90
     )
     return (
-        f"{out} holds {clips} clips of {len(made)} speakers, {seconds / 60:.1f} min.\n"
+        f"{out} holds {counted(clips, 'clip')} of {counted(len(made), 'speaker')}, "
+        f"{seconds / 60:.1f} min.\n"
         "In a config (start from a copy of configs/train/lip_lstm.yaml):\n\n"
         f"{line}\n"
         f"python -m training.train_lip_lstm CONFIG --data {out}"
