@@ -397,8 +397,8 @@ def test_half_of_a_womans_footage_helps_the_other_half(woman: tuple[Path, LipTra
     before = score(model, judge)
     assert tune(model, lesson, TuneOptions()).better
     after = score(model, judge)
-    # Measured: r_open 0.66 → 0.71, RMSE 0.0153 → 0.0134, from half a minute of footage.
-    assert after.r_open > before.r_open + 0.02
+    assert after.r_open > before.r_open + 0.05
+    assert after.r_open >= 0.84
     assert after.rmse < 0.95 * before.rmse
 
 

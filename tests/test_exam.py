@@ -88,10 +88,12 @@ def test_pauses_of_running_speech(shared: Path) -> None:
     """Lips that would move in all of it are still where the render closes them."""
 
     def shaking(_: Speaker, clips: list[Clip]) -> list[LipTrack]:
-        return [
-            LipTrack(np.stack([mouth(0.1 * (i % 2)) for i in range(len(c.lips))]), FPS)
-            for c in clips
-        ]
+        """Three times a second, up to 0.4 open."""
+        tracks = []
+        for clip in clips:
+            gaps = 0.2 + 0.2 * np.sin(2 * np.pi * 3 * np.arange(len(clip.lips)) / 25)
+            tracks.append(LipTrack(np.stack([mouth(float(gap)) for gap in gaps]), FPS))
+        return tracks
 
     files = [shared / "data" / "speech" / name for name in ("jfk.flac", "LJ001-0001.wav")]
     exam = made_exam(restless())
