@@ -98,6 +98,13 @@ def test_pauses_too_short_to_close_take_no_quick_step_either() -> None:
     assert steps[1] < 0.5 * steps[0]  # from 2.04 to 2.28 s; the pause is from 2 to 2.3
 
 
+def test_the_lips_meet_for_a_first_p_before_it_is_heard() -> None:
+    gaps = np.interp(TIMES, [0.72, 0.88, 0.92, 1.08], [0.1, 0.0, 0.0, 0.1])  # heard from 1 s on
+    first_p = LipTrack(np.stack([mouth(float(gap)) for gap in gaps]), FPS)
+    lips, _ = voice.settle(first_p, SPEECH, mouth(0.0), first_p.points, SilenceOptions())
+    np.testing.assert_allclose(lips.opening[22:26], gaps[22:26], atol=1e-3)
+
+
 @pytest.mark.parametrize("rest", [0.05, 0.12, 0.2])
 def test_a_mouth_that_rests_open_shuts_and_parts_without_a_jump(rest: float) -> None:
     """Either way takes no step of 2 % of the outer-eye distance, half of it by each lip."""
@@ -143,8 +150,10 @@ def test_in_silence_the_targets_own_frames_can_return() -> None:
 
 
 def test_sound_without_recognised_speech_is_shown_whole() -> None:
-    shown = voice.presence(Speech(np.zeros((0, 2))), TIMES, SilenceOptions())
-    assert (shown == 1).all()
+    nothing = Speech(np.zeros((0, 2)))
+    assert (voice.presence(nothing, TIMES, SilenceOptions()) == 1).all()
+    lips, _ = voice.settle(MOVING, nothing, mouth(0.0), MOVING.points, SilenceOptions())
+    assert np.array_equal(lips.points, MOVING.points)
 
 
 def test_an_unknown_way_of_silence() -> None:
