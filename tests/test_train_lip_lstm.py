@@ -460,12 +460,12 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
     two = torch.load(runs / "two" / "state.pt", weights_only=True)
     assert len(two["dropout_rng"]) == 2
     for name, value in one["model"].items():
-        torch.testing.assert_close(two["model"][name], value, rtol=0, atol=1e-5)
+        torch.testing.assert_close(two["model"][name], value, rtol=0, atol=1e-4)
         mean = one["mean"][f"module.{name}"]
         assert torch.equal(ranks_end[0][name], ranks_end[1][name])
-        torch.testing.assert_close(ranks_end[0][name], mean, rtol=0, atol=1e-5)
+        torch.testing.assert_close(ranks_end[0][name], mean, rtol=0, atol=1e-4)
     moved = one["model"]["members.0.head.weight"] - _start(tmp_path, same)["members.0.head.weight"]
-    assert float(moved.abs().max()) > 0.02  # two thousand times the tolerance
+    assert float(moved.abs().max()) > 0.02  # two hundred times the tolerance
 
 
 def _start(tmp_path: Path, same: dict[str, object]) -> dict[str, torch.Tensor]:
