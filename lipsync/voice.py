@@ -32,7 +32,7 @@ LEAD_S, TAIL_S = 0.12, 0.08
 ATTACK_S, RELEASE_S = 0.4, 0.32
 # Quick steps in silence are smoothed by a Gaussian of CALM_S, eased in and out by one of EASE_S.
 # Without, 96 % of the silent frames of running speech were still, with it all of them.
-QUICK = 0.0  # outer-eye distances per second: 1.6 % from one frame to the next at 25 fps
+QUICK = 0.4  # outer-eye distances per second: 1.6 % from one frame to the next at 25 fps
 CALM_S, EASE_S = 0.06, 0.03
 
 
