@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,15 +47,15 @@ def test_the_original_scores_perfectly_and_its_restlessness_shows() -> None:
     exam = made_exam(restless())
     row = cells(exam.line(Row("original", original, settled=False)))
     assert row[:2] == ["original", "1.000"]
-    assert row[4:8] == ["0.0000", "1.00", "+0", "1.00"]
-    assert row[8] == "0.000"
-    assert 0 < float(row[9].rstrip("%")) < 100  # it turns round now and then
+    assert row[4:9] == ["0.0000", "1.00", "+0", "1.00", "1.00"]
+    assert row[9] == "0.000"
+    assert 0 < float(row[10].rstrip("%")) < 100  # it turns round now and then
 
 
 def test_the_same_lips_rest_away_from_speech_once_a_render_shows_them() -> None:
     row = cells(made_exam(restless()).line(Row("settled", original)))
-    assert row[10] == "100.0%"
-    assert float(row[9].rstrip("%")) > 70
+    assert row[11] == "100.0%"
+    assert float(row[10].rstrip("%")) > 70
 
 
 def test_a_mouth_that_never_closes_recalls_nothing() -> None:
@@ -62,8 +63,20 @@ def test_a_mouth_that_never_closes_recalls_nothing() -> None:
         return [LipTrack(np.stack([mouth(0.1)] * 75), FPS)]
 
     row = cells(made_exam(restless()).line(Row("wide", wide)))
-    assert row[7:9] == ["0.00", "0.000"]
+    assert row[7:10] == ["0.00", "0.00", "0.000"]
     assert row[1] == "–"  # nothing varies: no correlation to speak of
+
+
+def test_a_closure_that_the_render_opens_or_makes_is_told_apart() -> None:
+    """The true mouth shuts at 0.4 s, long before the speech, where a render shuts any mouth."""
+    made = made_exam(np.where(np.abs(SECONDS - 0.4) < 0.02, 0, 0.1))
+    exam = replace(made, windows=[np.array([[0.3, 0.5]])])
+
+    def wide(_: Speaker, clips: list[Clip]) -> list[LipTrack]:
+        return [LipTrack(np.stack([mouth(0.1)] * 75), FPS)]
+
+    assert cells(exam.line(Row("wide", wide)))[7:9] == ["0.00", "1.00"]
+    assert cells(exam.line(Row("wide", wide, settled=False)))[7:9] == ["0.00", "0.00"]
 
 
 def test_a_block_counts_what_it_judges() -> None:
