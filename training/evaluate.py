@@ -130,8 +130,8 @@ def _head(shipped: LipLSTM, paper: LipLSTM) -> str:
         f"of the true one. Closed, in truth and prediction: the gap is at most {CLOSED:.0%} of the "
         "person's opening range above the gap of their shut mouth. As rendered: the same of the "
         "lips settled in pauses (`--silence close`), the original's as they are. False closures: "
-        f"the share of frames predicted closed, of those whose true gap is more than {OPEN:.0%} of the range "
-        f"above it and not closed within ± {TOLERANCE_S * 1000:.0f} ms.",
+        f"the share of frames predicted closed, of those whose true gap is more than {OPEN:.0%} of "
+        f"the range above it and not closed within ± {TOLERANCE_S * 1000:.0f} ms.",
         "- Still in silence: the share of frames outside of all speech (silero-vad) in which no "
         f"lip point has moved {STILL:.0%} of the outer-eye distance or more since the last frame. "
         "All of them count: the release right after speech, the opening right before it, and the "
