@@ -273,12 +273,12 @@ def test_a_stopped_ablation_leaves_a_page_and_no_processes(
     signal.signal(signal.SIGTERM, before)
     assert stop.value.code == 130
     assert capsys.readouterr().err.endswith("\nstopped; the same command goes on from there\n")
-    done = len(list(rows.glob("*.json")))
-    assert done >= 1
-    assert page.read_text("utf-8").count("| 3 |") == done  # epochs
     for child in multiprocessing.active_children():
-        child.join(30)
+        child.join(60)
     assert not multiprocessing.active_children()
+    # A row that was ending as it was stopped may be kept and not on the page yet.
+    done = len(list(rows.glob("*.json")))
+    assert 1 <= page.read_text("utf-8").count("| 3 |") <= done  # epochs
 
 
 def test_a_bad_data_folder_is_one_line_and_leaves_nothing(tmp_path: Path, data: Path) -> None:
