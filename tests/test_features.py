@@ -196,4 +196,5 @@ def test_a_long_voice_is_heard_as_a_short_one(shared: Path) -> None:
 
     wave = audio.load(shared / "data" / "speech" / "LJ001-0001.wav")
     long = np.tile(wave.samples, 30)  # five minutes
-    assert throat.stretch(long) == pytest.approx(throat.stretch(wave.samples), abs=0.03)
+    # This voice lies at the limit of the usual throat: one step of the search is 1 or 0.91.
+    assert throat.stretch(long) == pytest.approx(throat.stretch(wave.samples), abs=0.09)

@@ -166,6 +166,8 @@ def validate(model: LipLSTM, speakers: list[corpus.Speaker]) -> str:
         clips = corpus.split(speaker.clips)[1]
         for clip, lips in zip(clips, predicted(model, speaker, clips), strict=True):
             groups.setdefault(clip.lips.rate, []).append((clip.lips, lips))
+    if not groups:
+        return "(no clip to validate on)"
     # Figures are those of one frame rate; of several, the mean in which every clip counts.
     rows = [astuple(figures.figures(*map(list, zip(*g, strict=True)))) for g in groups.values()]
     means = np.average(rows, axis=0, weights=[len(g) for g in groups.values()])
