@@ -106,11 +106,12 @@ def test_the_mean_of_the_weights_follows_them() -> None:
     for step in range(5):
         for batch in batches.epoch(data, config, learner.model.dims, rng, ALONE):
             learner.learn(batch, 0.5)
-        now = learner.model.head.bias.detach().clone()
+        now = learner.model.members[0].head.bias.detach().clone()
         keep = min(0.5, (1 + step) / (10 + step))
         expected = now if step == 0 else keep * expected + (1 - keep) * now
-    torch.testing.assert_close(learner.result.head.bias.detach(), expected)
-    assert not torch.equal(learner.result.head.bias, learner.model.head.bias)
+    mean = learner.result.members[0].head.bias.detach()
+    torch.testing.assert_close(mean, expected)
+    assert not torch.equal(mean, now)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
@@ -314,9 +315,15 @@ def test_minutes_take_clips_from_everywhere() -> None:
     assert len(gathered(people, minutes=99)) == 36
 
 
-def test_a_single_clip_leaves_nothing_to_train_on(tmp_path: Path) -> None:
+def test_no_clip_to_train_on_is_one_line() -> None:
+    with pytest.raises(MediaError, match=r"^someone: nothing left to train on.*minutes: 0\.001\)$"):
+        gathered([speaker(9)], minutes=0.001)
+    one = speaker(1)
+    names = (f"take{i}" for i in range(999))
+    judges = (corpus.Clip(name, one.clips[0].wave, one.clips[0].lips) for name in names)
+    kept = next(clip for clip in judges if corpus.split((clip,))[1])
     with pytest.raises(MediaError, match="someone: nothing left to train on; every 10th clip"):
-        gathered([speaker(1)])
+        gathered([corpus.Speaker("someone", one.profile, (kept,))])
 
 
 def test_the_papers_features_cannot_be_disguised(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def gather(
     if not pairs:
         raise MediaError(
             f"{', '.join(options.speakers)}: nothing left to train on; every "
-            f"{corpus.VALIDATION_EVERY}th clip, from the first on, is kept for validation"
+            f"{corpus.VALIDATION_EVERY}th clip is kept for validation (minutes: {options.minutes})"
         )
     rng = np.random.default_rng(options.seed)
     voices: list[list[F32]] = [[] for _ in range(1 + ranges.voices)]
