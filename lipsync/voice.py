@@ -183,8 +183,7 @@ def calm(points: F32, silent: Bools, rate: float) -> F32:
     """Lips (n, 18, 2) without quick steps where it is silent, in pauses too short to close as well.
 
     Smoothed without delay at those steps and only there. Elsewhere it would cost closures, in
-    silence too: the lips meet for a word's first p or b before anything is heard of it. Of 136
-    closures of s1, 128 are left by this and without any smoothing, 113 by one of all silence.
+    silence too: the lips meet for a word's first p or b before anything is heard of it.
     """
     from scipy.ndimage import gaussian_filter1d
 

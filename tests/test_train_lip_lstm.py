@@ -20,7 +20,16 @@ from lipsync.errors import MediaError, OptionsError, WeightsError
 from lipsync.features import throat
 from lipsync.learning import LOWER, UPPER, variances
 from lipsync.lip_lstm import LipDims, LipLSTM
-from training import augment, batches, corpus, evaluate, figures, options, run_state, train_lip_lstm
+from training import (
+    augment,
+    baselines,
+    batches,
+    corpus,
+    figures,
+    options,
+    run_state,
+    train_lip_lstm,
+)
 from training.learner import Learner
 from training.ranks import Ranks
 
@@ -81,7 +90,7 @@ def test_a_run_learns_and_its_weights_say_where_they_come_from(
     saved = yaml.safe_load((folder / "options.yaml").read_text())
     assert saved.items() >= {"epochs": 20, **how}.items()
     clips = corpus.split(made.clips)[1]
-    predicted = evaluate.by_network(model)(made, clips)
+    predicted = baselines.by_network(model)(made, clips)
     assert figures.figures([c.lips for c in clips], predicted).r_open > 0.8
 
 

@@ -1,4 +1,5 @@
-"""What the models are measured against: the mean mouth, chance, and a linear map.
+"""Where lips come from: a network, and what it is measured against (the mean mouth, chance, a
+linear map).
 
 A predictor gives the lips of every clip of a speaker, from the clips' sound alone.
 """
@@ -11,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync import features
+from lipsync import features, lip_lstm
+from lipsync.lip_lstm import LipLSTM
 from lipsync.types import F32, FeatureSpec, LipTrack, Waveform
 from training.corpus import Clip, Speaker
 
@@ -21,6 +23,24 @@ RIDGE_PENALTY = 1.0  # per sample, of z-normalised features
 
 # (speaker, clips) → the lips of every clip
 Predictor = Callable[[Speaker, list[Clip]], list[LipTrack]]
+
+
+def by_network(model: LipLSTM) -> Predictor:
+    """What `lipsync render` does with a clip's sound."""
+
+    def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
+        return [
+            lip_lstm.predict(
+                model,
+                features.extract(clip.wave, model.spec),
+                speaker.profile,
+                clip.lips.rate,
+                len(clip.lips),
+            )
+            for clip in clips
+        ]
+
+    return predict
 
 
 def mean_shape(seen: Speaker, training: list[Clip]) -> Predictor:

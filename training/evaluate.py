@@ -19,13 +19,11 @@ from pathlib import Path
 
 import torch
 
-from lipsync import features, lip_lstm
+from lipsync import lip_lstm
 from lipsync.errors import LipsyncError, MediaError
 from lipsync.lip_lstm import LipLSTM, LipOptions
-from lipsync.types import LipTrack
 from training import corpus
-from training.baselines import Predictor, Ridge, mean_shape, shuffled
-from training.corpus import Clip, Speaker
+from training.baselines import Ridge, by_network, mean_shape, shuffled
 from training.exam import NEAR_S, Exam, Row, original, running_speech
 from training.figures import CLOSED, OPEN, STILL, TOLERANCE_S
 
@@ -92,24 +90,6 @@ def table(data: Path, speech: list[Path], more: list[str]) -> str:
         parts += Exam.of(speaker, clips, data).block(title, rows)
     parts += running_speech(speech, exam, models)
     return "\n".join(parts) + "\n"
-
-
-def by_network(model: LipLSTM) -> Predictor:
-    """What `lipsync render` does with a clip's sound."""
-
-    def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
-        return [
-            lip_lstm.predict(
-                model,
-                features.extract(clip.wave, model.spec),
-                speaker.profile,
-                clip.lips.rate,
-                len(clip.lips),
-            )
-            for clip in clips
-        ]
-
-    return predict
 
 
 def _head(shipped: LipLSTM, paper: LipLSTM) -> str:

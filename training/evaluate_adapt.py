@@ -27,8 +27,9 @@ from lipsync.lip_lstm import LipLSTM, LipOptions
 from lipsync.tune import Lesson, TuneOptions, Tuning, blocks, tune
 from lipsync.types import LipTrack, Waveform
 from training import corpus
+from training.baselines import by_network
 from training.corpus import Clip, Speaker
-from training.evaluate import UNSEEN, by_network
+from training.evaluate import UNSEEN
 from training.figures import LipFigures, figures, mean_clip_r_open
 
 SEEN = "grid_s1"

@@ -60,8 +60,7 @@ def page(data: Path) -> str:
         "",
         "Share of clips that is kept; in brackets where there are no others to tell the lag.",
         "",
-        "| sound | " + " | ".join(people) + " |",
-        "| --- |" + " --- |" * len(people),
+        *_columns(people),
     ]
     sounds = {
         "its own": people,
@@ -82,8 +81,7 @@ def page(data: Path) -> str:
         "",
         "Share of clips that is kept, and by how much (ms) their sound is found to be late.",
         "",
-        "| sound | " + " | ".join(people) + " |",
-        "| --- |" + " --- |" * len(people),
+        *_columns(people),
     ]
     for ms in COMMON_MS:
         cells = [_together(moved(clip, ms / 1000) for clip in people[name]) for name in people]
@@ -98,6 +96,11 @@ def page(data: Path) -> str:
             f"| {share:.0%} of other people: those, the rest | " + " | ".join(cells) + " |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _columns(people: People) -> tuple[str, str]:
+    """The head of a table with a column for everybody."""
+    return "| sound | " + " | ".join(people) + " |", "| --- |" + " --- |" * len(people)
 
 
 def evidence(data: Path, name: str) -> list[Evidence]:

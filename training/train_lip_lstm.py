@@ -24,11 +24,12 @@ import numpy as np
 import torch
 
 import lipsync
-from lipsync import features, lip_lstm
+from lipsync import lip_lstm
 from lipsync.errors import LipsyncError, OptionsError
 from lipsync.lip_lstm import LipDims, LipLSTM
 from lipsync.types import LipTrack
 from training import batches, corpus, figures, ranks, run_state
+from training.baselines import by_network
 from training.batches import TrainingSet
 from training.learner import Learner
 from training.options import TrainOptions, read_config, text
@@ -182,16 +183,7 @@ def predicted(model: LipLSTM, speaker: corpus.Speaker, clips: list[corpus.Clip])
     """The lips of a speaker's clips, as a render would have them."""
     was_training = model.training
     model.eval()
-    found = [
-        lip_lstm.predict(
-            model,
-            features.extract(clip.wave, model.spec),
-            speaker.profile,
-            clip.lips.rate,
-            len(clip.lips),
-        )
-        for clip in clips
-    ]
+    found = by_network(model)(speaker, clips)
     model.train(was_training)
     return found
 
