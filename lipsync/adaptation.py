@@ -36,8 +36,7 @@ LEAST_R = 0.45
 MISFIT_R, MISFITS_MOST = 0.2, 0.1
 LAG_MOST_S = 0.22  # ± 200 ms is corrected; the measure is right to 20 ms
 LAG_LEAST_S = 0.03  # below this it is the model's own: up to 21 ms on people in sync
-# Beside speech the mouth is learnt from too: how it rests between sentences, opens and closes. On
-# the other half of s4's clips r_open is 0.77 with 0.2 s of it, 0.85 with 0.6 and 0.88 with 1.
+# Beside speech the mouth is learnt from too: how it rests between sentences, opens and closes.
 AROUND_S = 1.0
 MOST_S = 150.0  # of speech to learn from: more does not make the same steps better
 

@@ -46,6 +46,8 @@ class Augmentation:
     feature_noise: float = 0.0  # standard deviation, of normalised features
     masks: int = 0  # stretches of mel bands, and as many of time, that go unheard in a sequence
     early_ms: float = 0.0  # the lips come so much earlier than their sound says
+    lead: float = 0.0  # opening ranges by which lips part further before speech (`breath`)
+    tail: float = 0.0  # … and after it
 
 
 def disguise(spectrum: F32, ranges: Augmentation, rng: np.random.Generator) -> F32:

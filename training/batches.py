@@ -19,6 +19,7 @@ from lipsync.lip_lstm import LipDims
 from lipsync.types import F32, I64, FeatureSpec, Progress
 from training import augment, corpus
 from training.augment import Augmentation
+from training.breath import Habit
 from training.options import TrainOptions
 from training.ranks import Ranks
 
@@ -87,19 +88,22 @@ def gather(
     rng = np.random.default_rng(options.seed)
     voices: list[list[F32]] = [[] for _ in range(1 + ranges.voices)]
     throats = {speaker.name: _throat(speaker, spec) for speaker in speakers}
+    habits = {speaker.name: Habit(speaker) for speaker in speakers}
+    lips = []
     for done, (speaker, clip) in enumerate(pairs, 1):
         stretch = throats[speaker.name]
         own = features.extract(clip.wave, spec, stretch).values
         others = _disguised(clip, spec, stretch, ranges, rng)
         for voice, values in zip(voices, (own, *others), strict=True):
             voice.append(values)
+        lips.append(habits[speaker.name].parted(clip, ranges.lead, ranges.tail))
         if progress is not None:
             progress("features", done, len(pairs))
     everything = np.concatenate(voices[0])
     return TrainingSet(
         values=torch.stack([_padded(voice).half() for voice in voices]),
         steps=torch.tensor([len(values) for values in voices[0]]),
-        lips=_padded([speaker.relative(clip.lips) for speaker, clip in pairs]),
+        lips=_padded(lips),
         frames=torch.tensor([len(clip.lips) for _, clip in pairs]),
         fps=torch.tensor([float(clip.lips.rate) for _, clip in pairs]),
         mean=torch.from_numpy(everything.mean(0)),
