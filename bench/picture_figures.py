@@ -1,7 +1,7 @@
 """The figures of docs/benchmarks/quality.md, from pictures alone.
 
 Symbols: n frames of h × w pixels; `region` (n, h, w) bool is where the mouth was replaced, the
-same for every row of a table.
+same for every row of a table; `scale` (n,) pixels per outer-eye distance.
 """
 
 from __future__ import annotations
@@ -15,19 +15,33 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
 U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+
+RING_PX = 3  # on either side of the region's border
+# Edges along the normals to the jaw line: profiles reach so far to either side (outer-eye
+# distances), smoothed by so much; an edge is a change of so many levels per PROFILE_STEP.
+GHOST_REACH, GHOST_SMOOTH, PROFILE_STEP, EDGE_LEVELS = 0.12, 0.012, 0.004, 1.0
+GHOSTS_SPARED = 2  # normals, of about 60: what noise adds or takes
+SHARP_BAND = (
+    0.01,
+    0.03,
+)  # outer-eye distances: σ of the two Gaussians whose difference is looked at
 
 
 @dataclass(frozen=True)
 class PictureFigures:
-    """One clip, one row; see EVALUATION in docs/how-it-works.md for the definitions."""
+    """One clip, one row."""
 
     psnr: float  # dB in the region
     ssim: float  # mean over the region
     sharpness: float  # variance of the Laplacian in the region, result / original
+    band: float  # standard deviation of the band of lip and tooth edges, result / original
     flicker: float  # E_warp with the original's flow, result / original
-    border: float  # ΔE2000 across the mask's border, median
+    border: float  # ΔE2000 to the original along the region's border, median
     border_95: float  # … 95th percentile
+    step: float  # ΔE2000 from inside to outside of the border, result minus original, median
+    ghosts: float  # share of frames with no more double edges at the jaw than the original
 
     @staticmethod
     def mean(rows: list[PictureFigures]) -> PictureFigures:
@@ -35,33 +49,105 @@ class PictureFigures:
         return PictureFigures(*(float(np.nanmean([getattr(r, n) for r in rows])) for n in names))
 
 
-def measure(original: U8, result: U8, region: Bools) -> PictureFigures:
-    """Compare a result (n, h, w, 3) with the original of the same shape."""
-    error = (original.astype(np.float64) - result)[region]
-    border = border_steps(result, region)
-    return PictureFigures(
-        psnr=float(10 * np.log10(255**2 / max(np.mean(error**2), 1e-9))),
-        ssim=float(np.mean([ssim(*pair) for pair in zip(original, result, region, strict=True)])),
-        sharpness=sharpness(result, region) / sharpness(original, region),
-        flicker=warping_error(result, original, region) / warping_error(original, original, region),
-        border=float(np.median(border)),
-        border_95=float(np.percentile(border, 95)),
-    )
+class Reference:
+    """A clip as it was, and everything about it that every row is compared with."""
+
+    def __init__(self, original: U8, region: Bools, jaw: F32, scale: F32) -> None:
+        """Args:
+        jaw: (n, k, 2) points along the jaw line, pixels.
+        """
+        self.original, self.region, self.jaw, self.scale = original, region, jaw, scale
+        self._flows = list(flows(original))
+        self._sharpness = sharpness(original, region)
+        self._band = band(original, region, scale)
+        self._flicker = self._warping_error(original)
+        self._rings = [ring(inside) for inside in region]
+        self._lab = [rgb2lab(f) for f in original]
+        self._step = np.array([border_step(f, r) for f, r in zip(self._lab, region, strict=True)])
+        self._ghosts = self._double_edges(original)
+
+    def measure(self, result: U8) -> PictureFigures:
+        """Compare a result (n, h, w, 3) of the same shape."""
+        region = self.region
+        error = (self.original.astype(np.float64) - result)[region]
+        labs = [rgb2lab(f) for f in result]
+        off = np.concatenate(
+            [
+                deltaE_ciede2000(a[where], b[where])
+                for a, b, where in zip(self._lab, labs, self._rings, strict=True)
+            ]
+        )
+        steps = np.array([border_step(f, r) for f, r in zip(labs, region, strict=True)])
+        pairs = zip(self.original, result, region, strict=True)
+        return PictureFigures(
+            psnr=float(10 * np.log10(255**2 / max(np.mean(error**2), 1e-9))),
+            ssim=float(np.mean([ssim(*pair) for pair in pairs])),
+            sharpness=sharpness(result, region) / self._sharpness,
+            band=band(result, region, self.scale) / self._band,
+            flicker=self._warping_error(result) / self._flicker,
+            border=float(np.median(off)),
+            border_95=float(np.percentile(off, 95)),
+            step=float(np.median(steps - self._step)),
+            ghosts=float(np.mean(self._double_edges(result) <= self._ghosts + GHOSTS_SPARED)),
+        )
+
+    def _warping_error(self, frames: U8) -> float:
+        """E_warp: mean squared difference of a frame and the next one warped back onto it.
+
+        The flow is the original's; where it and the backward flow disagree (occlusion) nothing
+        counts.
+        """
+        errors = []
+        for t, (there, agree) in enumerate(self._flows):
+            warped = cv2.remap(frames[t + 1], there, None, cv2.INTER_LINEAR)
+            difference = (frames[t].astype(np.float64) - warped) ** 2
+            errors.append(difference[self.region[t] & agree].ravel())
+        return float(np.concatenate(errors).mean())
+
+    def _double_edges(self, frames: U8) -> NDArray[np.int64]:
+        """(n,) normals to the jaw line that cross more than one edge."""
+        return np.array(
+            [
+                doubles(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), points, float(s))
+                for f, points, s in zip(frames, self.jaw, self.scale, strict=True)
+            ]
+        )
+
+
+def flows(frames: U8) -> list[tuple[F32, Bools]]:
+    """Where each pixel of a frame is in the next one, (h, w, 2), and where that is sure."""
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    gray = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
+    h, w = gray[0].shape
+    grid = np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float32)
+    found = []
+    for t in range(len(frames) - 1):
+        forward = finder.calc(gray[t], gray[t + 1], None)
+        backward = finder.calc(gray[t + 1], gray[t], None)
+        there = grid + forward
+        returned = cv2.remap(backward, there, None, cv2.INTER_LINEAR)
+        agree = ((forward + returned) ** 2).sum(-1) < 0.01 * (
+            (forward**2).sum(-1) + (returned**2).sum(-1)
+        ) + 0.5
+        found.append((there, agree))
+    return found
 
 
 def ssim(original: U8, result: U8, region: Bools) -> float:
-    """Structural similarity (Wang et al. 2004, Gaussian σ 1.5), mean over the region."""
+    """Structural similarity of the luma (Wang et al. 2004, Gaussian σ 1.5), mean over the region."""
+    rows, columns = (np.flatnonzero(region.any(axis)) for axis in (1, 0))
+    margin = 8  # more than the filter reaches
+    top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
+    box = slice(top, rows[-1] + margin), slice(left, columns[-1] + margin)
     _, values = structural_similarity(
-        original,
-        result,
-        channel_axis=-1,
+        *(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[box] for frame in (original, result)),
         gaussian_weights=True,
         sigma=1.5,
         use_sample_covariance=False,
         full=True,
         data_range=255,
     )
-    return float(values[region].mean())
+    return float(values[region[box]].mean())
 
 
 def sharpness(frames: U8, region: Bools) -> float:
@@ -73,44 +159,49 @@ def sharpness(frames: U8, region: Bools) -> float:
     return float(np.var(np.concatenate(values)))
 
 
-def warping_error(frames: U8, original: U8, region: Bools) -> float:
-    """E_warp: mean squared difference of a frame and the next one warped back onto it.
-
-    The flow is the original's; where it and the backward flow disagree (occlusion) nothing counts.
-    """
-    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    gray = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in original]
-    h, w = gray[0].shape
-    grid = np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float32)
-    errors = []
-    for t in range(len(frames) - 1):
-        forward = finder.calc(gray[t], gray[t + 1], None)
-        backward = finder.calc(gray[t + 1], gray[t], None)
-        there = grid + forward
-        returned = cv2.remap(backward, there, None, cv2.INTER_LINEAR)
-        agree = ((forward + returned) ** 2).sum(-1) < 0.01 * (
-            (forward**2).sum(-1) + (returned**2).sum(-1)
-        ) + 0.5
-        warped = cv2.remap(frames[t + 1], there, None, cv2.INTER_LINEAR)
-        difference = (frames[t].astype(np.float64) - warped) ** 2
-        errors.append(difference[region[t] & agree].ravel())
-    return float(np.concatenate(errors).mean())
+def band(frames: U8, region: Bools, scale: F32) -> float:
+    """Standard deviation of the luma's band SHARP_BAND: edges, and hardly any camera noise."""
+    values = []
+    for frame, inside, s in zip(frames, region, scale, strict=True):
+        gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        fine, coarse = (cv2.GaussianBlur(gray, (0, 0), float(k * s)) for k in SHARP_BAND)
+        values.append((fine - coarse)[inside])
+    return float(np.std(np.concatenate(values)))
 
 
-def border_steps(frames: U8, region: Bools, width: int = 3) -> NDArray[np.float64]:
-    """ΔE2000 between just inside and just outside the region's border, one value per frame."""
-    kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
-    steps = []
-    for frame, inside in zip(frames, region, strict=True):
-        mask = inside.astype(np.uint8)
-        inner = inside & (cv2.erode(mask, kernel) == 0)
-        outer = ~inside & (cv2.dilate(mask, kernel) > 0)
-        lab = rgb2lab(frame)
-        smooth = [
-            cv2.GaussianBlur(lab * m[..., None], (0, 0), width)
-            / np.maximum(cv2.GaussianBlur(m.astype(np.float64), (0, 0), width), 1e-6)[..., None]
-            for m in (inner, outer)
-        ]
-        edge = inner & (cv2.dilate(outer.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-        steps.append(float(np.median(deltaE_ciede2000(smooth[0][edge], smooth[1][edge]))))
-    return np.array(steps)
+def ring(inside: Bools) -> Bools:
+    """The pixels within RING_PX of the border of a region (h, w)."""
+    kernel = np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8)
+    mask = inside.astype(np.uint8)
+    return np.asarray((cv2.dilate(mask, kernel) > 0) & (cv2.erode(mask, kernel) == 0))
+
+
+def border_step(lab: NDArray[np.float64], inside: Bools) -> float:
+    """Median ΔE2000 between just inside and just outside of a region's border."""
+    kernel = np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8)
+    mask = inside.astype(np.uint8)
+    inner = inside & (cv2.erode(mask, kernel) == 0)
+    outer = ~inside & (cv2.dilate(mask, kernel) > 0)
+    smooth = [
+        cv2.GaussianBlur(lab * m[..., None], (0, 0), RING_PX)
+        / np.maximum(cv2.GaussianBlur(m.astype(np.float64), (0, 0), RING_PX), 1e-6)[..., None]
+        for m in (inner, outer)
+    ]
+    edge = inner & (cv2.dilate(outer.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    return float(np.median(deltaE_ciede2000(smooth[0][edge], smooth[1][edge])))
+
+
+def doubles(gray: U8, jaw: F32, scale: float) -> int:
+    """How many normals to the jaw line (k, 2) cross two edges or more: one is the jaw itself."""
+    at = np.linspace(0, len(jaw) - 1, 60)
+    points = np.stack([np.interp(at, np.arange(len(jaw)), jaw[:, i]) for i in (0, 1)], -1)
+    along = np.gradient(points, axis=0)
+    normals = np.stack([-along[:, 1], along[:, 0]], -1)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+    reach = np.arange(-GHOST_REACH, GHOST_REACH + 1e-9, PROFILE_STEP) * scale
+    places = (points[:, None] + reach[:, None] * normals[:, None]).astype(np.float32)
+    profiles = cv2.remap(gray.astype(np.float32), places, None, cv2.INTER_LINEAR)
+    profiles = cv2.GaussianBlur(profiles, (0, 0), sigmaX=GHOST_SMOOTH / PROFILE_STEP, sigmaY=0.8)
+    slope = np.abs(np.diff(profiles, axis=1))
+    peak = (slope[:, 1:-1] >= slope[:, :-2]) & (slope[:, 1:-1] > slope[:, 2:])
+    return int(((peak & (slope[:, 1:-1] > EDGE_LEVELS)).sum(1) >= 2).sum())

@@ -7,7 +7,7 @@ Frames in abrupt motion, in an unusual pose, out of focus or with an odd lip sha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 from pydantic import Field
+from scipy.ndimage import gaussian_filter1d
 
 from lipsync.cache import Cache
 from lipsync.errors import NoFaceError
@@ -30,7 +31,13 @@ REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 # light from one another.
 LOOK_REGION = (-0.42, 0.62, 0.42, 1.3)
 LOOK_SIZE = (20, 16)
+# Where the colour of the light is read from, canonical: beside the mouth and beside the chin.
+SKIN = ((-0.47, 0.75), (0.47, 0.75), (-0.32, 1.15), (0.32, 1.15))
+SKIN_SIZE = 0.12  # of such a patch
+LIGHT_S = 0.5  # σ of its smoothing
+LAYOUT = 3  # of the files in the cache
 MAX_BYTES = 800_000_000  # of crops
+SMALL_SCALE = 56  # pixels per outer-eye distance, at least, of the reduced crops
 
 
 @options
@@ -80,12 +87,14 @@ def build(
     options: BankOptions,
     cache: Cache,
     footage: str,
+    said: Callable[[], F32 | None] | None = None,
 ) -> MouthBank:
     """Collect the bank from the footage that `track` was made from, or find it in the cache.
 
     Args:
         frames: the footage's frames (h, w, 3), read only if the bank is not in the cache.
         footage: hash of the footage, for the cache.
+        said: gives what is heard at every frame, (n, p), or None; asked only if it must be.
 
     Raises:
         NoFaceError: no frame has a face.
@@ -94,10 +103,11 @@ def build(
         raise NoFaceError("no frame shows a face to take the mouth from")
     chosen = np.flatnonzero(usable(track, alignment))
     points = hashlib.sha256(track.points.tobytes()).hexdigest()
-    key = {"footage": footage, "track": points, "cuts": track.cuts.tolist(), **asdict(options)}
+    facts = {"footage": footage, "track": points, "cuts": track.cuts.tolist()}
+    key = {"layout": LAYOUT, "said": said is not None, **facts, **asdict(options)}
 
     def make(folder: Path) -> None:
-        _collect(folder, frames, track, alignment, chosen, options)
+        _collect(folder, frames, track, alignment, chosen, options, said() if said else None)
 
     return _load(cache.folder("bank", key, make))
 
@@ -109,8 +119,9 @@ def _collect(
     alignment: Alignment,
     chosen: I64,
     options: BankOptions,
+    said: F32 | None,
 ) -> None:
-    """Fill `folder` with crops.npy (one per chosen frame) and bank.npz."""
+    """Fill `folder` with crops.npy (one per chosen frame), small.npy and bank.npz."""
     width, height = _crop_size(alignment.scale[chosen])
     most = min(options.bank_frames, max(1, MAX_BYTES // (3 * width * height)))
     if len(chosen) > most:
@@ -119,17 +130,26 @@ def _collect(
     crops = np.lib.format.open_memmap(
         folder / "crops.npy", "w+", np.uint8, (len(chosen), height, width, 3)
     )
+    reduction = max(1, int(np.median(alignment.scale[chosen]) / SMALL_SCALE))
+    reduced = (len(chosen) if reduction > 1 else 0, -(-height // reduction), -(-width // reduction))
+    small = np.lib.format.open_memmap(folder / "small.npy", "w+", np.uint8, (*reduced, 3))
     to_crop = _moved(alignment.to_frame[chosen], -corners)
     sharpness = np.zeros(len(chosen), np.float32)
     looks = np.zeros((len(chosen), LOOK_SIZE[0] * LOOK_SIZE[1]), np.float32)
     rows = {int(frame): row for row, frame in enumerate(chosen)}
+    light = np.full((len(track), 3), np.nan, np.float32)
     for i, frame in enumerate(frames):
+        if track.found[i]:
+            light[i] = skin_colour(frame, alignment.to_frame[i])
         row = rows.get(i)
         if row is not None:
             crops[row] = cut_out(frame, corners[row], width, height)
+            if reduction > 1:
+                small[row] = cell_means(crops[row], reduction)
             sharpness[row] = _sharpness(crops[row])
             looks[row] = _look(crops[row], to_crop[row])
     crops.flush()
+    small.flush()
 
     relative = sharpness / max(float(np.median(sharpness)), 1e-6)
     control = smoothed_points(track, track.scheme.warp[18:])
@@ -146,7 +166,46 @@ def _collect(
         quality=np.minimum(relative, 1).astype(np.float32),
         frames=chosen.astype(np.int64),
         shots=shot[chosen].astype(np.int64),
+        reduction=reduction,
+        light=steady_light(light, track),
+        **({} if said is None else {"said": said[chosen]}),
     )
+
+
+def skin_colour(frame: U8, to_frame: F32) -> F32:
+    """Mean colour (3,) of the skin beside mouth and chin, levels; median over the SKIN patches."""
+    size = max(2, round(SKIN_SIZE * float(np.sqrt(abs(np.linalg.det(to_frame[:, :2]))))))
+    centres = np.asarray(SKIN, np.float32) @ to_frame[:, :2].T + to_frame[:, 2]
+    corners = np.round(centres - size / 2).astype(np.float32)
+    colours = [cut_out(frame, corner, size, size).mean((0, 1)) for corner in corners]
+    return np.asarray(np.median(colours, axis=0), np.float32)
+
+
+def steady_light(light: F32, track: FaceTrack) -> F32:
+    """Colours (n, 3) smoothed within each shot and filled where no face was found.
+
+    Light changes slowly: what changes quickly is the measure, and following it would flicker.
+    """
+    steady = light.copy()
+    for first, end in track.shots():
+        shot = light[first:end]
+        known = np.isfinite(shot).all(1)
+        if known.any():
+            at = np.arange(end - first)
+            filled = np.stack([np.interp(at, at[known], c[known]) for c in shot.T], axis=1)
+            sigma = LIGHT_S * float(track.fps)
+            steady[first:end] = gaussian_filter1d(filled, sigma, axis=0, mode="nearest")
+    usual = np.nanmedian(steady, axis=0)
+    return np.where(np.isfinite(steady), steady, usual).astype(np.float32)
+
+
+def cell_means(picture: U8, reduction: int) -> U8:
+    """The picture (h, w, 3) in cells of so many pixels, (⌈h / reduction⌉, ⌈w / reduction⌉, 3)."""
+    height, width = picture.shape[:2]
+    bottom, right = -height % reduction, -width % reduction
+    padded = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+    size = (padded.shape[1] // reduction, padded.shape[0] // reduction)
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA))
 
 
 def _crop_size(scale: F32) -> tuple[int, int]:
@@ -207,10 +266,12 @@ def _look(crop: U8, to_crop: F32) -> F32:
 def _load(folder: Path) -> MouthBank:
     with np.load(folder / "bank.npz") as data:
         arrays: dict[str, Any] = dict(data)
+    arrays["reduction"] = int(arrays["reduction"])
     crops = np.load(folder / "crops.npy", mmap_mode="r")
+    small = np.load(folder / "small.npy", mmap_mode="r") if arrays["reduction"] > 1 else crops
     keep = arrays.pop("keep")
     if keep.all():
-        return MouthBank(crops=crops, **arrays)
+        return MouthBank(crops=crops, small=small, **arrays)
     # A fancy index would copy the whole map into memory; give blurry entries no quality instead.
     arrays["quality"] = np.where(keep, arrays["quality"], 0).astype(np.float32)
-    return MouthBank(crops=crops, **arrays)
+    return MouthBank(crops=crops, small=small, **arrays)

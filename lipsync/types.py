@@ -272,6 +272,10 @@ class MouthBank:
     quality: F32  # (m,), 0..1
     frames: I64  # (m,), frame of the footage that each entry came from
     shots: I64  # (m,), shot of the footage that each entry came from
+    said: F32 | None = None  # (m, p), what is heard at each entry (`features.said`); None: unknown
+    small: U8 | None = None  # (m, ⌈h / reduction⌉, ⌈w / reduction⌉, 3), the crops' cell means
+    reduction: int = 1  # pixels of a crop across each pixel of `small`
+    light: F32 | None = None  # (f, 3), colour of the skin in every frame of the footage, levels
 
     def __post_init__(self) -> None:
         m = len(self.lips)
@@ -284,6 +288,12 @@ class MouthBank:
         _want("MouthBank.quality", self.quality, np.float32, (m,))
         _want("MouthBank.frames", self.frames, np.int64, (m,))
         _want("MouthBank.shots", self.shots, np.int64, (m,))
+        if self.said is not None:
+            _want("MouthBank.said", self.said, np.float32, (m, None))
+        if self.light is not None:
+            _want("MouthBank.light", self.light, np.float32, (None, 3))
+        if self.small is not None:
+            _want("MouthBank.small", self.small, np.uint8, (m, None, None, 3))
 
     def __len__(self) -> int:
         return len(self.lips)
@@ -301,6 +311,8 @@ class Patch:
     rgb: U8  # (h, w, 3)
     alpha: F32  # (h, w), 0..1: where this source vouches for its pixels
     from_frame: F32  # (2, 3)
+    # How far the nearest real mouth was from the wanted one: RMS, outer-eye distances.
+    distance: float = 0.0
 
     def __post_init__(self) -> None:
         _want("Patch.rgb", self.rgb, np.uint8, (None, None, 3))
@@ -358,6 +370,7 @@ class RenderResult:
     duration: float  # seconds of the speech
     changed_frames: int
     frames_without_face: int
+    coverage: tuple[tuple[float, float], ...]  # spans (s) in which the footage had no mouth near
     adaptation: str  # whether the speech model was adapted to the target, and why not
     warnings: tuple[str, ...]
     seconds: dict[str, float]  # wall time spent in each stage

@@ -29,7 +29,7 @@ FOUNDATION = {
     "sync",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
-CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline", "adaptation", "tune"}
+CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline", "adaptation", "footage", "tune"}
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")
 
 

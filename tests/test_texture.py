@@ -15,7 +15,7 @@ from lipsync.texture.median import (
     weighted_median,
     with_detail,
 )
-from lipsync.texture.path import smoothest_path
+from lipsync.texture.path import CONTINUITY, smoothest_path
 from lipsync.types import LipTrack, MouthBank, Patch
 
 RNG = np.random.default_rng(5)
@@ -52,7 +52,7 @@ def test_the_median_ignores_a_light_outlier() -> None:
 @pytest.mark.parametrize(("width", "height"), [(109, 244), (8, 9), (801, 30)])
 def test_a_linear_map_is_refined_exactly(width: int, height: int) -> None:
     grid = CoarseGrid(width, height)
-    (fine,) = grid.refined(2 * grid.points[None] + 1)
+    fine = grid.refined(2 * grid.points + 1)
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     assert np.abs(fine - np.stack([2 * x + 1, 2 * y + 1], -1)).max() < 1e-2  # px
 
@@ -133,7 +133,7 @@ class OneColor:
     def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
         del bank, options
 
-    def patches(self, lips, track, alignment, frames):  # type: ignore[no-untyped-def]
+    def patches(self, lips, track, alignment, frames, said=None):  # type: ignore[no-untyped-def]
         for frame in frames:
             if not track.found[frame]:
                 yield None
@@ -208,7 +208,7 @@ def test_the_path_follows_the_footage_even_where_another_entry_is_a_little_neare
     looks = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2]], np.float32)
     follow = np.array([1, 2, 2, 4, 5, 5])
     entries = np.array([[0, 3], [1, 4], [2, 5]])
-    costs = np.array([[0.1, 0.2], [0.2, 0.1], [0.1, 0.2]], np.float32)
+    costs = CONTINUITY * np.array([[0.1, 0.2], [0.2, 0.1], [0.1, 0.2]], np.float32)
     path = smoothest_path(entries, costs, looks, looks[follow])
     assert entries[np.arange(3), path].tolist() == [0, 1, 2]
     cheap = smoothest_path(entries, 100 * costs, looks, looks[follow])
@@ -227,7 +227,7 @@ def test_the_path_is_the_best_of_all_paths() -> None:
     def total(path: tuple[int, ...]) -> float:
         chosen = entries[np.arange(n), list(path)]
         steps = np.linalg.norm(after[chosen[:-1]] - looks[chosen[1:]], axis=1).sum()
-        return float(costs[np.arange(n), list(path)].sum() + steps)
+        return float(costs[np.arange(n), list(path)].sum() + CONTINUITY * steps)
 
     best = min(product(range(k), repeat=n), key=total)
     assert total(tuple(smoothest_path(entries, costs, looks, after))) == pytest.approx(total(best))

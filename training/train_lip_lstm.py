@@ -83,7 +83,7 @@ def train(
             (run / "options.yaml").write_text(text(options), "utf-8")
         model = fit(options, speakers, run, resume, here)
         if here.first:
-            model.meta = _meta(options, speakers)
+            model.meta = _meta(options, speakers, articulation(model, speakers))
             model.save(weights)
     return weights
 
@@ -162,21 +162,34 @@ def build(options: TrainOptions, data: TrainingSet) -> LipLSTM:
 
 def validate(model: LipLSTM, speakers: list[corpus.Speaker]) -> str:
     """One line of figures on the speakers' validation clips."""
+    f = validated(model, speakers)
+    if f is None:
+        return "(no clip to validate on)"
+    return (
+        f"r_open {f.r_open:.3f} r_width {f.r_width:.3f} rmse {f.rmse:.4f} "
+        f"articulation {f.articulation:.2f} lag {f.lag_ms:+.0f} ms"
+    )
+
+
+def articulation(model: LipLSTM, speakers: list[corpus.Speaker]) -> float:
+    """Of the network as it learnt: the std of its opening / that of the true one; 1: not known."""
+    f = validated(model, speakers)
+    return 1.0 if f is None or not np.isfinite(f.articulation) else f.articulation
+
+
+def validated(model: LipLSTM, speakers: list[corpus.Speaker]) -> figures.LipFigures | None:
+    """Figures on the speakers' validation clips; None if there are none."""
     groups: dict[Fraction, Pairs] = {}
     for speaker in speakers:
         clips = corpus.split(speaker.clips)[1]
         for clip, lips in zip(clips, predicted(model, speaker, clips), strict=True):
             groups.setdefault(clip.lips.rate, []).append((clip.lips, lips))
     if not groups:
-        return "(no clip to validate on)"
+        return None
     # Figures are those of one frame rate; of several, the mean in which every clip counts.
     rows = [astuple(figures.figures(*map(list, zip(*g, strict=True)))) for g in groups.values()]
     means = np.average(rows, axis=0, weights=[len(g) for g in groups.values()])
-    f = figures.LipFigures(*means.tolist())
-    return (
-        f"r_open {f.r_open:.3f} r_width {f.r_width:.3f} rmse {f.rmse:.4f} "
-        f"articulation {f.articulation:.2f} lag {f.lag_ms:+.0f} ms"
-    )
+    return figures.LipFigures(*means.tolist())
 
 
 def predicted(model: LipLSTM, speaker: corpus.Speaker, clips: list[corpus.Clip]) -> list[LipTrack]:
@@ -216,11 +229,14 @@ def _progress(stage: str, done: int, total: int | None) -> None:
     print(f"\r{stage}: {done}/{total} clips", end=end, file=sys.stderr, flush=True)
 
 
-def _meta(options: TrainOptions, speakers: list[corpus.Speaker]) -> dict[str, Any]:
+def _meta(
+    options: TrainOptions, speakers: list[corpus.Speaker], articulated: float
+) -> dict[str, Any]:
     ratios = [s.profile.opening_range / s.profile.width for s in speakers]
     command = ["python", "-m", "training.train_lip_lstm", f"configs/train/{options.name}.yaml"]
     return {
         lip_lstm.OPENING_RATIO: round(float(np.mean(ratios)), 4),
+        lip_lstm.ARTICULATION: round(articulated, 3),
         "name": options.name,
         "description": options.description,
         "version": lipsync.__version__,

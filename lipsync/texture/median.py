@@ -4,6 +4,9 @@ The paper takes the median of unwarped candidates, so more of them mean less fli
 blur. Here every candidate is first bent so that its lips, jaw line and anchors lie where they are
 wanted; edges then coincide, and the median no longer pays for steadiness with sharpness. Each
 candidate is resampled once, from its own footage straight to the target frame's pixel grid.
+
+The finest detail comes from a single candidate anyway, so that the median of a large face is taken
+of reduced pictures: what it costs does not grow with the resolution.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
 DETAIL = 0.02  # outer-eye distances: σ of the Gaussian that parts detail from the rest
 BLOCK = 500  # frames for which candidates are chosen at once
 SMOOTHING = 1e-3  # λ of the warp: trust no single landmark
+GAIN_MOST = 2.0  # a candidate's light is corrected up to this factor
+LEAST_GAIN = 0.002  # less changes no level
+BASE_SCALE = 56  # pixels per outer-eye distance that are enough for all but the finest detail
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +41,7 @@ class Choice:
     entries: I64  # (n,), nearest first
     weights: F32  # (n,), summing to 1
     detail: int  # which of them gives the finest detail
+    distance: float  # of the nearest from the wanted mouth
 
 
 class MedianTexture(TextureSource):
@@ -43,17 +50,27 @@ class MedianTexture(TextureSource):
     def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
         self._bank = bank
         self._options = options
-        self._candidates = Candidates(bank, options.candidates)
+        # Whether what is said counts is known only when it is known of the wanted mouths.
+        self._search: dict[bool, Candidates] = {}
         self._successors = bank.looks[successors(bank)]
 
     def patches(
-        self, lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: I64
+        self,
+        lips: LipTrack,
+        track: FaceTrack,
+        alignment: Alignment,
+        frames: I64,
+        said: F32 | None = None,
     ) -> Iterator[Patch | None]:
         """See `TextureSource`."""
+        if self._bank.said is None:
+            said = None
         shown = track.found[frames] & np.isfinite(lips.points).all((1, 2))
         stretch = _stretches(shown, np.searchsorted(track.cuts, frames, side="right"))
         pose = nose(track, alignment)[frames]
-        wanted = describe(lips.points, pose, stretch, np.arange(len(frames)))
+        light = None if self._bank.light is None else self._bank.light[frames]
+        wanted = describe(lips.points, pose, stretch, np.arange(len(frames)), said, light)
+        search = self._candidates(said is not None)
         own = smoothed_points(track, track.scheme.warp[18:])
         outlines = mouth_outlines(track)
         to_canonical = alignment.to_canonical
@@ -61,47 +78,97 @@ class MedianTexture(TextureSource):
             if not shown[block[0]]:
                 yield from (None for _ in block)
                 continue
-            for i, choice in zip(block, self._choose(wanted[block]), strict=True):
+            for i, choice in zip(block, self._choose(search, wanted[block]), strict=True):
                 frame = frames[i]
                 inverse = to_canonical[frame]
                 control = np.concatenate([lips.points[i], apply(inverse, own[frame])])
-                yield self._patch(control, outlines[frame], inverse, choice)
+                gains = self._gains(choice.entries, int(frame))
+                yield self._patch(control, outlines[frame], inverse, choice, gains)
 
-    def _choose(self, wanted: F32) -> list[Choice]:
+    def _candidates(self, heard: bool) -> Candidates:
+        if heard not in self._search:
+            self._search[heard] = Candidates(self._bank, self._options.candidates, heard)
+        return self._search[heard]
+
+    def _choose(self, search: Candidates, wanted: F32) -> list[Choice]:
         """Candidates for consecutive frames, and which of them gives the detail."""
-        found = [self._candidates.choose(one) for one in wanted]
+        found = [search.choose(one) for one in wanted]
         entries = np.stack([f[0] for f in found])
         costs = np.stack([f[2] for f in found])
         path = smoothest_path(entries, costs, self._bank.looks, self._successors)
-        return [Choice(e, w, int(p)) for (e, w, _), p in zip(found, path, strict=True)]
+        return [
+            Choice(e, w, int(p), float(d[0])) for (e, w, d), p in zip(found, path, strict=True)
+        ]
 
-    def _patch(self, control: F32, outline: F32, to_canonical: F32, choice: Choice) -> Patch:
+    def _gains(self, entries: I64, frame: int) -> F32:
+        """What each entry's colours are multiplied by to be seen in the frame's light, (n, 3)."""
+        bank = self._bank
+        if bank.light is None:
+            return np.ones((len(entries), 3), np.float32)
+        theirs = np.maximum(bank.light[bank.frames[entries]], 1)
+        return np.clip(np.maximum(bank.light[frame], 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
+
+    def _patch(
+        self, control: F32, outline: F32, to_canonical: F32, choice: Choice, gains: F32
+    ) -> Patch:
         """One mouth: `control` (k, 2) are the wanted warp points, canonical."""
-        bank, entries = self._bank, choice.entries
-        corner, width, height = box_around(outline)
-        grid = CoarseGrid(width, height)
+        entries, options = choice.entries, self._options
+        scale = 1 / float(np.sqrt(abs(np.linalg.det(to_canonical[:, :2]))))
+        detailed = options.detail > 0 and len(entries) > 1
+        reduction = reduction_of(scale) if detailed and self._bank.small is not None else 1
+        corner, width, height = box_around(outline, reduction)
+        grid = CoarseGrid(width, height, reduction)
         at = apply(to_canonical, grid.points + corner)
-        if self._options.warp:
-            places = ThinPlate(control, at, SMOOTHING).maps_to(bank.control[entries])
+        if options.warp:
+            places = ThinPlate(control, at, SMOOTHING).maps_to(self._bank.control[entries])
         else:
-            places = np.stack([apply(to_crop, at) for to_crop in bank.to_crop[entries]])
-        stack = np.empty((len(entries), height, width, 3), np.uint8)
-        for picture, entry, places_in_crop in zip(
-            stack, entries, grid.refined(places), strict=True
-        ):
-            picture[:] = cv2.remap(
-                bank.crops[entry],
-                places_in_crop,
-                None,
-                cv2.INTER_CUBIC,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
+            places = np.stack([apply(to_crop, at) for to_crop in self._bank.to_crop[entries]])
+        stack = self._base(entries, places, grid, reduction)
+        for picture, gain in zip(stack, gains, strict=True):
+            lit(picture, gain)
         rgb = weighted_median(stack, choice.weights)
-        if self._options.detail > 0 and len(entries) > 1:
-            scale = 1 / float(np.sqrt(abs(np.linalg.det(to_canonical[:, :2]))))
-            rgb = with_detail(rgb, stack[choice.detail], DETAIL * scale, self._options.detail)
+        if detailed:
+            if reduction > 1:
+                rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
+            one = choice.detail
+            sharp = remapped(self._bank.crops[entries[one]], grid.refined(places[one]))
+            lit(sharp, gains[one])
+            rgb = with_detail(rgb, sharp, DETAIL * scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
-        return Patch(rgb, np.ones((height, width), np.float32), shift)
+        return Patch(rgb, np.ones((height, width), np.float32), shift, choice.distance)
+
+    def _base(self, entries: I64, places: F32, grid: CoarseGrid, reduction: int) -> U8:
+        """All candidates (n, h, w, 3), in reduced size if the median is taken so."""
+        bank = self._bank
+        if reduction == 1 or bank.small is None:
+            crops = bank.crops
+        else:
+            crops = bank.small
+            places = (places + 0.5) / bank.reduction - 0.5  # a cell's centre is its pixels' mean
+        width, height = grid.width // reduction, grid.height // reduction
+        stack = np.empty((len(entries), height, width, 3), np.uint8)
+        for picture, entry, coarse in zip(stack, entries, places, strict=True):
+            remapped(crops[entry], grid.refined(coarse, reduction), picture)
+        return stack
+
+
+def remapped(crop: U8, places: F32, out: U8 | None = None) -> U8:
+    """The crop's colours at places (h, w, 2), by cubic interpolation."""
+    found = cv2.remap(
+        crop, places, None, cv2.INTER_CUBIC, dst=out, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(found)
+
+
+def lit(picture: U8, gain: F32) -> None:
+    """Multiply the colours of a picture (h, w, 3) by (3,), in place."""
+    if np.abs(gain - 1).max() > LEAST_GAIN:
+        cv2.multiply(picture, (*gain.tolist(), 0.0), dst=picture)
+
+
+def reduction_of(scale: float) -> int:
+    """By how much a face of `scale` pixels per outer-eye distance is reduced for the median."""
+    return max(1, int(scale / BASE_SCALE))
 
 
 def successors(bank: MouthBank) -> I64:
@@ -136,10 +203,14 @@ def with_detail(steady: U8, sharp: U8, radius: float, share: float) -> U8:
     return np.asarray(np.clip(np.rint(steady + share * fine), 0, 255), np.uint8)
 
 
-def box_around(outline: F32) -> tuple[F32, int, int]:
-    """The upright box of whole pixels around points (k, 2): corner (2,), width, height."""
+def box_around(outline: F32, multiple: int = 1) -> tuple[F32, int, int]:
+    """The upright box of whole pixels around points (k, 2): corner (2,), width, height.
+
+    Args:
+        multiple: of which width and height are to be multiples.
+    """
     low, high = np.floor(outline.min(0)) - 1, np.ceil(outline.max(0)) + 1
-    width, height = (high - low).astype(int) + 1
+    width, height = -(-((high - low).astype(int) + 1) // multiple) * multiple
     return low.astype(np.float32), int(width), int(height)
 
 
@@ -149,22 +220,25 @@ class CoarseGrid:
     The places are the centres of square cells; one cell more on every side keeps the border exact.
     """
 
-    def __init__(self, width: int, height: int) -> None:
-        self._size = (width, height)
-        self._step = max(GRID_STEP, int(np.ceil(max(width, height) / GRID_MOST)))
+    def __init__(self, width: int, height: int, reduction: int = 1) -> None:
+        """`reduction`: the map will be refined for pictures so much smaller as well."""
+        self.width, self.height = width, height
+        step = max(GRID_STEP, int(np.ceil(max(width, height) / GRID_MOST)))
+        self._step = -(-step // reduction) * reduction
         self._cells = (-(-width // self._step) + 2, -(-height // self._step) + 2)
         x, y = ((np.arange(-1, n - 1) + 0.5) * self._step - 0.5 for n in self._cells)
         self.points: F32 = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
 
-    def refined(self, coarse: F32) -> list[F32]:
-        """Bilinear refinement of maps (n, len(points), 2), each to (height, width, 2)."""
-        (width, height), step, (columns, rows) = self._size, self._step, self._cells
-        whole = (columns * step, rows * step)
-        cut = slice(step, step + height), slice(step, step + width)
-        return [
-            cv2.resize(one.reshape(rows, columns, 2), whole, interpolation=cv2.INTER_LINEAR)[cut]
-            for one in coarse
-        ]
+    def refined(self, coarse: F32, reduction: int = 1) -> F32:
+        """Bilinear refinement of a map (len(points), 2) to (height, width, 2), or to a fraction."""
+        step, (columns, rows) = self._step // reduction, self._cells
+        fine = cv2.resize(
+            coarse.reshape(rows, columns, 2),
+            (columns * step, rows * step),
+            interpolation=cv2.INTER_LINEAR,
+        )
+        height, width = self.height // reduction, self.width // reduction
+        return np.asarray(fine[step : step + height, step : step + width])
 
 
 def weighted_median(stack: U8, weights: F32) -> U8:

@@ -12,6 +12,11 @@ import numpy as np
 from lipsync.types import F32, I64
 
 
+# A jump in appearance (RMS of a thumbnail, of the full range) against a distance of lips (outer-eye
+# distances). 1 flickers visibly more (E_warp 1.14 to 1.03 on s1 with 8); 15 gains nothing more.
+CONTINUITY = 12.0
+
+
 def smoothest_path(
     entries: I64, costs: F32, looks: F32, successors: F32, first: F32 | None = None
 ) -> I64:
@@ -30,10 +35,10 @@ def smoothest_path(
     n, k = entries.shape
     total = costs[0].astype(np.float64)
     if first is not None:
-        total = total + np.linalg.norm(looks[entries[0]] - first, axis=1)
+        total = total + CONTINUITY * np.linalg.norm(looks[entries[0]] - first, axis=1)
     back = np.zeros((n, k), np.int64)
     for t in range(1, n):
-        step = _distances(successors[entries[t - 1]], looks[entries[t]])
+        step = CONTINUITY * _distances(successors[entries[t - 1]], looks[entries[t]])
         reach = total[:, None] + step
         back[t] = reach.argmin(0)
         total = reach[back[t], np.arange(k)] + costs[t]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from lipsync.options_base import options
-from lipsync.types import I64, Alignment, FaceTrack, LipTrack, MouthBank, Patch
+from lipsync.types import F32, I64, Alignment, FaceTrack, LipTrack, MouthBank, Patch
 
 
 @options
@@ -18,11 +18,11 @@ class TextureOptions:
 
     texture: Literal["median"] = "median"
     """Source of the texture."""
-    candidates: Annotated[int, Field(ge=1, le=1000)] = 40
+    candidates: Annotated[int, Field(ge=1, le=1000)] = 70
     """Bank frames per picture: more are steadier, fewer are sharper."""
     warp: bool = True
     """Bend every bank frame to the wanted lips first, so that more of them cost no sharpness."""
-    detail: Annotated[float, Field(ge=0, le=1)] = 0.9
+    detail: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the finest detail taken from a single bank frame instead of the median."""
 
 
@@ -30,7 +30,12 @@ class TextureSource(Protocol):
     """Makes mouth-and-chin patches for wanted lips."""
 
     def patches(
-        self, lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: I64
+        self,
+        lips: LipTrack,
+        track: FaceTrack,
+        alignment: Alignment,
+        frames: I64,
+        said: F32 | None = None,
     ) -> Iterator[Patch | None]:
         """One patch per output frame, None where the target has no face or no lips are wanted.
 
@@ -38,6 +43,7 @@ class TextureSource(Protocol):
             lips: the wanted lips, one per output frame (n); NaN where none are wanted.
             track, alignment: of the target, one per target frame.
             frames: (n,) the target frame that each output frame shows.
+            said: (n, p) what is heard at each output frame (`features.said`); None: not known.
         """
         ...
 

@@ -1,0 +1,123 @@
+"""Videos of one person, end to end: what a mouth bank is made from.
+
+The target comes first, then what `--reference` names. Between two videos lies a cut, and all are
+aligned to one template, so that the bank need not know how many they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lipsync import audio, features, geometry, lip_lstm, media, sync, voice
+from lipsync.digest import sha256
+from lipsync.errors import AudioError
+from lipsync.features.said import said as heard_at
+from lipsync.geometry import Complexes
+from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, VideoInfo
+
+# Lips that follow the sound less than this are somebody else's (the same bar as for adaptation).
+LEAST_R = 0.45
+LAG_MOST_S = 0.22
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """One or several videos of a person."""
+
+    infos: tuple[VideoInfo, ...]
+    track: FaceTrack  # of all frames of all videos; a cut between two of them
+    alignment: Alignment
+
+    @staticmethod
+    def of(
+        infos: Sequence[VideoInfo], tracks: Sequence[FaceTrack], template: Complexes | None = None
+    ) -> Footage:
+        """Join videos and their tracks.
+
+        Args:
+            template: from `geometry.rigid_template`; None: of all together.
+
+        Raises:
+            NoFaceError: no frame of any video has a face.
+        """
+        whole = joined(tracks)
+        template = geometry.rigid_template(whole) if template is None else template
+        alignments = [
+            geometry.align(track, template=template).to_frame
+            if track.found.any()
+            else np.tile(np.eye(2, 3, dtype=np.float32), (len(track), 1, 1))
+            for track in tracks
+        ]
+        return Footage(tuple(infos), whole, Alignment(np.concatenate(alignments)))
+
+    def frames(self) -> Iterator[U8]:
+        """All frames, one video after the other."""
+        for info in self.infos:
+            yield from media.read_frames(info)
+
+    @property
+    def digest(self) -> str:
+        """Changes with the content of any video, and with their order."""
+        together = "".join(sha256(info.path) for info in self.infos)
+        return hashlib.sha256(together.encode()).hexdigest()
+
+    def said(self, model: lip_lstm.LipLSTM) -> F32 | None:
+        """What is heard at every frame, (n, p); None where nowhere lips and sound belong together.
+
+        Videos without sound of their own, or with somebody else's, have the mean of the others.
+        """
+        lips = geometry.lips(self.track, self.alignment)
+        profile = geometry.LipProfile.of(lips)
+        parts, first = [], 0
+        for info in self.infos:
+            own = LipTrack(lips.points[first : first + info.frame_count], info.fps)
+            parts.append(_said(info, own, profile, model))
+            first += info.frame_count
+        known = [part for part in parts if part is not None]
+        if not known:
+            return None
+        usual = np.concatenate(known).mean(0)
+        return np.concatenate(
+            [
+                np.tile(usual, (info.frame_count, 1)) if part is None else part
+                for info, part in zip(self.infos, parts, strict=True)
+            ]
+        ).astype(np.float32)
+
+
+def joined(tracks: Sequence[FaceTrack]) -> FaceTrack:
+    """Tracks end to end, with a cut between each two; at the rate of the first."""
+    starts = np.cumsum([0, *(len(track) for track in tracks)])
+    cuts = [start + track.cuts for start, track in zip(starts, tracks, strict=False)]
+    return replace(
+        tracks[0],
+        points=np.concatenate([track.points for track in tracks]),
+        found=np.concatenate([track.found for track in tracks]),
+        confidence=np.concatenate([track.confidence for track in tracks]),
+        cuts=np.unique(np.concatenate([*cuts, starts[1:-1]])).astype(np.int64),
+    )
+
+
+def _said(
+    info: VideoInfo, lips: LipTrack, profile: geometry.LipProfile, model: lip_lstm.LipLSTM
+) -> F32 | None:
+    """What is heard at a video's frames, if the person who is seen says it."""
+    if info.still or not info.has_audio or not np.isfinite(lips.points).any():
+        return None
+    try:
+        wave = audio.load(Path(info.path))
+    except AudioError:
+        return None
+    times = np.arange(len(lips)) / float(lips.rate)
+    heard = features.extract(wave, model.spec)
+    predicted = lip_lstm.predict(model, heard, profile, lips.rate, len(lips))
+    speaking = voice.listen(wave).at(times)
+    fit = sync.fit(lips.opening, predicted.opening, float(lips.rate), speaking)
+    if not fit.r >= LEAST_R or abs(fit.lag_s) > LAG_MOST_S:
+        return None
+    return heard_at(heard, model.spec, times + fit.lag_s)
