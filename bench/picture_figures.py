@@ -134,7 +134,7 @@ def flows(frames: U8) -> list[tuple[F32, Bools]]:
 
 
 def ssim(original: U8, result: U8, region: Bools) -> float:
-    """Structural similarity of the luma (Wang et al. 2004, Gaussian σ 1.5), mean over the region."""
+    """Structural similarity of the luma (Wang et al. 2004, σ 1.5), mean over the region."""
     rows, columns = (np.flatnonzero(region.any(axis)) for axis in (1, 0))
     margin = 8  # more than the filter reaches
     top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)

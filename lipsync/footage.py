@@ -10,19 +10,30 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from cyclopts import Parameter
 
 from lipsync import audio, features, geometry, lip_lstm, media, sync, voice
 from lipsync.digest import sha256
 from lipsync.errors import AudioError
 from lipsync.features.said import said as heard_at
 from lipsync.geometry import Complexes
+from lipsync.options_base import options
 from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, VideoInfo
 
 # Lips that follow the sound less than this are somebody else's (the same bar as for adaptation).
 LEAST_R = 0.45
 LAG_MOST_S = 0.22
+
+
+@options
+class FootageOptions:
+    """Where the mouth's pixels may come from besides the target."""
+
+    reference: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ()
+    """Further videos or pictures of the same person; their mouths are used as well."""
 
 
 @dataclass(frozen=True, eq=False)

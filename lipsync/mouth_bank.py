@@ -21,6 +21,7 @@ from lipsync.cache import Cache
 from lipsync.errors import NoFaceError
 from lipsync.geometry import compose, nose, smoothed_points, to_complex
 from lipsync.geometry import lips as lips_of
+from lipsync.likeness import strangers, upper_face
 from lipsync.options_base import options
 from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
 
@@ -35,7 +36,8 @@ LOOK_SIZE = (20, 16)
 SKIN = ((-0.47, 0.75), (0.47, 0.75), (-0.32, 1.15), (0.32, 1.15))
 SKIN_SIZE = 0.12  # of such a patch
 LIGHT_S = 0.5  # σ of its smoothing
-LAYOUT = 3  # of the files in the cache
+FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
+LAYOUT = 4  # of the files in the cache
 MAX_BYTES = 800_000_000  # of crops
 SMALL_SCALE = 56  # pixels per outer-eye distance, at least, of the reduced crops
 
@@ -138,7 +140,12 @@ def _collect(
     looks = np.zeros((len(chosen), LOOK_SIZE[0] * LOOK_SIZE[1]), np.float32)
     rows = {int(frame): row for row, frame in enumerate(chosen)}
     light = np.full((len(track), 3), np.nan, np.float32)
+    shot = np.searchsorted(track.cuts, np.arange(len(track)), side="right")
+    looked_at = _some_of_each(shot[chosen], chosen)
+    faces: dict[int, list[F32]] = {}
     for i, frame in enumerate(frames):
+        if i in looked_at:
+            faces.setdefault(int(shot[i]), []).append(upper_face(frame, alignment.to_frame[i]))
         if track.found[i]:
             light[i] = skin_colour(frame, alignment.to_frame[i])
         row = rows.get(i)
@@ -154,10 +161,13 @@ def _collect(
     relative = sharpness / max(float(np.median(sharpness)), 1e-6)
     control = smoothed_points(track, track.scheme.warp[18:])
     control = np.concatenate([track.xy[:, track.scheme.lips], control], axis=1)
-    shot = np.searchsorted(track.cuts, np.arange(len(track)), side="right")
+    sizes = dict(enumerate(np.bincount(shot[chosen]).tolist()))
+    strange = np.array(strangers(faces, sizes), np.int64)
+    sharp = (relative >= options.bank_sharpness) | (sharpness >= np.median(sharpness))
     np.savez(
         folder / "bank.npz",
-        keep=(relative >= options.bank_sharpness) | (sharpness >= np.median(sharpness)),
+        keep=sharp & ~np.isin(shot[chosen], strange),
+        strange=strange,
         lips=lips_of(track, alignment).points[chosen],
         pose=nose(track, alignment)[chosen],
         control=control[chosen] - corners[:, None],
@@ -168,8 +178,18 @@ def _collect(
         shots=shot[chosen].astype(np.int64),
         reduction=reduction,
         light=steady_light(light, track),
-        **({} if said is None else {"said": said[chosen]}),
+        said=np.zeros((len(chosen), 0), np.float32) if said is None else said[chosen],
     )
+
+
+def _some_of_each(shots: I64, frames: I64) -> set[int]:
+    """FACES_PER_SHOT of the frames of every shot, spread evenly."""
+    some: set[int] = set()
+    for one in np.unique(shots):
+        own = frames[shots == one]
+        places = np.linspace(0, len(own) - 1, min(FACES_PER_SHOT, len(own))).round()
+        some.update(own[places.astype(int)].tolist())
+    return some
 
 
 def skin_colour(frame: U8, to_frame: F32) -> F32:
@@ -267,6 +287,8 @@ def _load(folder: Path) -> MouthBank:
     with np.load(folder / "bank.npz") as data:
         arrays: dict[str, Any] = dict(data)
     arrays["reduction"] = int(arrays["reduction"])
+    if not arrays["said"].shape[1]:
+        arrays["said"] = None  # not known
     crops = np.load(folder / "crops.npy", mmap_mode="r")
     small = np.load(folder / "small.npy", mmap_mode="r") if arrays["reduction"] > 1 else crops
     keep = arrays.pop("keep")

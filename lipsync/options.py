@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from lipsync.composite import CompositeOptions
 from lipsync.encode import EncodeOptions
 from lipsync.errors import OptionsError
+from lipsync.footage import FootageOptions
 from lipsync.landmarks.detector import LandmarkOptions
 from lipsync.lip_lstm import LipOptions
 from lipsync.mouth_bank import BankOptions
@@ -50,6 +51,7 @@ class RenderOptions:
     adapt: Annotated[AdaptOptions, Flat] = field(default_factory=AdaptOptions)
     tuning: Annotated[TuneOptions, Flat] = field(default_factory=TuneOptions)
     silence: Annotated[SilenceOptions, Flat] = field(default_factory=SilenceOptions)
+    footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
     composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)

@@ -12,7 +12,7 @@ the length of the video.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,23 @@ from lipsync.cache import Cache
 from lipsync.clock import Clock
 from lipsync.digest import sha256
 from lipsync.errors import NoFaceError
+from lipsync.features.said import said as heard_at
+from lipsync.footage import Footage
 from lipsync.options import RenderOptions
-from lipsync.types import U8, Progress, RenderResult
+from lipsync.types import (
+    F32,
+    U8,
+    FaceTrack,
+    MouthBank,
+    Patch,
+    Progress,
+    RenderResult,
+    VideoInfo,
+)
+
+# A wanted mouth is covered if a real one lies this near, RMS over the lips in outer-eye distances.
+THIN = 0.03
+LEAST_THIN_S = 0.2
 
 
 def render(
@@ -115,12 +130,23 @@ def render(
             )
 
         with clock.stage("mouth bank"):
-            footage = media.read_frames(info)
-            bank = mouth_bank.build(footage, track, alignment, options.bank, cache, sha256(video))
+            footage = _footage(info, track, options, cache, progress)
+            bank = mouth_bank.build(
+                footage.frames(),
+                footage.track,
+                footage.alignment,
+                options.bank,
+                cache,
+                footage.digest,
+                lambda: footage.said(model),
+            )
+            said = heard_at(heard, model.spec, np.arange(n) / float(info.fps))
 
         frames = clock.each("decode", video_stage.frames_in_order(info, timing))
         source = texture.open_texture(bank, options.texture)
-        patches = clock.each("texture", source.patches(lips, track, alignment, order))
+        patches = clock.each("texture", source.patches(lips, track, alignment, order, said))
+        distances = np.zeros(n, np.float32)
+        patches = _noted(patches, distances)
         pictures = clock.each(
             "composite",
             composite_stage.composite(
@@ -172,6 +198,7 @@ def render(
     if sheet is not None:
         collector.save(sheet)
     missing = int((~track.found[order]).sum())
+    thin = _coverage(distances, visible, float(info.fps))
     return RenderResult(
         output=output,
         sidecar=provenance.sidecar_path(output),
@@ -181,8 +208,11 @@ def render(
         duration=float(duration),
         changed_frames=int(changed.sum()),
         frames_without_face=missing,
+        coverage=thin,
         adaptation=choice.line,
-        warnings=tuple(_warnings(missing, n, bool(len(speech.spans)))),
+        warnings=tuple(
+            _warnings(missing, n, bool(len(speech.spans)), bank, sum(b - a for a, b in thin))
+        ),
         seconds={name: round(value, 3) for name, value in clock.seconds.items()},
     )
 
@@ -203,11 +233,56 @@ def _runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
-def _warnings(missing: int, n: int, spoken: bool) -> Iterator[str]:
+def _warnings(missing: int, n: int, spoken: bool, bank: MouthBank, thin_s: float) -> Iterator[str]:
     if missing:
         yield f"{missing} of {n} frames show no face and keep the target's own picture"
     if not spoken:
         yield "no speech was recognised in the sound; the lips follow all of it"
+    if bank.strange is not None and len(bank.strange):
+        yield (
+            f"{len(bank.strange)} shots of the footage show another person; "
+            "their mouths are not used"
+        )
+    if thin_s > 0:
+        yield (
+            f"for {thin_s:.1f} s the footage has no mouth near the wanted one, which is bent "
+            "from others; more footage of the person (--reference) helps"
+        )
+
+
+def _footage(
+    info: VideoInfo,
+    track: FaceTrack,
+    options: RenderOptions,
+    cache: Cache,
+    progress: Progress | None,
+) -> Footage:
+    """The target and whatever else there is of the person."""
+    infos, tracks = [info], [track]
+    for name in options.footage.reference:
+        path = Path(name).expanduser()
+        more = media.probe(path)
+        found = landmarks.track_video(more, options.landmarks, cache, options.run.device, progress)
+        if not found.found.any():
+            raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")
+        infos.append(more)
+        tracks.append(found)
+    return Footage.of(infos, tracks, geometry.rigid_template(track))
+
+
+def _noted(patches: Iterable[Patch | None], distances: F32) -> Iterator[Patch | None]:
+    """The patches, and in `distances` (n,) how far their nearest real mouths were."""
+    for i, patch in enumerate(patches):
+        if patch is not None:
+            distances[i] = patch.distance
+        yield patch
+
+
+def _coverage(distances: F32, visible: F32, rate: float) -> tuple[tuple[float, float], ...]:
+    """Spans (s) in which the footage had no mouth near the wanted one."""
+    thin = (distances > THIN) & (visible > 0)
+    spans = [(first, end) for first, end in _runs(thin) if end - first >= LEAST_THIN_S * rate]
+    return tuple((round(first / rate, 2), round(end / rate, 2)) for first, end in spans)
 
 
 def summary(result: RenderResult) -> dict[str, Any]:

@@ -276,6 +276,7 @@ class MouthBank:
     small: U8 | None = None  # (m, ⌈h / reduction⌉, ⌈w / reduction⌉, 3), the crops' cell means
     reduction: int = 1  # pixels of a crop across each pixel of `small`
     light: F32 | None = None  # (f, 3), colour of the skin in every frame of the footage, levels
+    strange: I64 | None = None  # shots that show another person: their entries have no quality
 
     def __post_init__(self) -> None:
         m = len(self.lips)

@@ -27,6 +27,7 @@ FOUNDATION = {
     "threads",
     "learning",
     "sync",
+    "likeness",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
 CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline", "adaptation", "footage", "tune"}

@@ -23,4 +23,6 @@ def said(heard: AudioFeatures, spec: FeatureSpec, times: NDArray[np.floating]) -
     posteriors = heard.values[:, -phones.PHONES :]
     smooth = gaussian_filter1d(posteriors, SMOOTH_STEPS, axis=0, mode="nearest")
     steps = np.round((times - heard.start) * heard.rate).astype(np.int64)
-    return np.sqrt(np.maximum(smooth[np.clip(steps, 0, len(smooth) - 1)], 0))
+    return np.asarray(
+        np.sqrt(np.maximum(smooth[np.clip(steps, 0, len(smooth) - 1)], 0)), np.float32
+    )

@@ -90,7 +90,7 @@ class Candidates:
     """The bank's side of the search, prepared once."""
 
     def __init__(self, bank: MouthBank, n: int, heard: bool = False) -> None:
-        """`heard`: what is said is known of the wanted mouths, and counts if it is of the bank's."""
+        """`heard`: what is said is known of the wanted mouths."""
         self.n = n
         self._entries = np.flatnonzero(bank.quality > 0)
         said = bank.said if heard else None

@@ -12,7 +12,7 @@ of reduced pictures: what it costs does not grow with the resolution.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -41,7 +41,6 @@ class Choice:
     entries: I64  # (n,), nearest first
     weights: F32  # (n,), summing to 1
     detail: int  # which of them gives the finest detail
-    distance: float  # of the nearest from the wanted mouth
 
 
 class MedianTexture(TextureSource):
@@ -83,7 +82,8 @@ class MedianTexture(TextureSource):
                 inverse = to_canonical[frame]
                 control = np.concatenate([lips.points[i], apply(inverse, own[frame])])
                 gains = self._gains(choice.entries, int(frame))
-                yield self._patch(control, outlines[frame], inverse, choice, gains)
+                patch = self._patch(control, outlines[frame], inverse, choice, gains)
+                yield replace(patch, distance=self._distance(lips.points[i], choice.entries))
 
     def _candidates(self, heard: bool) -> Candidates:
         if heard not in self._search:
@@ -96,9 +96,12 @@ class MedianTexture(TextureSource):
         entries = np.stack([f[0] for f in found])
         costs = np.stack([f[2] for f in found])
         path = smoothest_path(entries, costs, self._bank.looks, self._successors)
-        return [
-            Choice(e, w, int(p), float(d[0])) for (e, w, d), p in zip(found, path, strict=True)
-        ]
+        return [Choice(e, w, int(p)) for (e, w, _), p in zip(found, path, strict=True)]
+
+    def _distance(self, lips: F32, entries: I64) -> float:
+        """Of the nearest of the entries' lips from the wanted ones, RMS."""
+        off = np.square(self._bank.lips[entries] - lips).sum(-1).mean(-1)
+        return float(np.sqrt(off.min()))
 
     def _gains(self, entries: I64, frame: int) -> F32:
         """What each entry's colours are multiplied by to be seen in the frame's light, (n, 3)."""
@@ -106,7 +109,8 @@ class MedianTexture(TextureSource):
         if bank.light is None:
             return np.ones((len(entries), 3), np.float32)
         theirs = np.maximum(bank.light[bank.frames[entries]], 1)
-        return np.clip(np.maximum(bank.light[frame], 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
+        gains = np.clip(np.maximum(bank.light[frame], 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
+        return np.asarray(gains, np.float32)
 
     def _patch(
         self, control: F32, outline: F32, to_canonical: F32, choice: Choice, gains: F32
@@ -135,7 +139,7 @@ class MedianTexture(TextureSource):
             lit(sharp, gains[one])
             rgb = with_detail(rgb, sharp, DETAIL * scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
-        return Patch(rgb, np.ones((height, width), np.float32), shift, choice.distance)
+        return Patch(rgb, np.ones((height, width), np.float32), shift)
 
     def _base(self, entries: I64, places: F32, grid: CoarseGrid, reduction: int) -> U8:
         """All candidates (n, h, w, 3), in reduced size if the median is taken so."""
@@ -144,7 +148,9 @@ class MedianTexture(TextureSource):
             crops = bank.crops
         else:
             crops = bank.small
-            places = (places + 0.5) / bank.reduction - 0.5  # a cell's centre is its pixels' mean
+            places = np.asarray(
+                (places + 0.5) / bank.reduction - 0.5, np.float32
+            )  # a cell's centre is its pixels' mean
         width, height = grid.width // reduction, grid.height // reduction
         stack = np.empty((len(entries), height, width, 3), np.uint8)
         for picture, entry, coarse in zip(stack, entries, places, strict=True):
@@ -154,9 +160,7 @@ class MedianTexture(TextureSource):
 
 def remapped(crop: U8, places: F32, out: U8 | None = None) -> U8:
     """The crop's colours at places (h, w, 2), by cubic interpolation."""
-    found = cv2.remap(
-        crop, places, None, cv2.INTER_CUBIC, dst=out, borderMode=cv2.BORDER_REPLICATE
-    )
+    found = cv2.remap(crop, places, None, cv2.INTER_CUBIC, dst=out, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from lipsync.types import F32, I64
 
-
 # A jump in appearance (RMS of a thumbnail, of the full range) against a distance of lips (outer-eye
 # distances). 1 flickers visibly more (E_warp 1.14 to 1.03 on s1 with 8); 15 gains nothing more.
 CONTINUITY = 12.0
