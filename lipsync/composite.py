@@ -16,8 +16,9 @@ import numpy as np
 from pydantic import Field
 
 from lipsync.geometry import mouth_outlines
+from lipsync.jaw import Bender
 from lipsync.options_base import options
-from lipsync.types import F32, I64, U8, Alignment, FaceTrack, Patch
+from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, Patch
 
 LEVELS = 4  # of the Laplacian pyramid
 
@@ -32,6 +33,8 @@ class CompositeOptions:
     """Softness of the mask's border, in outer-eye distances."""
     color_match: bool = True
     """Match the new mouth's colour to the frame's along the mask's border."""
+    grain: bool = True
+    """Give the new mouth as much noise as the frame has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ def composite(
     alignment: Alignment,
     order: I64,
     options: CompositeOptions,
+    jaw: F32 | None = None,
 ) -> Iterator[Composited]:
     """Blend one patch into every frame; without a patch the frame passes as it is.
 
@@ -58,14 +62,64 @@ def composite(
         frames: the target's frames in the order of the output.
         track, alignment: of the target, one per target frame.
         order: (n,) the target frame that each output frame shows.
+        jaw: (n, j, 2) by how much its jaw points are moved, pixels; None: not at all.
     """
     outlines = mouth_outlines(track, options.mask_inset)
-    for frame, patch, source in zip(frames, patches, order, strict=True):
+    bender = Bender(track, alignment) if jaw is not None else None
+    for i, (frame, patch, source) in enumerate(zip(frames, patches, order, strict=True)):
         if patch is None:
             yield Composited(frame, frame, None, (0, 0))
             continue
         feather = options.mask_feather * float(alignment.scale[source])
-        yield blend(frame, patch, outlines[source], feather, options.color_match)
+        outline, below = outlines[source], frame
+        if bender is not None and jaw is not None:
+            # As visible as the mouth: a jaw does not jump where the target's own mouth returns.
+            moved = jaw[i] * float(patch.alpha.max(initial=0))
+            below = bender.bent(frame, int(source), moved)
+            outline = moved_outline(outline, moved, options.mask_inset)
+        made = blend(below, patch, outline, feather, options.color_match)
+        if options.grain and made.alpha is not None:
+            add_grain(made, below, i)
+        yield replace(made, target=frame)
+
+
+def moved_outline(outline: F32, jaw: F32, inset: float) -> F32:
+    """A mouth's outline (k, 2) whose jaw points, the first ones, have been moved by (j, 2)."""
+    moved = outline.copy()
+    moved[: len(jaw)] += (1 - inset) * jaw
+    return moved
+
+
+def add_grain(made: Composited, below: U8, seed: int) -> None:
+    """Give the new mouth the noise of the frame's own skin, in place: the median has hardly any.
+
+    Measured by the median of the absolute high-pass, which edges hardly move, in the target's own
+    mouth region and in the new one. The noise of a frame depends on `seed` alone.
+    """
+    alpha = made.alpha
+    if alpha is None:
+        return
+    (x, y), (height, width) = made.corner, alpha.shape
+    here = slice(y, y + height), slice(x, x + width)
+    inside = alpha > 0.5
+    if inside.sum() < 64:
+        return
+    missing = _noise(below[here], inside) ** 2 - _noise(made.frame[here], inside) ** 2
+    if missing <= 0:
+        return
+    rng = np.random.default_rng(seed)
+    grain = rng.standard_normal((height, width), np.float32) * np.float32(missing**0.5 * alpha)
+    region = made.frame[here]
+    noisy = np.clip(np.rint(region + grain[..., None]), 0, 255).astype(np.uint8)
+    region[alpha > 0] = noisy[alpha > 0]
+
+
+def _noise(picture: U8, where: Bools) -> float:
+    """Standard deviation of the noise of a picture (h, w, 3), levels of luma."""
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    # The difference from the mean of a 3 × 3 neighbourhood has 8/9 of white noise's variance.
+    rest = np.abs(gray - cv2.blur(gray, (3, 3)))[where]
+    return 1.4826 * float(np.median(rest)) / float(np.sqrt(8 / 9))
 
 
 def faded(patches: Iterable[Patch | None], visible: F32) -> Iterator[Patch | None]:

@@ -20,6 +20,7 @@ from lipsync.composite import CompositeOptions
 from lipsync.encode import EncodeOptions
 from lipsync.errors import OptionsError
 from lipsync.footage import FootageOptions
+from lipsync.jaw import JawOptions
 from lipsync.landmarks.detector import LandmarkOptions
 from lipsync.lip_lstm import LipOptions
 from lipsync.mouth_bank import BankOptions
@@ -54,6 +55,7 @@ class RenderOptions:
     footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
+    jaw: Annotated[JawOptions, Flat] = field(default_factory=JawOptions)
     composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)
     encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)

@@ -25,6 +25,7 @@ from lipsync import (
     encode,
     features,
     geometry,
+    jaw,
     landmarks,
     lip_lstm,
     media,
@@ -142,9 +143,14 @@ def render(
             )
             said = heard_at(heard, model.spec, np.arange(n) / float(info.fps))
 
+        with clock.stage("jaw"):
+            moved = jaw.corrections(
+                bank, lips, own_lips.points, track, alignment, order, options.jaw
+            )
+
         frames = clock.each("decode", video_stage.frames_in_order(info, timing))
         source = texture.open_texture(bank, options.texture)
-        patches = clock.each("texture", source.patches(lips, track, alignment, order, said))
+        patches = clock.each("texture", source.patches(lips, track, alignment, order, said, moved))
         distances = np.zeros(n, np.float32)
         patches = _noted(patches, distances)
         pictures = clock.each(
@@ -156,6 +162,7 @@ def render(
                 alignment,
                 order,
                 options.composite,
+                moved,
             ),
         )
 

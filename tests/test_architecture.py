@@ -28,6 +28,7 @@ FOUNDATION = {
     "learning",
     "sync",
     "likeness",
+    "jaw",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
 CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline", "adaptation", "footage", "tune"}

@@ -133,7 +133,7 @@ class OneColor:
     def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
         del bank, options
 
-    def patches(self, lips, track, alignment, frames, said=None):  # type: ignore[no-untyped-def]
+    def patches(self, lips, track, alignment, frames, said=None, jaw=None):  # type: ignore[no-untyped-def]
         for frame in frames:
             if not track.found[frame]:
                 yield None

@@ -60,6 +60,7 @@ class MedianTexture(TextureSource):
         alignment: Alignment,
         frames: I64,
         said: F32 | None = None,
+        jaw: F32 | None = None,
     ) -> Iterator[Patch | None]:
         """See `TextureSource`."""
         if self._bank.said is None:
@@ -80,9 +81,14 @@ class MedianTexture(TextureSource):
             for i, choice in zip(block, self._choose(search, wanted[block]), strict=True):
                 frame = frames[i]
                 inverse = to_canonical[frame]
-                control = np.concatenate([lips.points[i], apply(inverse, own[frame])])
+                around, outline = own[frame], outlines[frame]
+                if jaw is not None:
+                    around, outline = around.copy(), outline.copy()
+                    around[: jaw.shape[1]] += jaw[i]
+                    outline[: jaw.shape[1]] += jaw[i]
+                control = np.concatenate([lips.points[i], apply(inverse, around)])
                 gains = self._gains(choice.entries, int(frame))
-                patch = self._patch(control, outlines[frame], inverse, choice, gains)
+                patch = self._patch(control, outline, inverse, choice, gains)
                 yield replace(patch, distance=self._distance(lips.points[i], choice.entries))
 
     def _candidates(self, heard: bool) -> Candidates:

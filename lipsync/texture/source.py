@@ -36,6 +36,7 @@ class TextureSource(Protocol):
         alignment: Alignment,
         frames: I64,
         said: F32 | None = None,
+        jaw: F32 | None = None,
     ) -> Iterator[Patch | None]:
         """One patch per output frame, None where the target has no face or no lips are wanted.
 
@@ -44,6 +45,7 @@ class TextureSource(Protocol):
             track, alignment: of the target, one per target frame.
             frames: (n,) the target frame that each output frame shows.
             said: (n, p) what is heard at each output frame (`features.said`); None: not known.
+            jaw: (n, j, 2) by how much the target's jaw points are moved, pixels; None: not.
         """
         ...
 
