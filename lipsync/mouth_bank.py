@@ -14,12 +14,13 @@ from typing import Annotated, Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import gaussian_filter1d
 
 from lipsync.cache import Cache
 from lipsync.errors import NoFaceError
-from lipsync.geometry import compose, nose, smoothed_points, to_complex
+from lipsync.geometry import apply, compose, nose, smoothed_points, to_complex
 from lipsync.geometry import lips as lips_of
 from lipsync.likeness import strangers, upper_face
 from lipsync.options_base import options
@@ -36,8 +37,9 @@ LOOK_SIZE = (20, 16)
 SKIN = ((-0.47, 0.75), (0.47, 0.75), (-0.32, 1.15), (0.32, 1.15))
 SKIN_SIZE = 0.12  # of such a patch
 LIGHT_S = 0.5  # σ of its smoothing
+ALIKE, ODD_BANK = 20, 4000  # mouths of like shape that a mouth is compared with; of so many
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 4  # of the files in the cache
+LAYOUT = 5  # of the files in the cache
 MAX_BYTES = 800_000_000  # of crops
 SMALL_SCALE = 56  # pixels per outer-eye distance, at least, of the reduced crops
 
@@ -141,6 +143,7 @@ def _collect(
     rows = {int(frame): row for row, frame in enumerate(chosen)}
     light = np.full((len(track), 3), np.nan, np.float32)
     shot = np.searchsorted(track.cuts, np.arange(len(track)), side="right")
+    all_looks = np.zeros((len(track), LOOK_SIZE[0] * LOOK_SIZE[1]), np.float16)
     looked_at = _some_of_each(shot[chosen], chosen)
     faces: dict[int, list[F32]] = {}
     for i, frame in enumerate(frames):
@@ -148,13 +151,14 @@ def _collect(
             faces.setdefault(int(shot[i]), []).append(upper_face(frame, alignment.to_frame[i]))
         if track.found[i]:
             light[i] = skin_colour(frame, alignment.to_frame[i])
+            all_looks[i] = _look(frame, alignment.to_frame[i])
         row = rows.get(i)
         if row is not None:
             crops[row] = cut_out(frame, corners[row], width, height)
             if reduction > 1:
                 small[row] = cell_means(crops[row], reduction)
             sharpness[row] = _sharpness(crops[row])
-            looks[row] = _look(crops[row], to_crop[row])
+            looks[row] = all_looks[i]
     crops.flush()
     small.flush()
 
@@ -178,8 +182,36 @@ def _collect(
         shots=shot[chosen].astype(np.int64),
         reduction=reduction,
         light=steady_light(light, track),
+        oddness=oddness(all_looks, lips_of(track, alignment).points, track),
         said=np.zeros((len(chosen), 0), np.float32) if said is None else said[chosen],
     )
+
+
+def oddness(looks: NDArray[np.float16], lips: F32, track: FaceTrack) -> F32:
+    """How unlike every other mouth of its shape each mouth looks, (n,); NaN: not known.
+
+    RMS difference of thumbnails, as a share of their mean, from the most alike of the ALIKE frames
+    with the nearest lips; frames within a second are too alike to tell.
+    """
+    odd = np.full(len(track), np.nan, np.float32)
+    known = np.flatnonzero(track.found)
+    apart = float(track.fps)
+    if len(known) < ALIKE + 2 * apart:
+        return odd
+    bank = known[np.linspace(0, len(known) - 1, min(len(known), ODD_BANK)).astype(int)]
+    shapes = lips.reshape(len(lips), -1)
+    faces = looks[known].astype(np.float32)
+    faces /= np.maximum(faces.mean(1, keepdims=True), 1e-6) * np.sqrt(faces.shape[1])
+    row_of = np.zeros(len(track), np.int64)
+    row_of[known] = np.arange(len(known))
+    norms = (shapes[bank] ** 2).sum(1)
+    for block in np.array_split(known, -(-len(known) // 500)):
+        squared = norms - 2 * shapes[block] @ shapes[bank].T
+        squared[np.abs(block[:, None] - bank) <= apart] = np.inf
+        nearest = bank[np.argpartition(squared, ALIKE, axis=1)[:, :ALIKE]]
+        off = faces[row_of[nearest]] - faces[row_of[block]][:, None]
+        odd[block] = np.sqrt(np.square(off).sum(-1)).min(1)
+    return odd
 
 
 def _some_of_each(shots: I64, frames: I64) -> set[int]:
@@ -266,13 +298,22 @@ def _sharpness(crop: U8) -> float:
     return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
 
 
-def _look(crop: U8, to_crop: F32) -> F32:
+def _look(picture: U8, to_picture: F32) -> F32:
     """Thumbnail of a mouth's luma, scaled so that distances are RMS per pixel."""
+    crop, to_crop = picture, to_picture
     left, top, right, bottom = LOOK_REGION
     width, height = LOOK_SIZE
     x, y = (right - left) / width, (bottom - top) / height
     grid = np.array([[x, 0, left + x / 2], [0, y, top + y / 2]], np.float32)
-    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    corners = apply(to_crop, np.array([(left, top), (right, bottom)], np.float32))
+    low = np.clip(np.floor(corners.min(0)).astype(int) - 8, 0, None)
+    high = np.ceil(corners.max(0)).astype(int) + 8
+    piece = crop[low[1] : high[1], low[0] : high[0]]
+    if piece.size == 0:
+        return np.zeros(width * height, np.float32)
+    to_crop = to_crop.copy()
+    to_crop[:, 2] -= low
+    gray = cv2.cvtColor(np.ascontiguousarray(piece), cv2.COLOR_RGB2GRAY)
     # Average over about a cell first: sampling alone would alias.
     cell = float(np.sqrt(abs(np.linalg.det(to_crop[:, :2])))) * x
     gray = cv2.GaussianBlur(gray, (0, 0), max(0.4 * cell, 0.3))

@@ -25,6 +25,7 @@ from lipsync.landmarks.detector import LandmarkOptions
 from lipsync.lip_lstm import LipOptions
 from lipsync.mouth_bank import BankOptions
 from lipsync.options_base import options
+from lipsync.shown import ShownOptions
 from lipsync.texture.source import TextureOptions
 from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions
@@ -55,6 +56,7 @@ class RenderOptions:
     footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
+    shown: Annotated[ShownOptions, Flat] = field(default_factory=ShownOptions)
     jaw: Annotated[JawOptions, Flat] = field(default_factory=JawOptions)
     composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)
     encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)

@@ -38,6 +38,7 @@ from lipsync import (
 from lipsync import audio as audio_stage
 from lipsync import composite as composite_stage
 from lipsync import sheet as sheet_stage
+from lipsync import shown as shown_stage
 from lipsync import video as video_stage
 from lipsync.cache import Cache
 from lipsync.clock import Clock
@@ -143,6 +144,9 @@ def render(
             )
             said = heard_at(heard, model.spec, np.arange(n) / float(info.fps))
 
+        with clock.stage("shown"):
+            where = shown_stage.shown(track, bank, options.shown)
+            visible = visible * where.share[order]
         with clock.stage("jaw"):
             moved = jaw.corrections(
                 bank, lips, own_lips.points, track, alignment, order, options.jaw
@@ -205,6 +209,8 @@ def render(
     if sheet is not None:
         collector.save(sheet)
     missing = int((~track.found[order]).sum())
+    turned = int((where.turned & track.found)[order].sum())
+    hidden = int(where.covered[order].sum())
     thin = _coverage(distances, visible, float(info.fps))
     return RenderResult(
         output=output,
@@ -215,10 +221,13 @@ def render(
         duration=float(duration),
         changed_frames=int(changed.sum()),
         frames_without_face=missing,
+        frames_turned=turned,
+        frames_covered=hidden,
         coverage=thin,
         adaptation=choice.line,
-        warnings=tuple(
-            _warnings(missing, n, bool(len(speech.spans)), bank, sum(b - a for a, b in thin))
+        warnings=(
+            *_kept(n, missing, turned, hidden),
+            *_warnings(bool(len(speech.spans)), bank, sum(b - a for a, b in thin)),
         ),
         seconds={name: round(value, 3) for name, value in clock.seconds.items()},
     )
@@ -240,9 +249,19 @@ def _runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
-def _warnings(missing: int, n: int, spoken: bool, bank: MouthBank, thin_s: float) -> Iterator[str]:
-    if missing:
-        yield f"{missing} of {n} frames show no face and keep the target's own picture"
+def _kept(n: int, missing: int, turned: int, hidden: int) -> Iterator[str]:
+    """Why frames keep the target's own mouth."""
+    reasons = (
+        (missing, "show no face"),
+        (turned, "show a head turned too far"),
+        (hidden, "show something before the mouth"),
+    )
+    for count, what in reasons:
+        if count:
+            yield f"{count} of {n} frames {what} and keep the target's own picture"
+
+
+def _warnings(spoken: bool, bank: MouthBank, thin_s: float) -> Iterator[str]:
     if not spoken:
         yield "no speech was recognised in the sound; the lips follow all of it"
     if bank.strange is not None and len(bank.strange):

@@ -276,6 +276,8 @@ class MouthBank:
     small: U8 | None = None  # (m, ⌈h / reduction⌉, ⌈w / reduction⌉, 3), the crops' cell means
     reduction: int = 1  # pixels of a crop across each pixel of `small`
     light: F32 | None = None  # (f, 3), colour of the skin in every frame of the footage, levels
+    # (f,), how unlike all mouths of its shape the mouth of every frame looks; NaN: not known
+    oddness: F32 | None = None
     strange: I64 | None = None  # shots that show another person: their entries have no quality
 
     def __post_init__(self) -> None:
@@ -371,6 +373,8 @@ class RenderResult:
     duration: float  # seconds of the speech
     changed_frames: int
     frames_without_face: int
+    frames_turned: int  # the head is turned too far: the target's own mouth is kept
+    frames_covered: int  # something is before the mouth: likewise
     coverage: tuple[tuple[float, float], ...]  # spans (s) in which the footage had no mouth near
     adaptation: str  # whether the speech model was adapted to the target, and why not
     warnings: tuple[str, ...]
