@@ -21,6 +21,7 @@ from lipsync.options_base import options
 from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, Patch
 
 LEVELS = 4  # of the Laplacian pyramid
+FINE_FEATHER = 2.5  # pixels: wider ramps are made in reduced size
 
 
 @options
@@ -77,9 +78,9 @@ def composite(
             moved = jaw[i] * float(patch.alpha.max(initial=0))
             below = bender.bent(frame, int(source), moved)
             outline = moved_outline(outline, moved, options.mask_inset)
-        made = blend(below, patch, outline, feather, options.color_match)
+        made = blend(below, patch, outline, feather, options.color_match, below is not frame)
         if options.grain and made.alpha is not None:
-            add_grain(made, below, i)
+            add_grain(made, frame, i)
         yield replace(made, target=frame)
 
 
@@ -111,7 +112,7 @@ def add_grain(made: Composited, below: U8, seed: int) -> None:
     grain = rng.standard_normal((height, width), np.float32) * np.float32(missing**0.5 * alpha)
     region = made.frame[here]
     noisy = np.clip(np.rint(region + grain[..., None]), 0, 255).astype(np.uint8)
-    region[alpha > 0] = noisy[alpha > 0]
+    np.copyto(region, noisy, where=(alpha > 0)[..., None])
 
 
 def _noise(picture: U8, where: Bools) -> float:
@@ -131,8 +132,15 @@ def faded(patches: Iterable[Patch | None], visible: F32) -> Iterator[Patch | Non
             yield patch if share >= 1 else replace(patch, alpha=patch.alpha * share)
 
 
-def blend(frame: U8, patch: Patch, outline: F32, feather: float, color_match: bool) -> Composited:
-    """One frame with its patch, blended inside `outline`."""
+def blend(
+    frame: U8,
+    patch: Patch,
+    outline: F32,
+    feather: float,
+    color_match: bool,
+    in_place: bool = False,
+) -> Composited:
+    """One frame with its patch, blended inside `outline`; `in_place`: written into `frame`."""
     box = _box(outline, feather, frame.shape)
     if box is None:
         return Composited(frame, frame, None, (0, 0))
@@ -147,9 +155,10 @@ def blend(frame: U8, patch: Patch, outline: F32, feather: float, color_match: bo
     # The pyramid's coarse levels reach beyond the mask; what is outside stays the frame's own.
     support = np.minimum(alpha * 8, 1)[..., None]
     mixed = own + support * (mixed - own)
-    result = frame.copy()
+    result = frame if in_place else frame.copy()
     region = result[y : y + height, x : x + width]
-    region[alpha > 0] = np.clip(np.rint(mixed[alpha > 0]), 0, 255).astype(np.uint8)
+    rounded = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    np.copyto(region, rounded, where=(alpha > 0)[..., None])
     return Composited(frame, result, alpha, (x, y))
 
 
@@ -179,11 +188,18 @@ def _on_frame_grid(patch: Patch, box: tuple[int, int, int, int]) -> tuple[F32, F
 
 def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
     """1 well inside `outline`, 0 outside it, smooth over about two feathers inside the border."""
-    mask = np.zeros(shape, np.uint8)
+    # A wide ramp holds nothing fine: it is made small and enlarged.
+    reduction = int(np.clip(feather / FINE_FEATHER, 1, 4))
+    small = tuple(-(-side // reduction) for side in shape)
+    mask = np.zeros(small, np.uint8)
     shift = 4
-    points = np.round(outline * (1 << shift)).astype(np.int32)
+    points = np.round(((outline + 0.5) / reduction - 0.5) * (1 << shift)).astype(np.int32)
     cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, shift)
-    blurred = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), feather)
+    blurred = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), feather / reduction)
+    if reduction > 1:
+        size = (small[1] * reduction, small[0] * reduction)
+        blurred = cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR)
+        blurred = blurred[: shape[0], : shape[1]]
     # The blur is 1/2 on the border; the ramp from there to 0.95 lies inside.
     ramp = np.clip((blurred - 0.5) / 0.45, 0, 1)
     return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
@@ -197,13 +213,19 @@ def membrane(difference: F32, alpha: F32) -> F32:
     pixel cannot streak.
     """
     known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
-    return _solved(
-        cv2.GaussianBlur(difference * known[..., None], (0, 0), 1.5),
-        cv2.GaussianBlur(known, (0, 0), 1.5),
-    )
+    weighted = difference * known[..., None]
+    if min(alpha.shape) < FINE_PX:
+        blurred = (cv2.GaussianBlur(values, (0, 0), 1.5) for values in (weighted, known))
+        return _solved(*blurred)
+    # The field is smooth: of a large face, half the resolution tells all of it.
+    halves = (cv2.pyrDown(values) for values in (weighted, known))
+    field = _solved(*(cv2.GaussianBlur(values, (0, 0), 0.75) for values in halves))
+    size = (alpha.shape[1], alpha.shape[0])
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
 
 
 RELAXATIONS = 6  # per level
+FINE_PX = 96  # boxes no smaller than this are solved at half their resolution
 
 
 def _solved(weighted: F32, weight: F32) -> F32:

@@ -21,14 +21,13 @@ from scipy.ndimage import gaussian_filter1d
 from lipsync.geometry import apply, invert, smoothed_points
 from lipsync.options_base import options
 from lipsync.types import F32, I64, N_LIPS, U8, Alignment, FaceTrack, LipTrack, MouthBank
-from lipsync.warp import ThinPlate
+from lipsync.warp import CoarseGrid, ThinPlate
 
 REACH = 0.4  # outer-eye distances from the jaw line to where neck and background stay
 MOST = 0.2  # outer-eye distances that a jaw is moved at most
 LEAST_PX = 0.3  # less is not worth resampling a picture for
 PENALTY = 1e-3  # of the regression, on top of the features' variance
 SMOOTH_FRAMES = 1.0  # σ: landmarks of the jaw are noisy, and so are the lips they follow
-GRID_STEP = 12  # pixels
 
 
 @options
@@ -114,20 +113,15 @@ class Bender:
         low = np.maximum(np.floor(ring.min(0)).astype(int), 0)
         high = np.minimum(np.ceil(ring.max(0)).astype(int), [frame.shape[1], frame.shape[0]])
         width, height = (high - low).tolist()
-        if min(width, height) < 2 * GRID_STEP:
+        if min(width, height) < 16:
             return frame
-        columns, rows = -(-width // GRID_STEP) + 1, -(-height // GRID_STEP) + 1
-        x, y = (np.arange(count) * GRID_STEP for count in (columns, rows))
-        grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32) + low
+        grid = CoarseGrid(width, height)
+        at = grid.points + low.astype(np.float32)
         still = np.concatenate([self._fixed[index], ring])
         wanted = np.asarray(np.concatenate([jaw + moved, still]) / scale, np.float32)
         there = np.asarray(np.concatenate([jaw, still]) / scale, np.float32)
-        shift = ThinPlate(wanted, grid / scale, 1e-3).maps_to(there - wanted) * scale
-        shift = shift.reshape(rows, columns, 2) * self._share(grid, index).reshape(rows, columns, 1)
-        size = ((columns - 1) * GRID_STEP + 1, (rows - 1) * GRID_STEP + 1)
-        fine = _refined(shift.astype(np.float32), size)[:height, :width]
-        pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1)
-        places = (pixels + fine + low).astype(np.float32)
+        shift = ThinPlate(wanted, at / scale, 1e-3).maps_to(there - wanted) * scale
+        places = grid.refined(at + shift * self._share(at, index)[:, None])
         result = frame.copy()
         result[low[1] : high[1], low[0] : high[0]] = cv2.remap(
             frame, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
@@ -139,12 +133,3 @@ class Bender:
         off = np.linalg.norm(grid[:, None] - self._jaw[index][None], axis=-1).min(1)
         ramp = np.clip(1.5 - 1.5 * off / (REACH * float(self._scale[index])), 0, 1)
         return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
-
-
-def _refined(coarse: F32, size: tuple[int, int]) -> F32:
-    """Values at grid points to all pixels between them, linearly: (h, w, 2) of (width, height)."""
-    width, height = size
-    x, y = np.meshgrid(np.arange(width) / GRID_STEP, np.arange(height) / GRID_STEP)
-    return np.asarray(
-        cv2.remap(coarse, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
-    )

@@ -8,12 +8,16 @@ points: a candidate's landmarks are just another right-hand side.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lipsync.types import F32
 
 Floats = NDArray[np.float64]
+
+GRID_STEP = 8  # pixels between the points at which a warp is evaluated
+GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
 
 
 def _kernel(d2: Floats) -> Floats:
@@ -58,3 +62,30 @@ class ThinPlate:
             (..., p, 2).
         """
         return np.asarray(self._matrix @ points)
+
+
+class CoarseGrid:
+    """Places in a picture at which a smooth map is evaluated, and its refinement to all pixels.
+
+    The places are the centres of square cells; one cell more on every side keeps the border exact.
+    """
+
+    def __init__(self, width: int, height: int, reduction: int = 1) -> None:
+        """`reduction`: the map will be refined for pictures so much smaller as well."""
+        self.width, self.height = width, height
+        step = max(GRID_STEP, int(np.ceil(max(width, height) / GRID_MOST)))
+        self._step = -(-step // reduction) * reduction
+        self._cells = (-(-width // self._step) + 2, -(-height // self._step) + 2)
+        x, y = ((np.arange(-1, n - 1) + 0.5) * self._step - 0.5 for n in self._cells)
+        self.points: F32 = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
+
+    def refined(self, coarse: F32, reduction: int = 1) -> F32:
+        """Bilinear refinement of a map (len(points), 2) to (height, width, 2), or to a fraction."""
+        step, (columns, rows) = self._step // reduction, self._cells
+        fine = cv2.resize(
+            coarse.reshape(rows, columns, 2),
+            (columns * step, rows * step),
+            interpolation=cv2.INTER_LINEAR,
+        )
+        height, width = self.height // reduction, self.width // reduction
+        return np.asarray(fine[step : step + height, step : step + width])

@@ -9,7 +9,6 @@ from lipsync.geometry import align, apply, lips, mouth_outlines, nose
 from lipsync.texture import TEXTURES, TextureOptions, open_texture
 from lipsync.texture.candidates import MASS, Candidates, describe, weigh
 from lipsync.texture.median import (
-    CoarseGrid,
     box_around,
     successors,
     weighted_median,
@@ -17,6 +16,7 @@ from lipsync.texture.median import (
 )
 from lipsync.texture.path import CONTINUITY, smoothest_path
 from lipsync.types import LipTrack, MouthBank, Patch
+from lipsync.warp import CoarseGrid
 
 RNG = np.random.default_rng(5)
 

@@ -21,16 +21,15 @@ from lipsync.geometry import apply, mouth_outlines, nose, smoothed_points
 from lipsync.texture.candidates import Candidates, describe
 from lipsync.texture.path import smoothest_path
 from lipsync.texture.source import TextureOptions, TextureSource
+from lipsync.threads import small_products
 from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, LipTrack, MouthBank, Patch
-from lipsync.warp import ThinPlate
+from lipsync.warp import CoarseGrid, ThinPlate
 
-GRID_STEP = 8  # pixels between the points at which the warp is evaluated
-GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
 DETAIL = 0.02  # outer-eye distances: σ of the Gaussian that parts detail from the rest
 BLOCK = 500  # frames for which candidates are chosen at once
 SMOOTHING = 1e-3  # λ of the warp: trust no single landmark
 GAIN_MOST = 2.0  # a candidate's light is corrected up to this factor
-LEAST_GAIN = 0.002  # less changes no level
+LEAST_GAIN = 0.006  # less changes no level by more than one
 BASE_SCALE = 56  # pixels per outer-eye distance that are enough for all but the finest detail
 
 
@@ -98,10 +97,11 @@ class MedianTexture(TextureSource):
 
     def _choose(self, search: Candidates, wanted: F32) -> list[Choice]:
         """Candidates for consecutive frames, and which of them gives the detail."""
-        found = [search.choose(one) for one in wanted]
-        entries = np.stack([f[0] for f in found])
-        costs = np.stack([f[2] for f in found])
-        path = smoothest_path(entries, costs, self._bank.looks, self._successors)
+        with small_products():
+            found = [search.choose(one) for one in wanted]
+            entries = np.stack([f[0] for f in found])
+            costs = np.stack([f[2] for f in found])
+            path = smoothest_path(entries, costs, self._bank.looks, self._successors)
         return [Choice(e, w, int(p)) for (e, w, _), p in zip(found, path, strict=True)]
 
     def _distance(self, lips: F32, entries: I64) -> float:
@@ -222,33 +222,6 @@ def box_around(outline: F32, multiple: int = 1) -> tuple[F32, int, int]:
     low, high = np.floor(outline.min(0)) - 1, np.ceil(outline.max(0)) + 1
     width, height = -(-((high - low).astype(int) + 1) // multiple) * multiple
     return low.astype(np.float32), int(width), int(height)
-
-
-class CoarseGrid:
-    """Places in a picture at which a smooth map is evaluated, and its refinement to all pixels.
-
-    The places are the centres of square cells; one cell more on every side keeps the border exact.
-    """
-
-    def __init__(self, width: int, height: int, reduction: int = 1) -> None:
-        """`reduction`: the map will be refined for pictures so much smaller as well."""
-        self.width, self.height = width, height
-        step = max(GRID_STEP, int(np.ceil(max(width, height) / GRID_MOST)))
-        self._step = -(-step // reduction) * reduction
-        self._cells = (-(-width // self._step) + 2, -(-height // self._step) + 2)
-        x, y = ((np.arange(-1, n - 1) + 0.5) * self._step - 0.5 for n in self._cells)
-        self.points: F32 = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
-
-    def refined(self, coarse: F32, reduction: int = 1) -> F32:
-        """Bilinear refinement of a map (len(points), 2) to (height, width, 2), or to a fraction."""
-        step, (columns, rows) = self._step // reduction, self._cells
-        fine = cv2.resize(
-            coarse.reshape(rows, columns, 2),
-            (columns * step, rows * step),
-            interpolation=cv2.INTER_LINEAR,
-        )
-        height, width = self.height // reduction, self.width // reduction
-        return np.asarray(fine[step : step + height, step : step + width])
 
 
 def weighted_median(stack: U8, weights: F32) -> U8:

@@ -18,7 +18,7 @@ class TextureOptions:
 
     texture: Literal["median"] = "median"
     """Source of the texture."""
-    candidates: Annotated[int, Field(ge=1, le=1000)] = 70
+    candidates: Annotated[int, Field(ge=1, le=1000)] = 64
     """Bank frames per picture: more are steadier, fewer are sharper."""
     warp: bool = True
     """Bend every bank frame to the wanted lips first, so that more of them cost no sharpness."""
