@@ -21,7 +21,7 @@ Bools = NDArray[np.bool_]
 RING_PX = 3  # on either side of the region's border
 # Edges along the normals to the jaw line: profiles reach so far to either side (outer-eye
 # distances), smoothed by so much; an edge is a change of so many levels per PROFILE_STEP.
-GHOST_REACH, GHOST_SMOOTH, PROFILE_STEP, EDGE_LEVELS = 0.12, 0.012, 0.004, 1.0
+GHOST_REACH, GHOST_SMOOTH, PROFILE_STEP, EDGE_LEVELS = 0.12, 0.012, 0.004, 2.0
 GHOSTS_SPARED = 2  # normals, of about 60: what noise adds or takes
 SHARP_BAND = (
     0.01,

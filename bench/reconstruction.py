@@ -108,6 +108,11 @@ class Scene:
         """The clip through the encoder: what every row is compared with."""
         return self.against(self.encoded(self.frames))
 
+    @cached_property
+    def raw_reference(self) -> Reference:
+        """The clip as it is."""
+        return self.against(self.frames)
+
     def against(self, original: U8) -> Reference:
         """What rows are compared with, given the true frames."""
         person, order = self.person, self.order
@@ -116,14 +121,19 @@ class Scene:
         return Reference(original, self.region, jaw[:, 3:-3], person.footage.alignment.scale[order])
 
     @cached_property
-    def region(self) -> Bools:
-        """(n, h, w): where a default render shows at least half of the new mouth."""
-        person, options = self.person, CompositeOptions()
-        outlines = geometry.mouth_outlines(person.footage.track, options.mask_inset)
-        feather = options.mask_feather * person.footage.alignment.scale
+    def alpha(self) -> F32:
+        """(n, h, w): how much of the new mouth a default render shows."""
+        track, alignment = self.person.footage.track, self.person.footage.alignment
+        options = CompositeOptions()
+        outlines = geometry.mouth_outlines(track, options.mask_inset)
+        feather = options.mask_feather * alignment.scale
         shape = (self.info.height, self.info.width)
-        masks = [soft_mask(outlines[i], float(feather[i]), shape) > 0.5 for i in self.order]
-        return np.stack(masks)
+        return np.stack([soft_mask(outlines[i], float(feather[i]), shape) for i in self.order])
+
+    @property
+    def region(self) -> Bools:
+        """(n, h, w): where that is at least half."""
+        return np.asarray(self.alpha > 0.5)
 
     def encoded(self, frames: U8) -> U8:
         """Frames as a viewer of the finished file sees them."""

@@ -21,8 +21,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 import lipsync
-from lipsync import media
+from lipsync import composite, geometry, jaw, landmarks, media, mouth_bank, texture
+from lipsync.cache import Cache
+from lipsync.footage import Footage
+from lipsync.threads import ahead
+from lipsync.types import LipTrack
 
 REPO = Path(__file__).resolve().parents[1]
 CASES = (
@@ -31,7 +37,7 @@ CASES = (
     ("englishvideo.mp4", "LJ001-0001.wav", 1),
     ("grid_s1_120s.mp4", "jfk.flac", 6),
 )
-STAGES = ("decode", "texture", "composite", "encode")
+STAGES = ("decode", "texture", "composite", "encode", "pictures")
 
 
 def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
@@ -78,6 +84,7 @@ def measure(target: Path, speech: Path, runs: int, folder: Path) -> dict[str, ob
         stages.append(json.loads(said)["seconds"])
         floor.append(timed(again, {})[0])
     info, duration = media.probe(target), json.loads(first)["duration"]
+    alone = pictures(target)
     tracking = json.loads(first)["seconds"]["landmarks"]
     return {
         "target": f"{target.stem}, {info.width}×{info.height}",
@@ -89,8 +96,47 @@ def measure(target: Path, speech: Path, runs: int, folder: Path) -> dict[str, ob
         "floor": statistics.median(floor) / duration,
         "memory": max(memory),
         "landmarks": float("nan") if known else 1000 * tracking / info.frame_count,
-        **{stage: 1000 * statistics.median(s[stage] for s in stages) / frames for stage in STAGES},
+        **{
+            stage: 1000 * statistics.median(s[stage] for s in stages) / frames
+            for stage in STAGES
+            if stage != "pictures"
+        },
+        "pictures": alone,
     }
+
+
+def pictures(target: Path, frames: int = 120) -> float:
+    """ms per frame of texture and composite together, with nothing else at work.
+
+    In a render the encoder takes the same cores: this is what the two stages themselves need.
+    """
+    info = media.probe(target)
+    with Cache(Cache.default_root()) as cache:
+        track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
+        footage = Footage.of([info], [track], geometry.rigid_template(track))
+        lips = geometry.lips(track, footage.alignment)
+        options = mouth_bank.BankOptions()
+        bank = mouth_bank.build(
+            footage.frames(), track, footage.alignment, options, cache, footage.digest
+        )
+    count = min(frames, len(track) // 2)
+    order = np.arange(count)
+    wanted = LipTrack(lips.points[count : 2 * count], lips.rate)
+    parts = track, footage.alignment, order
+    moved = jaw.corrections(bank, wanted, lips.points, *parts, jaw.JawOptions())
+    shown = list(media.read_frames(info, 0, count))
+    source = texture.open_texture(bank, texture.TextureOptions())
+
+    def made() -> float:
+        start = time.perf_counter()
+        patches = ahead(source.patches(wanted, *parts, None, moved))
+        done = composite.composite(shown, patches, *parts, composite.CompositeOptions(), moved)
+        for _ in done:
+            pass
+        return 1000 * (time.perf_counter() - start) / count
+
+    made()  # reads the bank from the disk
+    return statistics.median(made() for _ in range(3))
 
 
 def table(rows: list[dict[str, object]]) -> str:
@@ -136,7 +182,8 @@ def write(rows: list[dict[str, object]], runs: int) -> None:
         f"(all from the cache, median of {runs}), and ffmpeg merely re-encoding as many frames "
         "at the same quality. The right-hand columns are ms per frame inside the process: "
         "landmarks per target frame when cold, the others per output frame when warm (encode is "
-        "the time spent waiting for the encoder, which works beside us).\n\n"
+        "the time spent waiting for the encoder, which works beside us). Pictures: texture and "
+        "composite together, when the encoder does not take their cores.\n\n"
         f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, lipsync {lipsync.__version__}.\n\n" + table(rows)
     )

@@ -2,8 +2,10 @@
 
 The proportions of landmarks do not tell: a detector draws its own mean face into everybody. What
 is compared here is the picture: thumbnails of the upper face in the canonical space, freed of
-light (local mean and contrast), averaged over a few frames. Measured on five people: 0.95 to 0.99
-between two halves of a person's clips, at most 0.72 between two people.
+light (local mean and contrast). Of two shots the pair of frames counts that is most alike, since
+eyes turn and blink; and who is like one shot of a person is that person. Measured on 48 clips of
+four people: two people are at most 0.76 alike; of a person's own clips, 99 % of the pairs more than
+0.78, and every clip with several others.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 from lipsync.geometry import apply, compose
 from lipsync.types import F32, U8
 
-SAME = 0.82  # correlation from which two faces are one person's
+SAME = 0.77  # correlation from which two faces are one person's
 REGION = (-0.7, -0.42, 0.7, 0.58)  # left, top, right, bottom, canonical
 SIZE = (56, 40)  # of a thumbnail
 LIGHT, CONTRAST = 5.0, 6.0  # σ, thumbnail pixels: what is coarser is light
@@ -44,11 +46,16 @@ def upper_face(frame: U8, to_frame: F32) -> F32:
     return np.asarray(face / (np.sqrt(cv2.GaussianBlur(face * face, (0, 0), CONTRAST)) + 2))
 
 
-def likeness(one: F32, other: F32) -> float:
-    """Correlation of two mean faces (h, w); 0 where one of them shows nothing."""
-    a, b = one.ravel() - one.mean(), other.ravel() - other.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / scale if scale > 1e-9 else 0.0
+def likeness(one: list[F32], other: list[F32]) -> float:
+    """Correlation of the most alike pair of two sets of thumbnails (h, w); 0: they show nothing."""
+    return float((_units(one) @ _units(other).T).max())
+
+
+def _units(faces: list[F32]) -> F32:
+    """(n, h · w): thumbnails without their mean, of length 1; what shows nothing is 0."""
+    flat = np.stack(faces).reshape(len(faces), -1)
+    flat = flat - flat.mean(1, keepdims=True)
+    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9))
 
 
 def strangers(faces: dict[int, list[F32]], weights: dict[int, int]) -> list[int]:
@@ -60,6 +67,10 @@ def strangers(faces: dict[int, list[F32]], weights: dict[int, int]) -> list[int]
     """
     if not faces:
         return []
-    main = max(faces, key=lambda shot: weights[shot])
-    means = {shot: np.mean(some, axis=0) for shot, some in faces.items()}
-    return [shot for shot in means if likeness(means[shot], means[main]) < SAME]
+    others = set(faces) - {max(faces, key=lambda shot: weights[shot])}
+    reached = set(faces) - others
+    while reached:
+        known = [face for shot in reached for face in faces[shot]]
+        reached = {shot for shot in others if likeness(faces[shot], known) >= SAME}
+        others -= reached
+    return sorted(others)

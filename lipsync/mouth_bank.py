@@ -39,7 +39,7 @@ SKIN_SIZE = 0.12  # of such a patch
 LIGHT_S = 0.5  # σ of its smoothing
 ALIKE, ODD_BANK = 20, 4000  # mouths of like shape that a mouth is compared with; of so many
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 5  # of the files in the cache
+LAYOUT = 6  # of the files in the cache
 MAX_BYTES = 800_000_000  # of crops
 SMALL_SCALE = 56  # pixels per outer-eye distance, at least, of the reduced crops
 

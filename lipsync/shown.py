@@ -23,7 +23,7 @@ FADE_S = 0.12  # over which it goes before something covers the mouth, and retur
 # A mouth is covered if it looks unlike all mouths of that shape, by so many times the usual
 # difference. A hand or a microphone pasted on s1, s4 and englishvideo: 4.7 to 31 times; nothing
 # before the mouth: at most 2.9.
-COVERED = 4.0
+COVERED = 3.5
 GAP_S = 0.2  # between two covered stretches: still covered
 
 
