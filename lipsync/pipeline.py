@@ -12,18 +12,18 @@ the length of the video.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lipsync import (
     adaptation,
     encode,
     features,
+    findings,
     geometry,
     jaw,
     landmarks,
@@ -48,19 +48,12 @@ from lipsync.features.said import said as heard_at
 from lipsync.footage import Footage
 from lipsync.options import RenderOptions
 from lipsync.types import (
-    F32,
     U8,
     FaceTrack,
-    MouthBank,
-    Patch,
     Progress,
     RenderResult,
     VideoInfo,
 )
-
-# A wanted mouth is covered if a real one lies this near, RMS over the lips in outer-eye distances.
-THIN = 0.03
-LEAST_THIN_S = 0.2
 
 
 def render(
@@ -156,7 +149,7 @@ def render(
         source = texture.open_texture(bank, options.texture)
         patches = clock.each("texture", source.patches(lips, track, alignment, order, said, moved))
         distances = np.zeros(n, np.float32)
-        patches = _noted(patches, distances)
+        patches = findings.noted(patches, distances)
         pictures = clock.each(
             "composite",
             composite_stage.composite(
@@ -193,7 +186,7 @@ def render(
                 options=options.flat(),
                 frames=n,
                 fps=info.fps,
-                changed=_runs(changed),
+                changed=findings.runs(changed),
             )
 
         with clock.stage("encode"):
@@ -211,7 +204,7 @@ def render(
     missing = int((~track.found[order]).sum())
     turned = int((where.turned & track.found)[order].sum())
     hidden = int(where.covered[order].sum())
-    thin = _coverage(distances, visible, float(info.fps))
+    thin = findings.coverage(distances, visible, float(info.fps))
     return RenderResult(
         output=output,
         sidecar=provenance.sidecar_path(output),
@@ -226,8 +219,9 @@ def render(
         coverage=thin,
         adaptation=choice.line,
         warnings=(
-            *_kept(n, missing, turned, hidden),
-            *_warnings(bool(len(speech.spans)), bank, sum(b - a for a, b in thin)),
+            *findings.kept(n, missing, turned, hidden),
+            *findings.warnings(bool(len(speech.spans)), bank, sum(b - a for a, b in thin)),
+            *findings.hard_to_see(alignment, bank),
         ),
         seconds={name: round(value, 3) for name, value in clock.seconds.items()},
     )
@@ -241,39 +235,6 @@ def _card(model: lip_lstm.LipLSTM, weights: Path) -> provenance.ModelCard:
         sha256=sha256(weights),
         licence=str(meta.get("licence", "not stated")),
     )
-
-
-def _runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """(first, end) of every run of true flags."""
-    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-
-
-def _kept(n: int, missing: int, turned: int, hidden: int) -> Iterator[str]:
-    """Why frames keep the target's own mouth."""
-    reasons = (
-        (missing, "show no face"),
-        (turned, "show a head turned too far"),
-        (hidden, "show something before the mouth"),
-    )
-    for count, what in reasons:
-        if count:
-            yield f"{count} of {n} frames {what} and keep the target's own picture"
-
-
-def _warnings(spoken: bool, bank: MouthBank, thin_s: float) -> Iterator[str]:
-    if not spoken:
-        yield "no speech was recognised in the sound; the lips follow all of it"
-    if bank.strange is not None and len(bank.strange):
-        yield (
-            f"{len(bank.strange)} shots of the footage show another person; "
-            "their mouths are not used"
-        )
-    if thin_s > 0:
-        yield (
-            f"for {thin_s:.1f} s the footage has no mouth near the wanted one, which is bent "
-            "from others; more footage of the person (--reference) helps"
-        )
 
 
 def _footage(
@@ -294,21 +255,6 @@ def _footage(
         infos.append(more)
         tracks.append(found)
     return Footage.of(infos, tracks, geometry.rigid_template(track))
-
-
-def _noted(patches: Iterable[Patch | None], distances: F32) -> Iterator[Patch | None]:
-    """The patches, and in `distances` (n,) how far their nearest real mouths were."""
-    for i, patch in enumerate(patches):
-        if patch is not None:
-            distances[i] = patch.distance
-        yield patch
-
-
-def _coverage(distances: F32, visible: F32, rate: float) -> tuple[tuple[float, float], ...]:
-    """Spans (s) in which the footage had no mouth near the wanted one."""
-    thin = (distances > THIN) & (visible > 0)
-    spans = [(first, end) for first, end in _runs(thin) if end - first >= LEAST_THIN_S * rate]
-    return tuple((round(first / rate, 2), round(end / rate, 2)) for first, end in spans)
 
 
 def summary(result: RenderResult) -> dict[str, Any]:

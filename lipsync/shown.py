@@ -24,6 +24,7 @@ FADE_S = 0.12  # over which it goes before something covers the mouth, and retur
 # difference. A hand or a microphone pasted on s1, s4 and englishvideo: 4.7 to 31 times; nothing
 # before the mouth: at most 2.9.
 COVERED = 3.5
+LEAST_ODD = 0.06  # and by this at least: footage may be frozen or go to and fro, alike to itself
 GAP_S = 0.2  # between two covered stretches: still covered
 
 
@@ -78,7 +79,8 @@ def covered(oddness: F32, track: FaceTrack) -> Bools:
     known = np.isfinite(oddness)
     if not known.any():
         return np.zeros(len(track), bool)
-    odd = np.nan_to_num(oddness) > COVERED * float(np.median(oddness[known]))
+    usual = float(np.median(oddness[known]))
+    odd = np.nan_to_num(oddness) > max(COVERED * usual, LEAST_ODD)
     size = max(1, round(GAP_S * float(track.fps)))
     closed = np.zeros(len(track), bool)
     for first, end in track.shots():

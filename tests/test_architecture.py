@@ -29,9 +29,20 @@ FOUNDATION = {
     "sync",
     "likeness",
     "jaw",
+    "looks",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
-CONDUCTORS = {"__init__", "__main__", "cli", "options", "pipeline", "adaptation", "footage", "tune"}
+CONDUCTORS = {
+    "__init__",
+    "__main__",
+    "cli",
+    "options",
+    "pipeline",
+    "adaptation",
+    "findings",
+    "footage",
+    "tune",
+}
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")
 
 

@@ -10,7 +10,8 @@ from faces import similarity, track_of
 from lipsync.cache import Cache
 from lipsync.errors import NoFaceError
 from lipsync.geometry import align
-from lipsync.mouth_bank import BankOptions, build, cut_out, usable
+from lipsync.looks import cut_out
+from lipsync.mouth_bank import BankOptions, build, usable
 
 RNG = np.random.default_rng(11)
 N = 60

@@ -1,0 +1,126 @@
+"""How mouths look: thumbnails, the light on the skin, sharpness, and what is not like the rest."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from lipsync.geometry import apply, compose
+from lipsync.types import F32, U8, FaceTrack
+
+# A thumbnail shows this much of the canonical space, at this size: enough to tell teeth, tongue and
+# light from one another.
+LOOK_REGION = (-0.42, 0.62, 0.42, 1.3)
+LOOK_SIZE = (20, 16)
+# Where the colour of the light is read from, canonical: beside the mouth and beside the chin.
+SKIN = ((-0.47, 0.75), (0.47, 0.75), (-0.32, 1.15), (0.32, 1.15))
+SKIN_SIZE = 0.12  # of such a patch
+LIGHT_S = 0.5  # σ of its smoothing
+ALIKE, ODD_BANK = 20, 4000  # mouths of like shape that a mouth is compared with; of so many
+
+
+def skin_colour(frame: U8, to_frame: F32) -> F32:
+    """Mean colour (3,) of the skin beside mouth and chin, levels; median over the SKIN patches."""
+    size = max(2, round(SKIN_SIZE * float(np.sqrt(abs(np.linalg.det(to_frame[:, :2]))))))
+    centres = np.asarray(SKIN, np.float32) @ to_frame[:, :2].T + to_frame[:, 2]
+    corners = np.round(centres - size / 2).astype(np.float32)
+    colours = [cut_out(frame, corner, size, size).mean((0, 1)) for corner in corners]
+    return np.asarray(np.median(colours, axis=0), np.float32)
+
+
+def steady_light(light: F32, track: FaceTrack) -> F32:
+    """Colours (n, 3) smoothed within each shot and filled where no face was found.
+
+    Light changes slowly: what changes quickly is the measure, and following it would flicker.
+    """
+    steady = light.copy()
+    for first, end in track.shots():
+        shot = light[first:end]
+        known = np.isfinite(shot).all(1)
+        if known.any():
+            at = np.arange(end - first)
+            filled = np.stack([np.interp(at, at[known], c[known]) for c in shot.T], axis=1)
+            sigma = LIGHT_S * float(track.fps)
+            steady[first:end] = gaussian_filter1d(filled, sigma, axis=0, mode="nearest")
+    usual = np.nanmedian(steady, axis=0)
+    return np.where(np.isfinite(steady), steady, usual).astype(np.float32)
+
+
+def oddness(looks: NDArray[np.float16], lips: F32, track: FaceTrack) -> F32:
+    """How unlike every other mouth of its shape each mouth looks, (n,); NaN: not known.
+
+    RMS difference of thumbnails, as a share of their mean, from the most alike of the ALIKE frames
+    with the nearest lips; frames within a second are too alike to tell.
+    """
+    odd = np.full(len(track), np.nan, np.float32)
+    known = np.flatnonzero(track.found)
+    apart = float(track.fps)
+    if len(known) < ALIKE + 2 * apart:
+        return odd
+    bank = known[np.linspace(0, len(known) - 1, min(len(known), ODD_BANK)).astype(int)]
+    shapes = lips.reshape(len(lips), -1)
+    faces = looks[known].astype(np.float32)
+    faces /= np.maximum(faces.mean(1, keepdims=True), 1e-6) * np.sqrt(faces.shape[1])
+    row_of = np.zeros(len(track), np.int64)
+    row_of[known] = np.arange(len(known))
+    norms = (shapes[bank] ** 2).sum(1)
+    for block in np.array_split(known, -(-len(known) // 500)):
+        squared = norms - 2 * shapes[block] @ shapes[bank].T
+        squared[np.abs(block[:, None] - bank) <= apart] = np.inf
+        nearest = bank[np.argpartition(squared, ALIKE, axis=1)[:, :ALIKE]]
+        off = faces[row_of[nearest]] - faces[row_of[block]][:, None]
+        odd[block] = np.sqrt(np.square(off).sum(-1)).min(1)
+    return odd
+
+
+def look(picture: U8, to_picture: F32) -> F32:
+    """Thumbnail of a mouth's luma, scaled so that distances are RMS per pixel."""
+    crop, to_crop = picture, to_picture
+    left, top, right, bottom = LOOK_REGION
+    width, height = LOOK_SIZE
+    x, y = (right - left) / width, (bottom - top) / height
+    grid = np.array([[x, 0, left + x / 2], [0, y, top + y / 2]], np.float32)
+    corners = apply(to_crop, np.array([(left, top), (right, bottom)], np.float32))
+    low = np.clip(np.floor(corners.min(0)).astype(int) - 8, 0, None)
+    high = np.ceil(corners.max(0)).astype(int) + 8
+    piece = crop[low[1] : high[1], low[0] : high[0]]
+    if piece.size == 0:
+        return np.zeros(width * height, np.float32)
+    to_crop = to_crop.copy()
+    to_crop[:, 2] -= low
+    gray = cv2.cvtColor(np.ascontiguousarray(piece), cv2.COLOR_RGB2GRAY)
+    # Average over about a cell first: sampling alone would alias.
+    cell = float(np.sqrt(abs(np.linalg.det(to_crop[:, :2])))) * x
+    gray = cv2.GaussianBlur(gray, (0, 0), max(0.4 * cell, 0.3))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    small = cv2.warpAffine(
+        gray, compose(to_crop, grid), LOOK_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(small.ravel() / (255 * np.sqrt(small.size)), np.float32)
+
+
+def sharpness(crop: U8) -> float:
+    """Standard deviation of the Laplacian of the crop's luma."""
+    return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
+
+
+def cell_means(picture: U8, reduction: int) -> U8:
+    """The picture (h, w, 3) in cells of so many pixels, (⌈h / reduction⌉, ⌈w / reduction⌉, 3)."""
+    height, width = picture.shape[:2]
+    bottom, right = -height % reduction, -width % reduction
+    padded = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+    size = (padded.shape[1] // reduction, padded.shape[0] // reduction)
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA))
+
+
+def cut_out(frame: U8, corner: F32, width: int, height: int) -> U8:
+    """The box (height, width, 3) of a frame; what lies outside repeats the frame's edge."""
+    x, y = int(corner[0]), int(corner[1])
+    h, w = frame.shape[:2]
+    if x >= 0 and y >= 0 and x + width <= w and y + height <= h:
+        return frame[y : y + height, x : x + width]
+    rows = np.clip(np.arange(y, y + height), 0, h - 1)
+    columns = np.clip(np.arange(x, x + width), 0, w - 1)
+    return frame[np.ix_(rows, columns)]
