@@ -10,7 +10,10 @@ The modules, in the order in which a render passes through them:
     voice       where somebody speaks; what the mouth does in silence
     video       target → frames in the order in which they will be shown
     landmarks   frames → face track
-    mouth_bank  face track → the person's own mouths, as shapes and textures
+    footage     the target and what else there is of the person, end to end
+    mouth_bank  footage → the person's own mouths, as shapes and textures
+    shown       where the target keeps its own mouth: heads turned away, hands before the mouth
+    jaw         where the target's jaw goes with the new mouth
     texture     lip points + bank → mouth-and-chin patches
     composite   patches → into the target's frames
     encode      frames + speech → the finished file
@@ -18,7 +21,8 @@ The modules, in the order in which a render passes through them:
 
 Around them: `types` (the nouns), `options`, `errors`, `geometry`, `media` (ffmpeg),
 `checkpoint` (weights), `sync` (do lips and sound belong together?), `learning` (the loss),
-`running` (figures of a sound that is still arriving), `threads` and `cli`.
+`running` (figures of a sound that is still arriving), `likeness` (whose face is it?), `looks` (of
+mouths: thumbnails, light), `findings` (what is said of a render), `threads` and `cli`.
 """
 
 from __future__ import annotations
