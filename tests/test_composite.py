@@ -177,3 +177,31 @@ def test_a_patch_vouches_only_for_its_own_pixels(scene) -> None:
     x = int(apply(POSES[0], np.array([[-0.3, 0.9]], np.float32))[0, 0])
     y = int(apply(POSES[0], np.array([[-0.3, 0.9]], np.float32))[0, 1])
     assert (done.frame[y, x - 10] == 128).all()
+
+
+def test_a_clean_mouth_gets_the_frames_noise_and_no_more(scene) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(4)
+    frame = np.clip(128 + rng.normal(0, 5, (260, 320, 3)).mean(-1, keepdims=True), 0, 255)
+    frame = np.repeat(np.rint(frame), 3, -1).astype(np.uint8)
+    frames = [frame] * N
+    clean = [patch_for(pose, (128, 128, 128)) for pose in POSES]
+    noisy = [replace(p, rgb=rng.normal(128, 20, p.rgb.shape).astype(np.uint8)) for p in clean]
+
+    grained = run(scene, frames, clean)[0]
+    again = run(scene, frames, clean)[0]
+    plain = run(scene, frames, clean, CompositeOptions(grain=False))[0]
+    left = run(scene, frames, noisy)[0]
+    same = run(scene, frames, noisy, CompositeOptions(grain=False))[0]
+
+    assert grained.alpha is not None
+    h, w = grained.alpha.shape
+    x, y = grained.corner
+    inside = grained.alpha > 0.95
+    std = {
+        name: made.frame[y : y + h, x : x + w][inside].std()
+        for name, made in (("grained", grained), ("plain", plain))
+    }
+    assert std["plain"] < 0.6
+    assert std["grained"] == pytest.approx(frame.std(), rel=0.25)
+    assert np.array_equal(grained.frame, again.frame), "identical input, identical output"
+    assert np.array_equal(left.frame, same.frame), "what is noisier than the frame gets nothing"

@@ -112,6 +112,15 @@ def test_a_mouth_that_opens_wide_opens_wider(usual: float, gain: float) -> None:
     np.testing.assert_allclose(points[..., 1], 0.5 * 0.1 * gain, atol=1e-6)
 
 
+@pytest.mark.parametrize(("std", "gain"), [(0.81, 1 / 0.9), (1.0, 1), (1.2, 1), (0.1, 2**0.5)])
+def test_half_of_what_regression_opens_too_little_is_made_up_for(std: float, gain: float) -> None:
+    model = echoing(0)
+    model.meta = {lip_lstm.ARTICULATION: std}
+    points = model.on(PROFILE, np.full((3, 18, 2), 0.1, np.float32)) - PROFILE.neutral
+    np.testing.assert_allclose(points[..., 0], 0.5 * 0.1, atol=1e-6)
+    np.testing.assert_allclose(points[..., 1], 0.5 * 0.1 * gain, atol=1e-6)
+
+
 def real_network(bidirectional: bool = True) -> LipLSTM:
     torch.manual_seed(0)
     model = LipLSTM(LipDims(2, 8, 2, bidirectional, 5, 0, 2, 0.3), SPEC, {"licence": "none"})
