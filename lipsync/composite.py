@@ -74,10 +74,8 @@ def composite(
         feather = options.mask_feather * float(alignment.scale[source])
         outline, below = outlines[source], frame
         if bender is not None and jaw is not None:
-            # As visible as the mouth: a jaw does not jump where the target's own mouth returns.
-            moved = jaw[i] * float(patch.alpha.max(initial=0))
-            below = bender.bent(frame, int(source), moved)
-            outline = moved_outline(outline, moved, options.mask_inset)
+            below = bender.bent(frame, int(source), jaw[i])
+            outline = moved_outline(outline, jaw[i], options.mask_inset)
         made = blend(below, patch, outline, feather, options.color_match, below is not frame)
         if options.grain and made.alpha is not None:
             add_grain(made, frame, i)

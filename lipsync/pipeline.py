@@ -133,7 +133,7 @@ def render(
                 options.bank,
                 cache,
                 footage.digest,
-                lambda: footage.said(model),
+                (lambda: footage.said(model)) if model.spec.kind == "logmel+phones" else None,
             )
             said = heard_at(heard, model.spec, np.arange(n) / float(info.fps))
 
@@ -144,6 +144,8 @@ def render(
             moved = jaw.corrections(
                 bank, lips, own_lips.points, track, alignment, order, options.jaw
             )
+            if moved is not None:  # no jump where the target's own mouth returns
+                moved *= visible[:, None, None]
 
         frames = clock.each("decode", video_stage.frames_in_order(info, timing))
         source = texture.open_texture(bank, options.texture)
