@@ -269,9 +269,12 @@ def test_a_stopped_ablation_leaves_a_page_and_no_processes(
     page, rows = data.parent / "page.md", data.parent / "rows"
     told = ["--data", str(data), "--out", str(page), "--runs", str(rows)]
     before = signal.getsignal(signal.SIGTERM)
+    # Tests that were started in the background ignore interrupts.
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(SystemExit) as stop:
         ablate.main([*told, "--processes", "1"])
     signal.signal(signal.SIGTERM, before)
+    signal.signal(signal.SIGINT, interrupt)
     assert stop.value.code == 130
     assert capsys.readouterr().err.endswith("\nstopped; the same command goes on from there\n")
     for child in multiprocessing.active_children():

@@ -136,7 +136,10 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
 @pytest.fixture
 def _own_handler() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
+    # Tests that were started in the background ignore interrupts.
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
+    signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, before)
 
 

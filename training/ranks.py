@@ -91,6 +91,9 @@ def together(device: str) -> Iterator[Ranks]:
     )
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size(), own)
+        # Nobody leaves before the first has judged and written: torch aborts a process whose
+        # threads still wait for the others.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
 
