@@ -12,8 +12,8 @@ import numpy as np
 from lipsync.types import F32, I64
 
 # A jump in appearance (RMS of a thumbnail, of the full range) against a distance of lips (outer-eye
-# distances). On s1, 40 candidates: with 1 sharpness is 0.84 and E_warp 1.14, with 8 they are 0.86 and
-# 1.12; 15 gains nothing more.
+# distances). On s1, 40 candidates: with 1 sharpness is 0.84 and E_warp 1.14, with 8 they are 0.86
+# and 1.12; 15 gains nothing more.
 CONTINUITY = 12.0
 
 
