@@ -23,18 +23,14 @@ from lipsync.digest import sha256
 from lipsync.errors import AdaptError, InputError, NoFaceError
 from lipsync.lip_lstm import LipLSTM
 from lipsync.options import PersonOptions, RenderOptions
+from lipsync.sync import LAG_MOST_S, LEAST_R
 from lipsync.tune import Lesson, TuneOptions, Tuning, blocks, tune
 from lipsync.types import AdaptResult, LipTrack, Progress, VideoInfo
 
 VERSION = 1  # of the procedure; kept results of another one are not used
-# The opening that the sound asks for against the opening that is seen, slow changes removed, where
-# somebody speaks, at the best lag. Right sound: 0.61 to 0.91 on five people and the sample. Sound
-# of others: at most 0.31 where there are 10 s of speech, even in sentences of the same rhythm.
-LEAST_R = 0.45
 # A stretch of 2 s that fits this badly is not spoken by this mouth: none of 68 right ones is (the
 # worst has 0.37), of another voice's a third to three quarters.
 MISFIT_R, MISFITS_MOST = 0.2, 0.1
-LAG_MOST_S = 0.22  # ± 200 ms is corrected; the measure is right to 20 ms
 LAG_LEAST_S = 0.03  # below this it is the model's own: up to 21 ms on people in sync
 # Beside speech the mouth is learnt from too: how it rests between sentences, opens and closes.
 AROUND_S = 1.0

@@ -77,7 +77,7 @@ def composite(
             below = bender.bent(frame, int(source), jaw[i])
             outline = moved_outline(outline, jaw[i], options.mask_inset)
         made = blend(below, patch, outline, feather, options.color_match, below is not frame)
-        if options.grain and made.alpha is not None:
+        if options.grain:
             add_grain(made, frame, i)
         yield replace(made, target=frame)
 
@@ -89,7 +89,7 @@ def moved_outline(outline: F32, jaw: F32, inset: float) -> F32:
     return moved
 
 
-def add_grain(made: Composited, below: U8, seed: int) -> None:
+def add_grain(made: Composited, target: U8, seed: int) -> None:
     """Give the new mouth the noise of the frame's own skin, in place: the median has hardly any.
 
     Measured by the median of the absolute high-pass, which edges hardly move, in the target's own
@@ -103,7 +103,7 @@ def add_grain(made: Composited, below: U8, seed: int) -> None:
     inside = alpha > 0.5
     if inside.sum() < 64:
         return
-    missing = _noise(below[here], inside) ** 2 - _noise(made.frame[here], inside) ** 2
+    missing = _noise(target[here], inside) ** 2 - _noise(made.frame[here], inside) ** 2
     if missing <= 0:
         return
     rng = np.random.default_rng(seed)

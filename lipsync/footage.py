@@ -21,11 +21,8 @@ from lipsync.errors import AudioError
 from lipsync.features.said import said as heard_at
 from lipsync.geometry import Complexes
 from lipsync.options_base import options
+from lipsync.sync import LAG_MOST_S, LEAST_R
 from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, VideoInfo
-
-# Lips that follow the sound less than this are somebody else's (the same bar as for adaptation).
-LEAST_R = 0.45
-LAG_MOST_S = 0.22
 
 
 @options

@@ -76,13 +76,6 @@ def apply(matrix: F32, points: F32) -> F32:
     )
 
 
-def invert(matrix: F32) -> F32:
-    """The inverse of similarities (or affine maps) (..., 2, 3)."""
-    linear = np.linalg.inv(matrix[..., :2].astype(np.float64))
-    shift = -linear @ matrix[..., 2:].astype(np.float64)
-    return np.concatenate([linear, shift], axis=-1).astype(np.float32)
-
-
 def compose(second: F32, first: F32) -> F32:
     """The (..., 2, 3) matrix that applies `first`, then `second`."""
     linear = second[..., :2] @ first[..., :2]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import gaussian_filter1d
 
-from lipsync.geometry import apply, invert, smoothed_points
+from lipsync.geometry import apply, smoothed_points
 from lipsync.options_base import options
 from lipsync.types import F32, I64, N_LIPS, U8, Alignment, FaceTrack, LipTrack, MouthBank
 from lipsync.warp import CoarseGrid, ThinPlate
@@ -58,7 +58,7 @@ def corrections(
     if options.jaw == 0 or known.sum() < 2 * N_LIPS:
         return None
     jaw_points = slice(N_LIPS, N_LIPS + len(track.scheme.jaw))
-    theirs = apply(invert(bank.to_crop[known]), bank.control[known][:, jaw_points])
+    theirs = apply(Alignment(bank.to_crop[known]).to_canonical, bank.control[known][:, jaw_points])
     slopes = _slopes(_features(bank.lips[known]), theirs.reshape(len(theirs), -1))
     own = _features(own_lips)[frames]
     moved = (_features(lips.points) - own) @ slopes

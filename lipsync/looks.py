@@ -77,26 +77,25 @@ def oddness(looks: NDArray[np.float16], lips: F32, track: FaceTrack) -> F32:
 
 def look(picture: U8, to_picture: F32) -> F32:
     """Thumbnail of a mouth's luma, scaled so that distances are RMS per pixel."""
-    crop, to_crop = picture, to_picture
     left, top, right, bottom = LOOK_REGION
     width, height = LOOK_SIZE
     x, y = (right - left) / width, (bottom - top) / height
     grid = np.array([[x, 0, left + x / 2], [0, y, top + y / 2]], np.float32)
-    corners = apply(to_crop, np.array([(left, top), (right, bottom)], np.float32))
+    corners = apply(to_picture, np.array([(left, top), (right, bottom)], np.float32))
     low = np.clip(np.floor(corners.min(0)).astype(int) - 8, 0, None)
     high = np.ceil(corners.max(0)).astype(int) + 8
-    piece = crop[low[1] : high[1], low[0] : high[0]]
+    piece = picture[low[1] : high[1], low[0] : high[0]]
     if piece.size == 0:
         return np.zeros(width * height, np.float32)
-    to_crop = to_crop.copy()
-    to_crop[:, 2] -= low
+    to_piece = to_picture.copy()
+    to_piece[:, 2] -= low
     gray = cv2.cvtColor(np.ascontiguousarray(piece), cv2.COLOR_RGB2GRAY)
     # Average over about a cell first: sampling alone would alias.
-    cell = float(np.sqrt(abs(np.linalg.det(to_crop[:, :2])))) * x
+    cell = float(np.sqrt(abs(np.linalg.det(to_picture[:, :2])))) * x
     gray = cv2.GaussianBlur(gray, (0, 0), max(0.4 * cell, 0.3))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     small = cv2.warpAffine(
-        gray, compose(to_crop, grid), LOOK_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        gray, compose(to_piece, grid), LOOK_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(small.ravel() / (255 * np.sqrt(small.size)), np.float32)
 

@@ -14,8 +14,8 @@ from lipsync.types import F32, I64, MouthBank
 
 MASS = 0.9  # α: share of the total weight that the best n entries hold
 WINDOW = (0.25, 0.5, 1.0, 0.5, 0.25)  # weights of the frames at −2 … +2
-# Measured on clips of s1: the gap brings r_open from 0.98 to 0.99, the
-# sound 0.2 dB on s1; a larger weight of the pose costs more lip than it gains in shading.
+# Measured on clips of s1: the gap brings r_open from 0.98 to 0.99, the sound 0.2 dB; a larger
+# weight of the pose costs more lip than it gains in shading.
 GAP_WEIGHT, SOUND_WEIGHT, POSE_WEIGHT = 3.0, 0.06, 0.5
 # Of the light: a bank of two lightings gives the target's own first, other colours are corrected.
 LIGHT_WEIGHT = 0.2
