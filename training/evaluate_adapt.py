@@ -175,8 +175,8 @@ def ownership(everyone: list[Speaker], model: str) -> list[str]:
     lines = [
         "## Is this the target's own sound?",
         "",
-        f"Correlation and lag (ms) that `auto` decides by: r ≥ {adaptation.LEAST_R}, "
-        f"|lag| ≤ {adaptation.LAG_MOST_S * 1000:.0f} ms, at most "
+        f"Correlation and lag (ms) that `auto` decides by: r ≥ {sync.LEAST_R}, "
+        f"|lag| ≤ {sync.LAG_MOST_S * 1000:.0f} ms, at most "
         f"{adaptation.MISFITS_MOST:.0%} of the 2 s stretches of speech below "
         f"{adaptation.MISFIT_R}. ✓: adapts.",
         "",

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from lipsync import sync
-from lipsync.adaptation import LAG_LEAST_S, LAG_MOST_S, LEAST_R
+from lipsync.adaptation import LAG_LEAST_S
+from lipsync.sync import LAG_MOST_S, LEAST_R
 from lipsync.types import F32, Bools, LipTrack
 from training.takes import RATE
 
