@@ -4,8 +4,8 @@ The proportions of landmarks do not tell: a detector draws its own mean face int
 is compared here is the picture: thumbnails of the upper face in the canonical space, freed of
 light (local mean and contrast). Of two shots the pair of frames counts that is most alike, since
 eyes turn and blink; and who is like one shot of a person is that person. Measured on 48 clips of
-four people: two people are at most 0.76 alike; of a person's own clips, 99 % of the pairs are more
-than 0.78, the worst 0.70.
+four people (docs/benchmarks/thresholds.md): two people are at most 0.76 alike; of a person's own
+clips, 99 % of the pairs are more than 0.78, the worst 0.70.
 """
 
 from __future__ import annotations

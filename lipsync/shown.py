@@ -21,8 +21,8 @@ from lipsync.types import F32, Bools, FaceTrack, MouthBank
 FADE_DEGREES = 10.0  # beyond the limit, over which the new mouth goes
 FADE_S = 0.12  # over which it goes before something covers the mouth, and returns after it
 # A mouth is covered if it looks unlike all mouths of that shape, by so many times the usual
-# difference. A hand or a microphone pasted on s1, s4 and englishvideo: 4.7 to 31 times; nothing
-# before the mouth: at most 2.9.
+# difference (docs/benchmarks/thresholds.md). Nothing before the mouth: at most 2.6 times; a dark
+# disc: 6 and more; skin: 3.9 and 4.7, but 2.5 in ten seconds of englishvideo, where it is missed.
 COVERED = 3.5
 LEAST_ODD = 0.06  # and by this at least: footage may be frozen or go to and fro, alike to itself
 GAP_S = 0.2  # between two covered stretches: still covered
