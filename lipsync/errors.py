@@ -6,7 +6,8 @@ LipsyncError                 the user can mend it: one line, exit code 2
 │   ├── MediaError           it is missing, unreadable, or not the media we need
 │   │   └── NoFaceError      a picture in which no usable face was found
 │   ├── AudioError           no sound in it, or too little of it
-│   └── AdaptError           footage that cannot adapt the speech model
+│   ├── AdaptError           footage that cannot adapt the speech model
+│   └── FacesError           a set of faces that cannot be used, or too few of them
 ├── OutputError              where the result should go
 ├── OptionsError             an option or YAML key that is unknown or out of range
 ├── WeightsError             weights that are missing, damaged, or do not fit
@@ -42,6 +43,10 @@ class AudioError(InputError):
 
 class AdaptError(InputError):
     """Footage cannot adapt the speech model to its speaker, or did not make it better."""
+
+
+class FacesError(InputError):
+    """A set of faces is missing, damaged, too small, or of the wrong person."""
 
 
 class OutputError(LipsyncError):

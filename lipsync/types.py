@@ -379,3 +379,33 @@ class RenderResult:
     adaptation: str  # whether the speech model was adapted to the target, and why not
     warnings: tuple[str, ...]
     seconds: dict[str, float]  # wall time spent in each stage
+
+
+@dataclass(frozen=True)
+class ExtractResult:
+    """What an extraction of faces made."""
+
+    faces: Path  # the set
+    rejected: Path  # every other face of the footage, with the reason
+    report: Path  # a picture of both
+    kept: int
+    seen: int  # frames looked at
+    reasons: dict[str, int]  # reason → faces rejected for it
+    missing: tuple[str, ...]  # poses and expressions of which there are hardly any
+
+
+@dataclass(frozen=True)
+class SwapResult:
+    """What a face swap made. Paths exist; everything else is measured."""
+
+    output: Path
+    sidecar: Path
+    frames: int
+    fps: Fraction
+    changed_frames: int
+    frames_without_face: int
+    frames_bridged: int  # no face was found, but just before and after: it was interpolated
+    source: str  # the person whose face is shown, as the checkpoint names them
+    consent: str
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]  # wall time spent in each stage

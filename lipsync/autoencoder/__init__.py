@@ -1,0 +1,136 @@
+"""One encoder for two people's faces, and a decoder for each (METHOD.md §§8–10).
+
+The encoder learns what both have in common: pose, expression, light. Whoever's decoder is used
+lends the identity. Faces are the inner part of `lipsync.face_space`, (b, 3, s, s), 0..1.
+
+original  the Deepfakes network, exactly
+light     for CPUs
+gan       with a learned alpha; its discriminator is here as well, for training
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from lipsync import checkpoint
+from lipsync.autoencoder import gan, light, original
+from lipsync.errors import WeightsError
+
+Architecture = Literal["original", "light", "gan"]
+Side = Literal["a", "b"]
+SIDES: tuple[Side, Side] = ("a", "b")
+KIND = "face autoencoder"  # in a checkpoint's meta
+FACES = "faces."  # + side: thumbnails of the person, beside the weights
+
+
+@dataclass(frozen=True)
+class FaceDims:
+    """What a network is built from; a checkpoint carries it."""
+
+    architecture: Architecture
+    size: int = 64  # pixels across
+    width: int = 24  # channels of the first layer
+    latent: int = 256  # numbers that everything passes through
+
+    def __post_init__(self) -> None:
+        if self.architecture == "original" and self.size != original.SIZE:
+            raise ValueError(f"size: the original network sees {original.SIZE} pixels")
+        if self.architecture != "original" and not light.fits(self.size):
+            raise ValueError(f"size: wanted a multiple of {light.STRIDE}, got {self.size}")
+
+
+class FaceAutoencoder(nn.Module):
+    """A shared encoder and two decoders."""
+
+    def __init__(self, dims: FaceDims) -> None:
+        super().__init__()
+        self.dims = dims
+        self.meta: dict[str, Any] = {}
+        # Of each person: thumbnails (n, h, w) by which they are recognised (`lipsync.likeness`).
+        self.known: dict[str, Tensor] = {}
+        self.encoder, decoders = _parts(dims)
+        self.decoders = nn.ModuleDict(dict(zip(SIDES, decoders, strict=True)))
+        # Added to A's colours before they are encoded: the mean of B minus the mean of A.
+        self.register_buffer("shift", torch.zeros(3))
+
+    def forward(self, faces: Tensor, decoder: Side) -> tuple[Tensor, Tensor | None]:
+        """Colours (b, 3, s, s) and, if the network makes one, mask (b, 1, s, s), both 0..1.
+
+        Args:
+            faces: (b, 3, s, s), in the colours of B (see `toned`).
+            decoder: whose identity is to be shown.
+        """
+        made = self.decoders[decoder](self.encoder(faces))
+        return made if isinstance(made, tuple) else (made, None)
+
+    def toned(self, faces: Tensor, side: Side) -> Tensor:
+        """Faces (b, 3, s, s) of this person's footage in the colours that the encoder knows."""
+        shift = self.shift
+        assert isinstance(shift, Tensor)  # noqa: S101  (a buffer)
+        return (faces + shift[:, None, None]).clamp(0, 1) if side == "a" else faces
+
+    def save(self, path: Path) -> None:
+        """Write weights and what they are; whole or not at all."""
+        tensors = {**self.state_dict(), **{FACES + s: t for s, t in self.known.items()}}
+        checkpoint.save(path, tensors, {**self.meta, "kind": KIND, "dims": asdict(self.dims)})
+
+    @staticmethod
+    def load(path: Path, device: str = "cpu") -> FaceAutoencoder:
+        """Read a network, ready to use.
+
+        Raises:
+            WeightsError: missing, damaged, or of something else than faces.
+        """
+        tensors, meta = checkpoint.load(path)
+        if meta.get("kind") != KIND:
+            what = meta.get("kind") or meta.get("description") or meta.get("name") or "something"
+            raise WeightsError(
+                f"{path}: these are weights of another kind ({what}), not of a face autoencoder; "
+                "train one with python -m training.train_autoencoder"
+            )
+        network = FaceAutoencoder(_dims(path, meta))
+        network.known = {s: tensors.pop(FACES + s) for s in SIDES if FACES + s in tensors}
+        network.meta = {k: v for k, v in meta.items() if k not in ("kind", "dims")}
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+            raise WeightsError(
+                f"{path}: its weights do not fit the architecture {network.dims.architecture} "
+                f"that it names ({reason})"
+            ) from None
+        return network.to(device).eval()
+
+
+def _dims(path: Path, meta: Mapping[str, Any]) -> FaceDims:
+    try:
+        dims = FaceDims(**meta["dims"])
+        if dims.architecture not in ("original", "light", "gan"):
+            raise ValueError(dims.architecture)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: made for an architecture that this version does not know ({error})"
+        ) from None
+    return dims
+
+
+def _parts(dims: FaceDims) -> tuple[nn.Module, list[nn.Module]]:
+    """The encoder and both decoders."""
+    if dims.architecture == "original":
+        return original.Encoder(), [original.Decoder() for _ in SIDES]
+    if dims.architecture == "gan":
+        encoder: nn.Module = gan.Encoder(dims.size, dims.width, dims.latent)
+        return encoder, [gan.Decoder(dims.width) for _ in SIDES]
+    encoder = light.Encoder(dims.size, dims.width, dims.latent)
+    return encoder, [light.Decoder(dims.size, dims.width) for _ in SIDES]
+
+
+def to_tensor(faces: Any) -> Tensor:
+    """uint8 faces (b, s, s, 3) → (b, 3, s, s), 0..1, laid out as convolutions like it."""
+    return torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,323 @@
+"""Videos and pictures of one person → a set of faces to learn from.
+
+Two passes over the footage: the first looks at every sampled face, the second stores those that
+are good. In between all that is known is a row of numbers per face, so memory does not grow with
+the pixels. Nothing is deleted: what is not kept is listed with its reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lipsync import geometry, landmarks, likeness, looks, media
+from lipsync.cache import Cache
+from lipsync.errors import FacesError, MediaError, NoFaceError
+from lipsync.face_space import cut_face, face_matrix, hull
+from lipsync.faceset import curate, report
+from lipsync.faceset.curate import CRITERIA, VIEW, Criterion, CurationOptions, Look
+from lipsync.faceset.store import NAME, writing
+from lipsync.footage import Footage
+from lipsync.landmarks import LandmarkOptions
+from lipsync.media import refusals, whole
+from lipsync.shown import head_angles
+from lipsync.types import F32, I64, U8, Bools, ExtractResult, Progress, VideoInfo
+
+log = logging.getLogger(__name__)
+
+REJECTED, REPORT = "rejected.tsv", "report.png"
+LEAST_FACES = 50  # fewer teach nothing
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in the footage a face is."""
+
+    info: VideoInfo
+    frame: int  # of that file
+    row: int  # of all files' frames, end to end
+
+
+def extract(
+    videos: list[Path],
+    output: Path,
+    *,
+    options: CurationOptions | None = None,
+    landmark_options: LandmarkOptions | None = None,
+    device: str = "cpu",
+    cache: bool = True,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> ExtractResult:
+    """Collect the faces of one person.
+
+    Args:
+        videos: any videos and pictures of that person.
+        output: a folder; gets faces.zip, rejected.tsv and report.png.
+        overwrite: replace a set that is there already.
+
+    Raises:
+        FacesError: no faces at all, fewer than 50 usable ones (the message says why), or a set
+            is there already. Of too few, rejected.tsv and report.png are written all the same.
+        OutputError: the folder cannot be written to.
+    """
+    options = options or CurationOptions()
+    landmark_options = landmark_options or LandmarkOptions()
+    if (output / NAME).exists() and not overwrite:
+        raise FacesError(f"{output / NAME}: exists already; pass --overwrite to replace it")
+    with refusals(output):
+        output.mkdir(parents=True, exist_ok=True)
+    with Cache(Cache.default_root() if cache else None) as store:
+        infos, tracks, unread = [], [], []
+        for video in videos:
+            try:
+                info = media.probe(video)
+                track = landmarks.track_video(info, landmark_options, store, device, progress)
+            except MediaError as error:
+                log.warning("left out: %s", error)
+                unread.append(video)
+                continue
+            infos.append(info)
+            tracks.append(track)
+    if not infos:
+        raise FacesError(f"none of the {len(videos)} files can be read, the first of them {videos[0]}")
+    if not any(track.found.any() for track in tracks):
+        raise NoFaceError(f"no face was found in any of {len(infos)} files ({infos[0].path} …)")
+    footage = Footage.of(infos, tracks)
+    places, absent = _sampled(footage, options)
+    found = list(_looked(footage, places, landmark_options, device, progress))
+    values = _scores(footage, places, found)
+    reasons = curate.judge(values, np.stack([look.thumb for look in found]), options)
+    sheet = report.Report(values, options, *_poses(footage, places))
+    with whole(output / REJECTED) as temporary:
+        _list(temporary, places, absent, unread, values, reasons, options)
+    kept = [i for i, reason in enumerate(reasons) if reason is None]
+    enough = len(kept) >= LEAST_FACES
+    _store(output, footage, places, found, reasons, options, sheet, enough, progress)
+    missing = sheet.save(output / REPORT, reasons)
+    counted = report.counts(reasons)
+    if absent:
+        counted["no face"] = len(absent)
+    if unread:
+        counted["unreadable file"] = len(unread)
+    if not enough:
+        why = ", ".join(f"{count} {reason}" for reason, count in counted.items()) or "nothing else"
+        raise FacesError(
+            f"{output}: only {len(kept)} usable faces, at least {LEAST_FACES} are needed "
+            f"(rejected: {why}; see {REJECTED}); give more footage of the person"
+        )
+    return ExtractResult(
+        output / NAME, output / REJECTED, output / REPORT, len(kept),
+        len(places) + len(absent), counted, missing,
+    )  # fmt: skip
+
+
+def _sampled(footage: Footage, options: CurationOptions) -> tuple[list[_Place], list[_Place]]:
+    """The frames to look at, with a face and without."""
+    places: list[_Place] = []
+    absent: list[_Place] = []
+    first = 0
+    for info in footage.infos:
+        step = max(1.0, float(info.fps) / options.per_second)
+        for frame in np.unique(np.arange(0, info.frame_count, step).astype(int)).tolist():
+            row = first + frame
+            (places if footage.track.found[row] else absent).append(_Place(info, frame, row))
+        first += info.frame_count
+    return places, absent
+
+
+def _frames(places: list[_Place]) -> Iterator[tuple[_Place, U8]]:
+    """The places' frames, each file decoded once."""
+    at = 0
+    while at < len(places):
+        info, wanted = places[at].info, {}
+        while at < len(places) and places[at].info is info:
+            wanted[places[at].frame] = places[at]
+            at += 1
+        frames = media.read_frames(info, min(wanted), max(wanted) + 1)
+        try:
+            for frame, picture in enumerate(frames, min(wanted)):
+                if frame in wanted:
+                    yield wanted[frame], picture
+        finally:
+            frames.close()
+
+
+def _looked(
+    footage: Footage,
+    places: list[_Place],
+    options: LandmarkOptions,
+    device: str,
+    progress: Progress | None,
+) -> Iterator[Look]:
+    """The first pass."""
+    track, place_of = footage.track, footage.alignment.to_frame
+    to_view = geometry.compose(face_matrix(VIEW), footage.alignment.to_canonical)
+    with landmarks.open_detector(options, device) as detector:
+        for i, (place, frame) in enumerate(_frames(places)):
+            row = place.row
+            points = track.xy[row]
+            extent = float(np.linalg.norm(np.ptp(points, axis=0)))
+            others = [
+                float(np.linalg.norm(np.ptp(face.points[:, :2], axis=0))) / extent
+                for face in detector.detect(frame)
+                if np.linalg.norm(face.points[:, :2].mean(0) - points.mean(0)) > 0.3 * extent
+            ]
+            view = cut_face(frame, place_of[row], VIEW)
+            measured = curate.measure(view, face_mask(geometry.apply(to_view[row], points), VIEW))
+            yield Look(
+                float(footage.alignment.scale[row]), max(others, default=0.0), *measured,
+                looks.look(frame, place_of[row]), likeness.upper_face(frame, place_of[row]),
+            )  # fmt: skip
+            if progress is not None:
+                progress("faces", i + 1, len(places))
+
+
+def face_mask(points: F32, size: int) -> Bools:
+    """The hull of landmarks (k, 2) as a mask (size, size)."""
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(mask, np.round(hull(points)).astype(np.int32), 1)
+    return mask.astype(bool)
+
+
+def _scores(footage: Footage, places: list[_Place], found: list[Look]) -> dict[str, F32]:
+    """Compare the faces with one another."""
+    track, rows = footage.track, np.array([place.row for place in places])
+    lips = geometry.lips(track, footage.alignment).points
+    mouths = np.zeros((len(track), len(found[0].mouth)), np.float16)
+    mouths[rows] = np.stack([look.mouth for look in found])
+    seen = np.zeros(len(track), bool)
+    seen[rows] = True
+    looked_at = type(track)(
+        track.points, seen, track.confidence, track.cuts, track.fps, track.scheme
+    )
+    odd = looks.oddness(mouths, lips, looked_at)[rows]
+    return curate.scores(found, _likenesses([look.upper for look in found], _shots(footage, rows)), odd)
+
+
+def _shots(footage: Footage, rows: I64) -> I64:
+    """Which shot each of the rows lies in."""
+    return np.searchsorted(footage.track.cuts, rows, side="right").astype(np.int64)
+
+
+def _likenesses(upper: list[F32], shots: I64, few: int = 8) -> F32:
+    """How like the person of most shots each face's shot is, (n,): the best of a few of its faces.
+
+    The person is whoever the largest set of shots that are like one another shows.
+    """
+    some = {
+        int(shot): [upper[i] for i in np.flatnonzero(shots == shot)[:: max(1, int((shots == shot).sum()) // few)]]
+        for shot in np.unique(shots)
+    }
+    weights = {shot: int((shots == shot).sum()) for shot in some}
+    # `strangers` begins from the longest shot; of two people the one in more frames is wanted.
+    strange = set(likeness.strangers(some, weights))
+    if sum(weights[shot] for shot in strange) > sum(weights.values()) / 2:
+        rest = likeness.strangers({s: some[s] for s in strange}, weights)
+        strange = (set(some) - strange) | set(rest)
+    person = [face for shot in some if shot not in strange for face in some[shot]]
+    person = person[:: max(1, len(person) // 200)]
+    found = {}
+    for shot, faces in some.items():
+        others = [face for face in person if not any(face is own for own in faces)]
+        known = shot not in strange
+        value = likeness.likeness(faces, others) if others else 1.0
+        found[shot] = max(value, likeness.SAME) if known else min(value, likeness.SAME - 1e-3)
+    return np.array([found[int(shot)] for shot in shots], np.float32)
+
+
+def _poses(footage: Footage, places: list[_Place]) -> tuple[F32, F32, F32, F32]:
+    """Yaw and pitch (degrees), opening and width of the mouth (outer-eye distances), each (n,)."""
+    rows = np.array([place.row for place in places])
+    yaw, pitch = head_angles(footage.track)
+    lips = geometry.lips(footage.track, footage.alignment)
+    return yaw[rows], pitch[rows], lips.opening[rows], lips.width[rows]
+
+
+def _list(
+    path: Path,
+    places: list[_Place],
+    absent: list[_Place],
+    unread: list[Path],
+    values: dict[str, F32],
+    reasons: list[Criterion | None],
+    options: CurationOptions,
+) -> None:
+    """Write why each face that was not kept was not."""
+    columns = list(dict.fromkeys(c.score for c in CRITERIA))
+    with refusals(path), path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, delimiter="\t", lineterminator="\n")
+        rows.writerow(["file", "frame", "second", "reason", "score", "threshold", *columns])
+        for file_path in unread:
+            rows.writerow([file_path, "", "", "unreadable file"])
+        for place in absent:
+            rows.writerow([*_where(place), "no face"])
+        for i, (place, reason) in enumerate(zip(places, reasons, strict=True)):
+            if reason is not None:
+                limit = ("≥ " if reason.least else "≤ ") + f"{curate.threshold(reason, options):g}"
+                score = f"{values[reason.score][i]:.3f}"
+                every = [f"{values[name][i]:.3f}" for name in columns]
+                rows.writerow([*_where(place), reason.reason, score, limit, *every])
+
+
+def _where(place: _Place) -> list[str]:
+    return [str(place.info.path), str(place.frame), f"{float(place.frame / place.info.fps):.2f}"]
+
+
+def _store(
+    output: Path,
+    footage: Footage,
+    places: list[_Place],
+    found: list[Look],
+    reasons: list[Criterion | None],
+    options: CurationOptions,
+    sheet: report.Report,
+    enough: bool,
+    progress: Progress | None,
+) -> None:
+    """The second pass: store what is good, and show some of everything."""
+    kept = [i for i, reason in enumerate(reasons) if reason is None]
+    shown = set(sheet.choose(reasons))
+    if not enough:
+        _show(sheet, places, footage, sorted(shown))
+        return
+    wanted = shown | set(kept)
+    index = {places[i].row: i for i in wanted}
+    rows = np.array([places[i].row for i in kept])
+    to_face = geometry.compose(face_matrix(options.face_size), footage.alignment.to_canonical[rows])
+    with writing(output) as writer:
+        for place, frame in _frames([places[i] for i in sorted(wanted)]):
+            i = index[place.row]
+            if i in shown:
+                sheet.add(i, frame, footage.alignment.to_frame[place.row])
+            if reasons[i] is None:
+                size = options.face_size
+                writer.add(cut_face(frame, footage.alignment.to_frame[place.row], size))
+                if progress is not None:
+                    progress("store", writer.count, len(kept))
+        meta = {
+            "size": options.face_size,
+            "scheme": footage.track.scheme.name,
+            "options": asdict(options),
+            "footage": [info.path.name for info in footage.infos],
+            "frames": [[places[i].info.path.name, places[i].frame] for i in kept],
+        }
+        writer.finish(
+            meta,
+            points=geometry.apply(to_face, footage.track.xy[rows]),
+            upper=np.stack([found[i].upper for i in kept]).astype(np.float16),
+            shot=_shots(footage, rows),
+        )
+
+
+def _show(
+    sheet: report.Report, places: list[_Place], footage: Footage, wanted: list[int]
+) -> None:
+    for i, (place, frame) in zip(wanted, _frames([places[i] for i in wanted]), strict=True):
+        sheet.add(i, frame, footage.alignment.to_frame[place.row])
