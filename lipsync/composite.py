@@ -56,6 +56,7 @@ def composite(
     order: I64,
     options: CompositeOptions,
     jaw: F32 | None = None,
+    outlines: F32 | None = None,
 ) -> Iterator[Composited]:
     """Blend one patch into every frame; without a patch the frame passes as it is.
 
@@ -64,8 +65,11 @@ def composite(
         track, alignment: of the target, one per target frame.
         order: (n,) the target frame that each output frame shows.
         jaw: (n, j, 2) by how much its jaw points are moved, pixels; None: not at all.
+        outlines: (f, k, 2) what bounds the patch in every target frame, pixels; None: the mouth
+            and chin.
     """
-    outlines = mouth_outlines(track, options.mask_inset)
+    if outlines is None:
+        outlines = mouth_outlines(track, options.mask_inset)
     bender = Bender(track, alignment) if jaw is not None else None
     for i, (frame, patch, source) in enumerate(zip(frames, patches, order, strict=True)):
         if patch is None:

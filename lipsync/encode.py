@@ -64,7 +64,7 @@ def _same_file(one: Path, other: Path) -> bool:
 def encode(
     frames: Iterable[U8],
     info: VideoInfo,
-    speech: Path,
+    speech: Path | None,
     output: Path,
     options: EncodeOptions,
     *,
@@ -77,7 +77,8 @@ def encode(
     Args:
         frames: (h, w, 3) each; consumed and, if it is a generator, closed.
         info: of the target.
-        speech: its first sound stream is copied where mp4 can hold it, else becomes AAC.
+        speech: its first sound stream is copied where mp4 can hold it, else becomes AAC; None:
+            the result is silent.
         output: an existing file is replaced; see `check_output`.
         options: how to compress.
         comment: the container's comment.

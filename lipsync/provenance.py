@@ -32,6 +32,10 @@ _IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _XMP_BYTES_MOST = 1 << 20
 
 GENERATED_MOUTH = f"made with lipsync {__version__}: the mouth in this video was generated"
+GENERATED_FACE = (
+    f"made with lipsync {__version__}: the face in this video was replaced by a generated one of "
+    "another person"
+)
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ def write_sidecar(
     frames: int,
     fps: Any,
     changed: Iterable[tuple[int, int]],
+    statement: str = GENERATED_MOUTH,
+    consent: str | None = None,
 ) -> Path:
     """Write `<output>.json`: what the video was made from, with what, and where it differs.
 
@@ -108,6 +114,8 @@ def write_sidecar(
         frames: in the output.
         fps: of the output, written exactly ("30000/1001").
         changed: (first, end) of every run of frames whose picture was changed; end exclusive.
+        statement: what was generated.
+        consent: who agreed to what, in the words of whoever made the video.
 
     Returns:
         The sidecar's path.
@@ -118,7 +126,8 @@ def write_sidecar(
     record = {
         "lipsync": __version__,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "statement": GENERATED_MOUTH,
+        "statement": statement,
+        **({"consent": consent} if consent is not None else {}),
         "digital_source_type": SOURCE_TYPE,
         "output": {"name": output.name, "sha256": sha256(finished)},
         "inputs": {

@@ -29,7 +29,7 @@ class Learner:
     ) -> None:
         self.model, self.options, self.here, self.scales = model, options, here, scales
         model.to(here.device)
-        self.mean = AveragedModel(model, avg_fn=_towards(options.ema)) if options.ema else None
+        self.mean = AveragedModel(model, avg_fn=towards(options.ema)) if options.ema else None
         if self.mean is not None:
             for part in self.result.modules():
                 if isinstance(part, nn.LSTM):
@@ -48,7 +48,7 @@ class Learner:
         """One step, `progress` of the way through the run (0 to 1); the loss of the own rows."""
         options, dims, device = self.options, self.model.dims, self.here.device
         for group in self.optimizer.param_groups:
-            group["lr"] = options.learning_rate * (_rate(progress) if options.anneal else 1.0)
+            group["lr"] = options.learning_rate * (annealed(progress) if options.anneal else 1.0)
         with reduced(device, options.precision):
             shapes = self.network(batch.values.to(device))
         shapes = shapes.float()[:, dims.delay // dims.stride :]
@@ -88,11 +88,11 @@ class Learner:
             self.scaler.load_state_dict(state["scaler"])
 
 
-def _rate(progress: float) -> float:
+def annealed(progress: float) -> float:
     return min(1.0, progress / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def _towards(ema: float) -> Any:
+def towards(ema: float) -> Any:
     """How `AveragedModel` goes on from its mean; the first steps count less than `ema` says."""
 
     def average(mean: torch.Tensor, new: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:

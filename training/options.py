@@ -93,12 +93,12 @@ def options_of(values: dict[str, Any], where: str) -> TrainOptions:
     return found
 
 
-def plain(options: TrainOptions) -> dict[str, Any]:
+def plain(options: Any) -> dict[str, Any]:
     """The options as a YAML file would hold them."""
     values: dict[str, Any] = json.loads(json.dumps(asdict(options)))  # tuples → lists
     return values
 
 
-def text(options: TrainOptions) -> str:
+def text(options: Any) -> str:
     """The options as YAML."""
     return yaml.safe_dump(plain(options), sort_keys=False, allow_unicode=True)

@@ -9,25 +9,32 @@ from typing import Any
 
 import torch
 
-from lipsync.errors import OptionsError, WeightsError
-from training.options import TrainOptions, plain
+from lipsync.errors import OptionsError, OutputError, WeightsError
+from training.options import plain
 
 # What a resumed run may be given anew; everything else would make another run of it.
-FREE = {"description", "licence", "epochs", "precision", "report_every_epochs"}
+FREE = frozenset(("description", "licence", "epochs", "precision", "report_every_epochs"))
 
 
-def store(path: Path, state: dict[str, Any], options: TrainOptions) -> None:
+def store(path: Path, state: dict[str, Any], options: Any) -> None:
     """Write a run's state in place of the one before."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         torch.save({**state, "options": plain(options)}, partial)
         partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's own writer reports a full disk so
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise OutputError(f"{path}: cannot be written ({reason}); free some space") from error
     finally:
         partial.unlink(missing_ok=True)
 
 
-def restore(path: Path, options: TrainOptions) -> dict[str, Any] | None:
+def restore(path: Path, options: Any, free: frozenset[str] = FREE) -> dict[str, Any] | None:
     """A run's state, its tensors on the CPU; None: there is none yet.
+
+    Args:
+        options: of the run, a dataclass.
+        free: those that may differ from the state's.
 
     Raises:
         WeightsError: the file is damaged.
@@ -40,7 +47,7 @@ def restore(path: Path, options: TrainOptions) -> dict[str, Any] | None:
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError):
         raise WeightsError(f"{path}: damaged; delete it to train from the start") from None
     then, now = state.get("options", {}), plain(options)
-    for key in sorted(then.keys() & now.keys() - FREE):
+    for key in sorted(then.keys() & now.keys() - free):
         if then[key] != now[key]:
             raise OptionsError(
                 f"{path}: {key} was {then[key]}, is {now[key]}; resume with the options of the "

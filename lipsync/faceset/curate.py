@@ -33,7 +33,7 @@ class CurationOptions:
     """small: fewer pixels between the outer eye corners."""
     least_sharpness: Annotated[float, Field(ge=0, le=1)] = 0.5
     """blur: a smaller share of the footage's usual sharpness."""
-    most_tint: Annotated[float, Field(ge=0)] = 14.0
+    most_tint: Annotated[float, Field(ge=0)] = 30.0
     """tint: colour further from the footage's usual one (distance in the a, b plane of CIELAB)."""
     least_light: Annotated[float, Field(ge=0, le=100)] = 20.0
     """bad light: a darker face (lightness L of CIELAB)."""
@@ -45,7 +45,7 @@ class CurationOptions:
     """stranger: less like the person whom most of the footage shows (`lipsync.likeness`)."""
     most_odd: Annotated[float, Field(ge=1)] = 3.5
     """occluded: unlike all faces of its expression by more than so many times the usual."""
-    least_change: Annotated[float, Field(ge=0, le=1)] = 0.01
+    least_change: Annotated[float, Field(ge=0, le=1)] = 0.005
     """duplicate: differs by less (RMS of a thumbnail, of white) from a face that was kept."""
 
 

@@ -145,7 +145,7 @@ def _missing(pose: I64, mouth: I64) -> tuple[str, ...]:
 def _map(title: str, cells: I64, columns: tuple[float, ...], rows: tuple[float, ...]) -> U8:
     """A table of counts, darker the more there are."""
     left, top = 56, 40
-    size = (top + CELL * len(cells), left + CELL * (cells.shape[1] + 1), 3)
+    size = (top + CELL * len(cells) + 12, left + CELL * (cells.shape[1] + 1), 3)
     picture = np.full(size, PAPER, np.uint8)
     _write(picture, title, 4, 14)
     most = max(int(cells.max()), 1)

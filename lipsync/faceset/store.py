@@ -93,6 +93,13 @@ class FaceSet:
             raise FacesError(f"{self.path}: face {i} ({_picture(i)}) is damaged; extract it again")
         return np.ascontiguousarray(bgr[..., ::-1])
 
+    def damaged(self) -> str | None:
+        """The name of the first damaged part of the file, by its check sums; None: all is well."""
+        try:
+            return self._archive.testzip()
+        except (zipfile.BadZipFile, OSError, EOFError) as error:
+            return f"a part of it ({error})"
+
     def some_upper(self, most: int = 12) -> list[F32]:
         """Thumbnails of up to so many faces spread over the set, for `likeness`."""
         chosen = np.linspace(0, len(self) - 1, min(most, len(self))).astype(int)

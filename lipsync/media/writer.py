@@ -18,21 +18,24 @@ COPIED_SOUND = frozenset(("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"))
 
 
 def mp4_writer(
-    info: VideoInfo, speech: Path, path: Path, *, crf: int, preset: str, comment: str = ""
+    info: VideoInfo, speech: Path | None, path: Path, *, crf: int, preset: str, comment: str = ""
 ) -> Process:
     """Start ffmpeg writing `path`; feed it RGB frames of `info`'s size.
 
     The picture has `info`'s rate and colour coding; the sound is the first stream of `speech`,
-    copied where mp4 can hold it and the copy would be in sync to the sample, else AAC at 192 kb/s.
+    copied where mp4 can hold it and the copy would be in sync to the sample, else AAC at 192 kb/s;
+    without `speech` the result is silent.
 
     Raises:
         AudioError: no sound in `speech`.
     """
-    copied = probe_audio(speech).codec in COPIED_SOUND and sample_exact(speech)
-    coding = {"c:a": "copy"} if copied else {"c:a": "aac", "b:a": "192k"}
+    streams, coding = [_picture(info)], {}
+    if speech is not None:
+        streams.append(ffmpeg.input(url(speech))["a:0"])
+        copied = probe_audio(speech).codec in COPIED_SOUND and sample_exact(speech)
+        coding = {"c:a": "copy"} if copied else {"c:a": "aac", "b:a": "192k"}
     graph = ffmpeg.output(
-        _picture(info),
-        ffmpeg.input(url(speech))["a:0"],
+        *streams,
         url(path),
         format="mp4",
         movflags="+faststart",

@@ -1,0 +1,203 @@
+"""What a face goes through before an autoencoder sees it (METHOD.md §9).
+
+It is turned, zoomed, shifted and mirrored; then a jittered 5 × 5 grid bends it, and the network
+learns to straighten it: the target is the same face after the similarity that best takes the
+jittered nodes to the regular grid. An encoder that must undo the bending cannot copy pixels; it
+has to know a face.
+
+Symbols: S pixels of a stored face, R of what the network sees. A node of the grid lies at the
+face's pixel edges 48, 88, … 208 of 256.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as options_class
+
+
+from lipsync.face_space import INNER, hull, inverse
+from lipsync.geometry import apply, compose, fit_similarity, similarity_matrix, to_complex
+from lipsync.types import F32, U8
+
+NODES = 5
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@options_class(frozen=True, config=ConfigDict(extra="forbid"))
+class FaceAugmentation:
+    """How much of each; the defaults are METHOD.md's."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = 10.0  # degrees either way
+    zoom: Share = 0.05
+    shift: Share = 0.05  # of the face
+    flip: Share = 0.4  # probability
+    jitter: Annotated[float, Field(ge=0)] = 5.0  # σ of the nodes, pixels of 256
+    occluders: Share = 0.0  # probability that something is held before the face
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One face, ready to be learnt from; all of R × R pixels."""
+
+    warped: U8  # (R, R, 3), what the network sees
+    target: U8  # (R, R, 3), the face straight and with nothing before it
+    shown: U8  # (R, R, 3), the target with whatever is before it
+    mask: U8  # (R, R), 255: the face, and nothing before it
+    eyes: U8  # (R, R), 255: around the eyes
+    points: F32  # (k, 2), the landmarks in the target, pixels
+
+
+def transform(rng: Generator, size: int, how: FaceAugmentation) -> F32:
+    """A random similarity (2, 3) about the middle of a face, maybe mirrored."""
+    turn, zoom = rng.uniform(-how.rotation, how.rotation), 1 + rng.uniform(-how.zoom, how.zoom)
+    shift = rng.uniform(-how.shift, how.shift, 2) * size
+    middle = (size - 1) / 2
+    matrix = cv2.getRotationMatrix2D((middle, middle), turn, zoom)
+    matrix[:, 2] += shift
+    if rng.random() < how.flip:
+        mirror = np.array([[-1, 0, size - 1], [0, 1, 0]], np.float32)
+        matrix = compose(matrix.astype(np.float32), mirror)
+    return np.asarray(matrix, np.float32)
+
+
+def jittered(rng: Generator, size: int, sigma: float) -> F32:
+    """Nodes (NODES, NODES, 2) of the warp, pixels of the face (x, y)."""
+    at = np.linspace(48, 208, NODES) * size / 256 - 0.5
+    grid = np.stack(np.meshgrid(at, at), -1)
+    return np.asarray(grid + rng.normal(0, sigma, grid.shape) * size / 256, np.float32)
+
+
+def warp_map(nodes: F32, size: int) -> F32:
+    """Where in the face each pixel of the warped picture comes from, (R, R, 2).
+
+    The nodes are enlarged to 5/4 R and the border of R/8 cut off, so that the outer nodes lie on
+    the picture's edge: METHOD.md's 80 and 8:72 for R = 64.
+    """
+    whole, border = size * 5 // 4, size // 8
+    fine = cv2.resize(nodes, (whole, whole), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(fine[border : border + size, border : border + size])
+
+
+def straight(nodes: F32, size: int) -> F32:
+    """The similarity (2, 3) face → target that best takes the nodes to the regular grid (Umeyama).
+
+    The target's pixel edges 0, R/4, … R: what METHOD.md calls 0..64, without the half pixel by
+    which input and target lie apart in the first programs.
+    """
+    at = np.linspace(0, size, NODES) - 0.5
+    regular = np.stack(np.meshgrid(at, at), -1)
+    a, b = fit_similarity(to_complex(nodes.reshape(1, -1, 2)), to_complex(regular.reshape(1, -1, 2)))
+    return np.asarray(similarity_matrix(a, b)[0], np.float32)
+
+
+def plain(face: U8, size: int) -> U8:
+    """The inner part of a stored face (S, S, 3) at R pixels, neither turned nor bent."""
+    stored = face.shape[0]
+    unit = size / (INNER * stored)
+    shift = size / 2 - 0.5 - unit * (stored - 1) / 2
+    return _moved(face, np.array([[unit, 0, shift], [0, unit, shift]], np.float32), size)
+
+
+def sample(
+    face: U8, points: F32, eyes: list[tuple[F32, float]], rng: Generator, size: int,
+    how: FaceAugmentation,
+) -> Sample:  # fmt: skip
+    """Make one sample of a stored face.
+
+    Args:
+        face: (S, S, 3).
+        points: (k, 2) landmarks, its pixels.
+        eyes: centres and half widths, its pixels (`face_space.eye_boxes`).
+        size: R.
+    """
+    stored = face.shape[0]
+    moved = transform(rng, stored, how)
+    nodes = jittered(rng, stored, how.jitter)
+    turned = cv2.warpAffine(
+        face, moved, (stored, stored), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    before, covers = turned, None
+    if rng.random() < how.occluders:
+        before, covers = occluded(turned, apply(moved, points), rng)
+    places = warp_map(nodes, size)
+    softened = _averaged(before, stored * INNER / size)
+    warped = cv2.remap(
+        softened, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    to_target = straight(nodes, size)
+    target = _moved(turned, to_target, size)
+    shown = target if covers is None else _moved(before, to_target, size)
+    whole = compose(to_target, moved)
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(mask, np.round(hull(apply(whole, points))).astype(np.int32), 255)
+    if covers is not None:
+        hidden = cv2.warpAffine(covers, to_target, (size, size), flags=cv2.INTER_LINEAR)
+        mask = np.minimum(mask, 255 - hidden)
+    placed = apply(whole, points)
+    return Sample(warped, target, shown, mask, _eye_mask(eyes, whole, size), placed)
+
+
+def occluded(face: U8, points: F32, rng: Generator) -> tuple[U8, U8]:
+    """Hold something before a face: a shape of fingers or a disc, of skin or of any colour.
+
+    Returns:
+        the face (S, S, 3), and what covers it (S, S), 255.
+    """
+    size, outline = face.shape[0], hull(points)
+    middle, reach = outline.mean(0), float(np.linalg.norm(np.ptp(outline, axis=0)))
+    cover = np.zeros(face.shape[:2], np.uint8)
+    at = middle + rng.uniform(-0.35, 0.35, 2) * reach
+    toward = rng.uniform(0, 2 * np.pi)
+    along = np.array([np.cos(toward), np.sin(toward)])
+    across, thick = np.array([-along[1], along[0]]), rng.uniform(0.04, 0.09) * reach
+    for k in range(int(rng.integers(1, 5))):  # fingers side by side, coming from one side
+        tip = at + across * k * 1.8 * thick - along * rng.uniform(0, 0.08) * reach
+        ends = [tuple(int(v) for v in np.round(p)) for p in (tip, tip + along * 2 * size)]
+        cv2.line(cover, ends[0], ends[1], 255, max(2, round(1.9 * thick)), cv2.LINE_AA)
+    if rng.random() < 0.4:
+        centre = (int(at[0]), int(at[1]))
+        cv2.circle(cover, centre, round(rng.uniform(0.08, 0.2) * reach), 255, -1, cv2.LINE_AA)
+    skin = np.median(face[int(middle[1]) - 4 : int(middle[1]) + 4, int(middle[0]) - 12 :][:, :24], (0, 1))
+    colour = skin * rng.uniform(0.7, 1.2) if rng.random() < 0.6 else rng.uniform(0, 255, 3)
+    shade = cv2.GaussianBlur(rng.normal(0, 1, face.shape[:2]).astype(np.float32), (0, 0), size / 24)
+    shade = 1 + 0.12 * shade / max(float(shade.std()), 1e-6)
+    # Rounder towards its edge, as a finger is.
+    edge = cv2.GaussianBlur(cover, (0, 0), max(thick / 2, 1)).astype(np.float32) / 255
+    thing = colour * (shade * (0.55 + 0.45 * edge))[..., None] + rng.normal(0, 2, face.shape)
+    alpha = (cover.astype(np.float32) / 255)[..., None]
+    mixed = face * (1 - alpha) + np.clip(thing, 0, 255) * alpha
+    return np.rint(mixed).astype(np.uint8), cover
+
+
+def _eye_mask(eyes: list[tuple[F32, float]], to_target: F32, size: int) -> U8:
+    mask = np.zeros((size, size), np.uint8)
+    scale = float(np.sqrt(abs(np.linalg.det(to_target[:, :2]))))
+    for centre, half in eyes:
+        x, y = apply(to_target, centre[None])[0]
+        axes = (max(1, round(half * scale)), max(1, round(0.6 * half * scale)))
+        cv2.ellipse(mask, (round(float(x)), round(float(y))), axes, 0, 0, 360, 255, -1)
+    return mask
+
+
+def _averaged(face: U8, shrink: float) -> U8:
+    """Softened before every `shrink`-th pixel is taken: sampling alone would alias."""
+    return np.asarray(cv2.GaussianBlur(face, (0, 0), 0.45 * shrink)) if shrink > 1 else face
+
+
+def _moved(face: U8, matrix: F32, size: int) -> U8:
+    """The face under a map (2, 3) into a picture of `size`."""
+    shrink = 1 / float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(
+            _averaged(face, shrink), inverse(matrix), (size, size), flags=flags,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.uint8,
+    )  # fmt: skip
