@@ -19,8 +19,16 @@ The modules, in the order in which a render passes through them:
     encode      frames + speech → the finished file
     provenance  what the file says about itself
 
+The second path, another person's face:
+
+    faceset        footage → a set of good faces
+    autoencoder    networks: one encoder for two people, a decoder for each
+    faceswap       the target's faces → the other person's, as patches
+    face_pipeline  swap(), one straight-line call per stage
+
 Around them: `types` (the nouns), `options`, `errors`, `geometry`, `media` (ffmpeg),
-`checkpoint` (weights), `sync` (do lips and sound belong together?), `learning` (the loss),
+`face_space` (aligned
+faces), `checkpoint` (weights), `sync` (do lips and sound belong together?), `learning` (the loss),
 `running` (figures of a sound that is still arriving), `likeness` (whose face is it?), `looks` (of
 mouths: thumbnails, light), `findings` (what is said of a render), `threads` and `cli`.
 """
@@ -35,9 +43,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from lipsync.adaptation import adapt
     from lipsync.errors import LipsyncError
-    from lipsync.options import PersonOptions, RenderOptions
+    from lipsync.face_pipeline import swap
+    from lipsync.options import PersonOptions, RenderOptions, SwapOptions
     from lipsync.pipeline import render
-    from lipsync.types import AdaptResult, RenderResult
+    from lipsync.types import AdaptResult, RenderResult, SwapResult
 
 _HOMES = {
     "AdaptResult": "lipsync.types",
@@ -45,8 +54,11 @@ _HOMES = {
     "PersonOptions": "lipsync.options",
     "RenderOptions": "lipsync.options",
     "RenderResult": "lipsync.types",
+    "SwapOptions": "lipsync.options",
+    "SwapResult": "lipsync.types",
     "adapt": "lipsync.adaptation",
     "render": "lipsync.pipeline",
+    "swap": "lipsync.face_pipeline",
 }
 
 __all__ = [
@@ -55,9 +67,12 @@ __all__ = [
     "PersonOptions",
     "RenderOptions",
     "RenderResult",
+    "SwapOptions",
+    "SwapResult",
     "__version__",
     "adapt",
     "render",
+    "swap",
 ]
 
 

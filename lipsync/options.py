@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import yaml
 from cyclopts import Parameter
@@ -19,6 +19,8 @@ from pydantic import ValidationError
 from lipsync.composite import CompositeOptions
 from lipsync.encode import EncodeOptions
 from lipsync.errors import OptionsError
+from lipsync.faceset.curate import CurationOptions
+from lipsync.faceswap import FaceOptions
 from lipsync.footage import FootageOptions
 from lipsync.jaw import JawOptions
 from lipsync.landmarks.detector import LandmarkOptions
@@ -31,6 +33,7 @@ from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions
 
 Flat = Parameter(name="*")
+T = TypeVar("T")
 
 
 @options
@@ -70,20 +73,45 @@ class RenderOptions:
             OptionsError: a name is unknown (the message tells the nearest) or a value is not
                 allowed.
         """
-        homes = dict(_homes())
-        stages: dict[str, dict[str, Any]] = {}
-        for name, value in values.items():
-            if name not in homes:
-                raise OptionsError(f"unknown option {name!r}{nearest(name, homes)}")
-            stages.setdefault(homes[name], {})[name] = value
-        try:
-            return RenderOptions(**stages)  # type: ignore[arg-type]
-        except ValidationError as error:
-            raise OptionsError(validation_line(error)) from None
+        return _of(RenderOptions, values)
 
     def flat(self) -> dict[str, Any]:
         """Every option by its plain name."""
-        return {name: value for stage in asdict(self).values() for name, value in stage.items()}
+        return _flat(self)
+
+
+@Flat
+@options
+class SwapOptions:
+    """What `lipsync swap` can be told, stage by stage."""
+
+    landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
+    faces: Annotated[FaceOptions, Flat] = field(default_factory=FaceOptions)
+    encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)
+    run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
+
+    @staticmethod
+    def of(**values: Any) -> SwapOptions:
+        """Options by their plain names, e.g. `SwapOptions.of(color="none", crf=18)`.
+
+        Raises:
+            OptionsError: a name is unknown or a value is not allowed.
+        """
+        return _of(SwapOptions, values)
+
+    def flat(self) -> dict[str, Any]:
+        """Every option by its plain name."""
+        return _flat(self)
+
+
+@Flat
+@options
+class ExtractOptions:
+    """What `lipsync faces extract` can be told."""
+
+    landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
+    curation: Annotated[CurationOptions, Flat] = field(default_factory=CurationOptions)
+    run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
 
 @Flat
@@ -97,9 +125,27 @@ class PersonOptions:
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
 
-def _homes() -> Iterator[tuple[str, str]]:
+def _of(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Options of all stages by their plain names."""
+    homes = dict(_homes(kind))
+    stages: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        if name not in homes:
+            raise OptionsError(f"unknown option {name!r}{nearest(name, homes)}")
+        stages.setdefault(homes[name], {})[name] = value
+    try:
+        return kind(**stages)
+    except ValidationError as error:
+        raise OptionsError(validation_line(error)) from None
+
+
+def _flat(composed: Any) -> dict[str, Any]:
+    return {name: value for stage in asdict(composed).values() for name, value in stage.items()}
+
+
+def _homes(composed: type) -> Iterator[tuple[str, str]]:
     """(option name, name of the stage that owns it)."""
-    for stage, kind in get_type_hints(RenderOptions).items():
+    for stage, kind in get_type_hints(composed).items():
         if is_dataclass(kind):
             yield from ((option.name, stage) for option in fields(kind))
 
@@ -117,8 +163,8 @@ def validation_line(error: ValidationError) -> str:
     return f"option {name!r}: {first['msg'].lower()}, got {first['input']!r}"
 
 
-def read_options(path: Path) -> dict[str, Any]:
-    """The options of a YAML file, checked.
+def read_options(path: Path, kind: type = RenderOptions) -> dict[str, Any]:
+    """The options of a YAML file, checked to be some of `kind`.
 
     Raises:
         OptionsError: it cannot be read, is not a mapping, or holds an unknown key or bad value.
@@ -135,7 +181,7 @@ def read_options(path: Path) -> dict[str, Any]:
         raise OptionsError(f"{path}: wanted `option: value` lines, got {type(values).__name__}")
     named = {str(name).replace("-", "_"): value for name, value in values.items()}
     try:
-        RenderOptions.of(**named)
+        _of(kind, named)
     except OptionsError as error:
         raise OptionsError(f"{path}: {error}") from None
     return named

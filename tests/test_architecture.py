@@ -30,6 +30,8 @@ FOUNDATION = {
     "likeness",
     "jaw",
     "looks",
+    "face_space",
+    "autoencoder",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
 CONDUCTORS = {
@@ -42,6 +44,8 @@ CONDUCTORS = {
     "findings",
     "footage",
     "tune",
+    "face_pipeline",
+    "faceset",
 }
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")
 

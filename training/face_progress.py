@@ -52,7 +52,7 @@ def grid(network: FaceAutoencoder, people: People) -> U8:
 
 
 def _on(network: FaceAutoencoder, pictures: U8) -> torch.Tensor:
-    return to_tensor(pictures).to(next(network.parameters()).device)
+    return to_tensor(pictures).to(network.device)
 
 
 def _row(faces: torch.Tensor) -> U8:

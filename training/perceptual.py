@@ -85,7 +85,7 @@ def prepare(people: People, options: AutoencoderOptions, place: Path) -> None:
         optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    print(f"features: loss {float(total):.4f} after {options.perceptual_steps} steps", file=sys.stderr)
+    print(f"features: loss {float(total.detach()):.4f} after {options.perceptual_steps} steps", file=sys.stderr)
     checkpoint.save(place, network.state_dict(), {"kind": KIND, "places": len(indices)})
 
 

@@ -71,9 +71,14 @@ class FaceAutoencoder(nn.Module):
 
     def toned(self, faces: Tensor, side: Side) -> Tensor:
         """Faces (b, 3, s, s) of this person's footage in the colours that the encoder knows."""
-        shift = self.shift
-        assert isinstance(shift, Tensor)  # noqa: S101  (a buffer)
-        return (faces + shift[:, None, None]).clamp(0, 1) if side == "a" else faces
+        if side == "b":
+            return faces
+        return (faces + self.get_buffer("shift")[:, None, None]).clamp(0, 1)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self.get_buffer("shift").device
 
     def save(self, path: Path) -> None:
         """Write weights and what they are; whole or not at all."""

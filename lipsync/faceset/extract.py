@@ -74,7 +74,7 @@ def extract(
     with refusals(output):
         output.mkdir(parents=True, exist_ok=True)
     with Cache(Cache.default_root() if cache else None) as store:
-        infos, tracks, unread = [], [], []
+        infos, tracks, unread, faceless = [], [], [], []
         for video in videos:
             try:
                 info = media.probe(video)
@@ -83,14 +83,19 @@ def extract(
                 log.warning("left out: %s", error)
                 unread.append(video)
                 continue
+            if not track.found.any():
+                faceless.append(info)
+                continue
             infos.append(info)
             tracks.append(track)
-    if not infos:
+    if not infos and not faceless:
         raise FacesError(f"none of the {len(videos)} files can be read, the first of them {videos[0]}")
-    if not any(track.found.any() for track in tracks):
-        raise NoFaceError(f"no face was found in any of {len(infos)} files ({infos[0].path} …)")
+    if not infos:
+        raise NoFaceError(f"no face was found in any of {len(videos)} files ({videos[0]} …)")
     footage = Footage.of(infos, tracks)
     places, absent = _sampled(footage, options)
+    for info in faceless:
+        absent += [_Place(info, frame, -1) for frame in _sampled_frames(info, options)]
     found = list(_looked(footage, places, landmark_options, device, progress))
     values = _scores(footage, places, found)
     reasons = curate.judge(values, np.stack([look.thumb for look in found]), options)
@@ -124,12 +129,17 @@ def _sampled(footage: Footage, options: CurationOptions) -> tuple[list[_Place], 
     absent: list[_Place] = []
     first = 0
     for info in footage.infos:
-        step = max(1.0, float(info.fps) / options.per_second)
-        for frame in np.unique(np.arange(0, info.frame_count, step).astype(int)).tolist():
+        for frame in _sampled_frames(info, options):
             row = first + frame
             (places if footage.track.found[row] else absent).append(_Place(info, frame, row))
         first += info.frame_count
     return places, absent
+
+
+def _sampled_frames(info: VideoInfo, options: CurationOptions) -> list[int]:
+    step = max(1.0, float(info.fps) / options.per_second)
+    frames: list[int] = np.unique(np.arange(0, info.frame_count, step).astype(int)).tolist()
+    return frames
 
 
 def _frames(places: list[_Place]) -> Iterator[tuple[_Place, U8]]:

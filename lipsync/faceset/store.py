@@ -6,6 +6,7 @@ reading holds more than one; landmarks and whatever else there is of each face a
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -152,7 +153,8 @@ def writing(folder: Path) -> Iterator[FaceSetWriter]:
         try:
             yield writer
         except BaseException:
-            writer._archive.fp = None  # nothing more is to be written to it
+            with contextlib.suppress(OSError):  # a full disk refuses the archive's end as well
+                writer.close()
             raise
         writer.close()
 

@@ -128,7 +128,7 @@ class FaceMaker:
         """
         size = self.network.dims.size
         cut = cut_face(frame, to_frame, size, INNER)
-        device = next(self.network.parameters()).device
+        device = self.network.device
         faces = self.network.toned(to_tensor(cut[None]).to(device), self.target)
         code = self.network.encoder(faces)
         new, mask = _pair(self.network.decoders[self.source](code))
@@ -147,10 +147,10 @@ class FaceMaker:
         if how.landmark_warp and self.landmarks is not None:
             new = self._bent(new, made.points, how.landmark_warp)
         # The untoned face is what the frame shows; A's was shifted for the encoder.
-        shift = np.asarray(self.network.shift.cpu(), np.float32)
+        shift = self.network.get_buffer("shift").cpu().numpy()
         face = made.face - shift if self.target == "a" else made.face
         free = masks.uncovered(made.face, made.own, self.error) if how.face_occlusion else None
-        alpha = masks.alpha(made.mask, free, how.mask, how.expand, how.feather)
+        alpha = masks.alpha(size, made.mask, free, how.mask, how.expand, how.feather)
         skin = masks.skin(made.points, size) * (1.0 if free is None else free)
         new = color.matched(new, face, skin > 0.5, how.color)
         if how.sharpen:

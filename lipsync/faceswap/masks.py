@@ -19,18 +19,18 @@ SMALLEST = 0.035  # across, share of the picture: what is smaller is an eye's gl
 
 
 def alpha(
-    learned: F32 | None, free: F32 | None, kind: MaskKind, expand: float, feather: float
+    size: int, learned: F32 | None, free: F32 | None, kind: MaskKind, expand: float, feather: float
 ) -> F32:
     """How much of the new face each of its pixels shows, (R, R), 0..1.
 
     The hull is not in it: the compositor bounds the face by its outline.
 
     Args:
+        size: R.
         learned: the network's mask; None: it makes none.
         free: from `uncovered`; None: not looked for.
         expand, feather: of the options; they act on the learned mask where it alone bounds.
     """
-    size = len(learned) if learned is not None else len(free) if free is not None else 64
     result = np.ones((size, size), np.float32)
     if kind != "hull" and learned is not None:
         result = learned
