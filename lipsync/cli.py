@@ -252,7 +252,8 @@ def extract(
         )
     reasons = ", ".join(f"{count} {name}" for name, count in result.reasons.items())
     console.print(
-        f"{result.kept} of {result.seen} faces kept" + (f"; rejected: {reasons}" if reasons else ""),
+        f"{result.kept} of {result.seen} faces kept"
+        + (f"; rejected: {reasons}" if reasons else ""),
         highlight=False,
     )
     for line in result.missing:

@@ -12,22 +12,24 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from lipsync import encode, faceswap, findings, geometry, landmarks, likeness, media, provenance
 from lipsync import composite as composite_stage
+from lipsync import encode, faceswap, findings, geometry, landmarks, likeness, media, provenance
 from lipsync.autoencoder import SIDES, FaceAutoencoder, Side
 from lipsync.cache import Cache
 from lipsync.clock import Clock
 from lipsync.digest import sha256
 from lipsync.errors import FacesError, NoFaceError, OptionsError, WeightsError
 from lipsync.faceset.store import FaceSet
+from lipsync.faceswap import FaceMaker
 from lipsync.faceswap import preview as preview_stage
 from lipsync.landmarks.detector import LandmarkDetector
 from lipsync.options import SwapOptions
@@ -98,7 +100,7 @@ def swap(
         patches = clock.each(
             "faces",
             faceswap.patches(
-                to_make, maker.maker, track, alignment, points, visible.share, options.faces
+                to_make, maker, track, alignment, points, visible.share, options.faces
             ),
         )
         pictures = clock.each(
@@ -195,7 +197,7 @@ def preview(
     alignment = geometry.align(track)
     with one_thread(), _maker(network, source, options) as maker:
         grid = preview_stage.grid(
-            frame, track, alignment, maker.maker, options.faces, _composited(options)
+            frame, track, alignment, maker, options.faces, _composited(options)
         )
     preview_stage.save(picture, grid)
     return picture
@@ -266,7 +268,9 @@ def side_of(network: FaceAutoencoder, faces: FaceSet, model: Path) -> Side:
     if not network.known:
         raise WeightsError(f"{model}: does not say whose faces it knows; train it again")
     alike = {
-        side: likeness.likeness(faces.some_upper(), _known(network, side)) for side in network.known
+        side: likeness.likeness(faces.some_upper(), _known(network, side))
+        for side in SIDES
+        if side in network.known
     }
     best: Side = "a" if alike.get("a", 0) >= alike.get("b", 0) else "b"
     if alike[best] < likeness.SAME:
@@ -288,9 +292,7 @@ def _name(network: FaceAutoencoder, side: Side) -> str:
 
 def _tracked(info: VideoInfo, options: SwapOptions, progress: Progress | None) -> FaceTrack:
     with Cache(Cache.default_root() if options.run.cache else None) as cache:
-        track = landmarks.track_video(
-            info, options.landmarks, cache, options.run.device, progress
-        )
+        track = landmarks.track_video(info, options.landmarks, cache, options.run.device, progress)
     if not track.found.any():
         raise NoFaceError(f"{info.path}: no face was found in its {len(track)} frames")
     return track
@@ -327,31 +329,24 @@ def _checked_target(
         )
 
 
-class _maker:  # noqa: N801  (a context, used like a function)
-    """A FaceMaker, with a landmark detector if it is to bend faces."""
+@contextmanager
+def _maker(network: FaceAutoencoder, source: Side, options: SwapOptions) -> Iterator[FaceMaker]:
+    """A maker of faces, with a landmark detector if it is to bend them."""
+    if not options.faces.landmark_warp:
+        yield FaceMaker(network, source)
+        return
+    with landmarks.open_detector(options.landmarks, options.run.device) as detector:
+        yield FaceMaker(network, source, partial(_landmarks, detector))
 
-    def __init__(self, network: FaceAutoencoder, source: Side, options: SwapOptions) -> None:
-        self._detector: LandmarkDetector | None = None
-        if options.faces.landmark_warp:
-            self._detector = landmarks.open_detector(options.landmarks, options.run.device)
-        finder = self._landmarks if self._detector is not None else None
-        self.maker = faceswap.FaceMaker(network, source, finder)
 
-    def __enter__(self) -> _maker:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._detector is not None:
-            self._detector.__exit__(*exc)
-
-    def _landmarks(self, face: U8) -> F32 | None:
-        assert self._detector is not None  # noqa: S101  (only then is this asked for)
-        scale = DETECT_PX / len(face)
-        large = cv2.resize(face, (DETECT_PX, DETECT_PX), interpolation=cv2.INTER_CUBIC)
-        found = self._detector.detect(large)
-        if not found:
-            return None
-        return ((found[0].points[:, :2] + 0.5) / scale - 0.5).astype(np.float32)
+def _landmarks(detector: LandmarkDetector, face: U8) -> F32 | None:
+    """The landmarks (k, 2) of a face that was made, its pixels."""
+    scale = DETECT_PX / len(face)
+    large = cv2.resize(face, (DETECT_PX, DETECT_PX), interpolation=cv2.INTER_CUBIC)
+    found = detector.detect(np.asarray(large, np.uint8))
+    if not found:
+        return None
+    return np.asarray((found[0].points[:, :2] + 0.5) / scale - 0.5, np.float32)
 
 
 def _card(network: FaceAutoencoder, weights: Path) -> provenance.ModelCard:

@@ -76,7 +76,7 @@ def hull(points: F32) -> F32:
     s = (ray[:, None, 0] * a[None, :, 1] - ray[:, None, 1] * a[None, :, 0]) / det
     inside = (t > 0) & (s >= -1e-6) & (s <= 1 + 1e-6)
     radius = np.max(np.where(inside, t, 0), axis=1)
-    return (middle + radius[:, None] * ray).astype(np.float32)
+    return np.asarray(middle + radius[:, None] * ray, np.float32)
 
 
 def grown(outline: F32, by: float) -> F32:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from faces import canonical_face
 
 from lipsync.face_space import face_matrix
 from lipsync.faceset.store import writing
 from lipsync.geometry import MEDIAPIPE_478, apply
-from faces import canonical_face
 
 SIZE = 64
 SCHEME = MEDIAPIPE_478
@@ -49,5 +49,3 @@ def make(
 def pair(folder: Path) -> tuple[Path, Path]:
     """Two people."""
     return make(folder / "a", 1), make(folder / "b", 2, skin=(120, 90, 80))
-
-

@@ -3,12 +3,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from faces import canonical_face
 from skimage.transform import SimilarityTransform
 
 from lipsync.face_space import eye_boxes, face_matrix
 from lipsync.geometry import MEDIAPIPE_478, apply
 from lipsync.types import F32
-from faces import canonical_face
 from training import face_augment
 from training.face_augment import FaceAugmentation
 
@@ -58,7 +58,9 @@ def test_jitter_has_the_spread_it_says() -> None:
 
 def test_a_known_similarity_of_the_nodes_is_undone() -> None:
     nodes = face_augment.jittered(np.random.default_rng(0), S, 0.0)
-    moved = apply(face_augment.transform(np.random.default_rng(3), S, FaceAugmentation(flip=0)), nodes)
+    moved = apply(
+        face_augment.transform(np.random.default_rng(3), S, FaceAugmentation(flip=0)), nodes
+    )
     back = face_augment.straight(moved, 64)
     at = np.linspace(0, 64, 5) - 0.5
     regular = np.stack(np.meshgrid(at, at), -1)
@@ -135,4 +137,6 @@ def test_the_same_key_draws_the_same_sample() -> None:
         face_augment.sample(smooth(), points(), [], np.random.default_rng((1, 2, 3)), 64, how)
         for _ in range(2)
     )
-    assert all(np.array_equal(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True)
+    )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from faces import similarity, track_of
 
 from lipsync.face_space import (
     INNER,
@@ -14,7 +15,6 @@ from lipsync.face_space import (
     inverse,
 )
 from lipsync.geometry import align, apply, compose
-from faces import similarity, track_of
 
 
 def test_the_inner_part_is_160_of_256_pixels() -> None:

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from lipsync.errors import FacesError
-from lipsync.faceset import CurationOptions, FaceSet, extract
-from lipsync.faceset import curate, report
+from lipsync.faceset import CurationOptions, FaceSet, curate, extract, report
 from lipsync.faceset.curate import CRITERIA
 
 GOOD = {"size": 90.0, "others": 0.0, "likeness": 0.9, "light": 60.0, "clipped": 0.0, "tint": 1.0,
@@ -164,7 +163,7 @@ def test_a_folder_without_any_picture_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_real_footage_becomes_a_set(shared: Path, tmp_path: Path) -> None:
     """Good frames are kept; noise, a broken file, a stranger and a covered face are told apart."""
-    from lipsync.media import read_frames, probe
+    from lipsync.media import probe, read_frames
 
     clips = sorted((shared / "data" / "grid_s4").glob("*.mp4"))[:3]
     noise, broken, blurred = (tmp_path / name for name in ("noise.png", "broken.jpg", "soft.png"))

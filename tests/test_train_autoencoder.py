@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 
 from lipsync.autoencoder import FaceAutoencoder
 from lipsync.errors import FacesError, OptionsError, OutputError, WeightsError
+from lipsync.threads import one_thread
 from training import face_losses, face_progress, run_state
 from training.autoencoder_options import FREE, AutoencoderOptions, FaceLosses, read_config
 from training.face_augment import FaceAugmentation
@@ -32,6 +34,13 @@ GAN = replace(
     LIGHT, architecture="gan", perceptual_steps=2, perceptual_from=0.0, discriminator_width=4,
     losses=FaceLosses(1, 0.1, 30, 0.05, 0.1, 0.0, 0.1, 0.1),
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """These networks are tiny: a second thread would only be waited for."""
+    with one_thread():
+        yield
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -126,7 +135,7 @@ def test_too_few_faces_and_damaged_ones_are_noticed(tmp_path: Path) -> None:
     data = bytearray((bad / "faces.zip").read_bytes())
     data[data.find(b"faces/000007.jpg") + 500] ^= 0xFF
     (bad / "faces.zip").write_bytes(data)
-    with pytest.raises(FacesError, match="faces/000007.jpg is damaged"):
+    with pytest.raises(FacesError, match=r"faces/000007\.jpg is damaged"):
         open_people(bad, good, LIGHT)
 
 
@@ -210,7 +219,7 @@ def test_batches_do_not_depend_on_where_one_begins(tmp_path: Path) -> None:
 
 def test_the_mean_colours_are_brought_together(tmp_path: Path) -> None:
     people = open_people(*face_sets.pair(tmp_path), LIGHT)
-    ready = list(batches(people, replace(LIGHT, batch=24), 0, 1, HERE))[0]
+    ready = next(batches(people, replace(LIGHT, batch=24), 0, 1, HERE))
     means = [ready[side].target.mean((0, 2, 3)) for side in ("a", "b")]
     assert (means[0] - means[1]).abs().max() < 0.03
 
@@ -249,5 +258,3 @@ def test_alpha_is_taught_to_keep_what_is_before_the_face() -> None:
     all_of_it, _ = face_losses.reconstruction(batch, face, torch.ones(1, 1, 4, 4), weights, True)
     assert float(right["pixel"]) == pytest.approx(0, abs=1e-6)
     assert float(all_of_it["pixel"]) > 0.2
-
-

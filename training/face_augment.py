@@ -20,7 +20,6 @@ from numpy.random import Generator
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as options_class
 
-
 from lipsync.face_space import INNER, hull, inverse
 from lipsync.geometry import apply, compose, fit_similarity, similarity_matrix, to_complex
 from lipsync.types import F32, U8
@@ -92,7 +91,9 @@ def straight(nodes: F32, size: int) -> F32:
     """
     at = np.linspace(0, size, NODES) - 0.5
     regular = np.stack(np.meshgrid(at, at), -1)
-    a, b = fit_similarity(to_complex(nodes.reshape(1, -1, 2)), to_complex(regular.reshape(1, -1, 2)))
+    a, b = fit_similarity(
+        to_complex(nodes.reshape(1, -1, 2)), to_complex(regular.reshape(1, -1, 2))
+    )
     return np.asarray(similarity_matrix(a, b)[0], np.float32)
 
 
@@ -127,9 +128,7 @@ def sample(
         before, covers = occluded(turned, apply(moved, points), rng)
     places = warp_map(nodes, size)
     softened = _averaged(before, stored * INNER / size)
-    warped = cv2.remap(
-        softened, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    warped = cv2.remap(softened, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     to_target = straight(nodes, size)
     target = _moved(turned, to_target, size)
     shown = target if covers is None else _moved(before, to_target, size)
@@ -163,7 +162,9 @@ def occluded(face: U8, points: F32, rng: Generator) -> tuple[U8, U8]:
     if rng.random() < 0.4:
         centre = (int(at[0]), int(at[1]))
         cv2.circle(cover, centre, round(rng.uniform(0.08, 0.2) * reach), 255, -1, cv2.LINE_AA)
-    skin = np.median(face[int(middle[1]) - 4 : int(middle[1]) + 4, int(middle[0]) - 12 :][:, :24], (0, 1))
+    skin = np.median(
+        face[int(middle[1]) - 4 : int(middle[1]) + 4, int(middle[0]) - 12 :][:, :24], (0, 1)
+    )
     colour = skin * rng.uniform(0.7, 1.2) if rng.random() < 0.6 else rng.uniform(0, 255, 3)
     shade = cv2.GaussianBlur(rng.normal(0, 1, face.shape[:2]).astype(np.float32), (0, 0), size / 24)
     shade = 1 + 0.12 * shade / max(float(shade.std()), 1e-6)

@@ -100,7 +100,8 @@ def split(shots: I64, share: float) -> tuple[I64, I64]:
 
 def _mean_colour(faces: FaceSet, rows: I64, size: int) -> F32:
     some = _some(rows, MEAN_OF)
-    return np.mean([face_augment.plain(faces.face(i), size).mean((0, 1)) for i in some], 0) / 255
+    means = [face_augment.plain(faces.face(i), size).mean((0, 1)) for i in some]
+    return np.asarray(np.mean(means, axis=0) / 255, np.float32)
 
 
 def _some(rows: I64, most: int) -> list[int]:
@@ -141,7 +142,9 @@ def batches(
             for number, side in enumerate(SIDES):
                 rows = range(here.rank * share, (here.rank + 1) * share)
                 keys = [(options.seed, step, number, row) for row in rows]
-                samples = list(makers.map(lambda key, side=side: _drawn(people, side, key, options), keys))
+                samples = list(
+                    makers.map(lambda key, side=side: _drawn(people, side, key, options), keys)
+                )
                 found[side] = _stacked(samples, people.shift, side)
             return found
 
@@ -153,9 +156,7 @@ def batches(
             yield ready
 
 
-def _drawn(
-    people: People, side: Side, key: tuple[int, ...], options: AutoencoderOptions
-) -> Sample:
+def _drawn(people: People, side: Side, key: tuple[int, ...], options: AutoencoderOptions) -> Sample:
     rng = np.random.default_rng(key)
     faces = people.sets[side]
     i = int(rng.choice(people.learnt[side]))
@@ -171,7 +172,9 @@ def _stacked(samples: list[Sample], shift: F32, side: Side) -> FaceBatch:
         return toned_faces(faces, shift, side)
 
     def masks(name: str) -> Tensor:
-        return torch.from_numpy(np.stack([getattr(s, name) for s in samples]))[:, None].float() / 255
+        return (
+            torch.from_numpy(np.stack([getattr(s, name) for s in samples]))[:, None].float() / 255
+        )
 
     return FaceBatch(
         pictures("warped"), pictures("target"), pictures("shown"), masks("mask"), masks("eyes")
@@ -181,16 +184,17 @@ def _stacked(samples: list[Sample], shift: F32, side: Side) -> FaceBatch:
 def landmark_batch(
     people: People, options: AutoencoderOptions, step: int, indices: list[int], count: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Faces (2 · count, 3, R, R), chosen landmarks (·, k, 2) as −1..1, and who it is (·,) 0 or 1."""
+    """Faces (2 · count, 3, R, R), chosen landmarks (·, k, 2), −1..1, and who it is (·,), 0 or 1."""
     faces, places, who = [], [], []
     for number, side in enumerate(SIDES):
         samples = [
             _drawn(people, side, (options.seed, step, number, row, 7), options)
             for row in range(count)
         ]
-        faces.append(toned_faces(to_tensor(np.stack([s.target for s in samples])), people.shift, side))
+        faces.append(
+            toned_faces(to_tensor(np.stack([s.target for s in samples])), people.shift, side)
+        )
         found = np.stack([s.points[indices] for s in samples])
         places.append(torch.from_numpy((found + 0.5) / options.size * 2 - 1).float())
         who += [number] * count
     return torch.cat(faces), torch.cat(places), torch.tensor(who)
-

@@ -37,7 +37,9 @@ class FaceLearner:
         )
         self.judges: nn.ModuleDict | None = None
         if options.losses.adversarial:
-            made = {side: Discriminator(options.discriminator_width) for side in SIDES}
+            made: dict[str, nn.Module] = {
+                side: Discriminator(options.discriminator_width) for side in SIDES
+            }
             self.judges = nn.ModuleDict(made).to(here.device)
             self.judge_optimizer = torch.optim.Adam(
                 self.judges.parameters(), options.discriminator_rate, betas=(0.5, 0.999)
@@ -52,7 +54,7 @@ class FaceLearner:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.options.learning_rate * share
         parts: dict[str, list[Tensor]] = {}
-        for sides in ([[s] for s in SIDES] if self.options.alternate else [list(SIDES)]):
+        for sides in [[s] for s in SIDES] if self.options.alternate else [list(SIDES)]:
             losses = []
             for side in sides:
                 loss, found = self._side(self._here(batches[side]), side, step)
@@ -64,9 +66,7 @@ class FaceLearner:
             self.mean.update_parameters(self.network)
         return {name: torch.stack(values).mean() for name, values in parts.items()}
 
-    def _side(
-        self, batch: FaceBatch, side: Side, step: int
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def _side(self, batch: FaceBatch, side: Side, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted loss of one person's faces, and its parts."""
         weights, own_alpha = self.options.losses, self.options.architecture == "gan"
         with self._reduced():
@@ -121,7 +121,8 @@ class FaceLearner:
         flat = torch.cat([g.flatten() for g in gradients])
         distributed.all_reduce(flat)
         flat /= self.here.count
-        for gradient, piece in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        pieces = torch.split(flat, [g.numel() for g in gradients])
+        for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view_as(gradient))
 
     def _reduced(self) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from training.autoencoder_options import FaceLosses
 from training.face_batches import FaceBatch
@@ -31,7 +31,7 @@ def mask_variation(mask: Tensor) -> Tensor:
 
 def mask_hinge(mask: Tensor, least: float) -> Tensor:
     """What each mask (b, 1, h, w) lacks of covering the share `least` of its picture."""
-    return F.relu(least - mask.mean((1, 2, 3))).mean()
+    return functional.relu(least - mask.mean((1, 2, 3))).mean()
 
 
 def mixed(real: Tensor, made: Tensor, share: Tensor) -> Tensor:
@@ -73,7 +73,9 @@ def reconstruction(
         parts["eyes"] = within(shown - wanted, seen)
     if mask is not None:
         if weights.face_mask:
-            parts["face_mask"] = F.binary_cross_entropy(mask.clamp(1e-4, 1 - 1e-4), batch.mask)
+            parts["face_mask"] = functional.binary_cross_entropy(
+                mask.clamp(1e-4, 1 - 1e-4), batch.mask
+            )
         if weights.mask_tv:
             parts["mask_tv"] = mask_variation(mask)
         if weights.mask_size:

@@ -27,7 +27,7 @@ def held_out(network: FaceAutoencoder, people: People) -> dict[Side, float]:
     for side in SIDES:
         pictures, _ = plain_faces(people.sets[side], people.held[side], network.dims.size)
         faces = network.toned(_on(network, pictures), side)
-        made = torch.cat([network(part, side)[0].float() for part in faces.split(16)])
+        made = torch.cat([network(part, side)[0].float() for part in torch.split(faces, 16)])
         found[side] = face_losses.psnr(made, faces)
     return found
 
@@ -96,7 +96,9 @@ def curves(path: Path, rows: list[dict[str, float]]) -> None:
     from matplotlib import pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
-    names = [n for n in dict.fromkeys(k for row in rows for k in row) if n not in ("step", "minutes")]
+    names = [
+        n for n in dict.fromkeys(k for row in rows for k in row) if n not in ("step", "minutes")
+    ]
     for name in names:
         there = [row for row in rows if name in row]
         axis = right if name.startswith("psnr") else left

@@ -9,11 +9,12 @@ is what a viewer looks at.
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from lipsync import checkpoint
 from lipsync.errors import WeightsError
@@ -38,7 +39,7 @@ class FaceFeatures(nn.Module):
                 nn.Conv2d(outputs, outputs, 3, 2, 1),
                 nn.LeakyReLU(0.1),
             )
-            for inputs, outputs in zip(widths, widths[1:], strict=False)
+            for inputs, outputs in pairwise(widths)
         )
         self.places = nn.Linear(WIDTHS[-1] * 16, 2 * places)
         self.person = nn.Linear(WIDTHS[-1], 2)
@@ -53,7 +54,7 @@ class FaceFeatures(nn.Module):
     def answers(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """Landmarks (b, k, 2), −1..1, and logits of who it is (b, 2)."""
         last = self(faces)[-1]
-        places = self.places(F.adaptive_avg_pool2d(last, 4).flatten(1))
+        places = self.places(functional.adaptive_avg_pool2d(last, 4).flatten(1))
         return places.unflatten(1, (-1, 2)), self.person(last.mean((2, 3)))
 
 
@@ -81,11 +82,14 @@ def prepare(people: People, options: AutoencoderOptions, place: Path) -> None:
     for step in range(options.perceptual_steps):
         faces, places, who = landmark_batch(people, options, step, indices, BATCH)
         found, person = network.answers(faces.contiguous(memory_format=torch.channels_last))
-        total = (found - places).abs().mean() + 0.02 * F.cross_entropy(person, who)
+        total = (found - places).abs().mean() + 0.02 * functional.cross_entropy(person, who)
         optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    print(f"features: loss {float(total.detach()):.4f} after {options.perceptual_steps} steps", file=sys.stderr)
+    print(
+        f"features: loss {float(total.detach()):.4f} after {options.perceptual_steps} steps",
+        file=sys.stderr,
+    )
     checkpoint.save(place, network.state_dict(), {"kind": KIND, "places": len(indices)})
 
 

@@ -111,7 +111,9 @@ def fit(
     torch.manual_seed(options.seed)
     network = build(options, people)
     learner = FaceLearner(network, options, here, _features(options, people, run, here))
-    state = here.from_first(lambda: run_state.restore(run / STATE, options, FREE)) if resume else None
+    state = (
+        here.from_first(lambda: run_state.restore(run / STATE, options, FREE)) if resume else None
+    )
     progress: dict[str, Any] = {"step": 0, "sums": {}, "best": -np.inf, "since": 0, "minutes": 0.0}
     if state is not None:
         learner.load(state)

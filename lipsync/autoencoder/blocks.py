@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 SLOPE = 0.1  # of LeakyReLU below zero
 
@@ -22,7 +22,7 @@ class SameConv(nn.Module):
         self.pad = (total // 2, total - total // 2) * 2
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.conv(F.pad(x, self.pad))
+        found: Tensor = self.conv(functional.pad(x, self.pad))
         return found
 
 
@@ -35,7 +35,7 @@ class Upscale(nn.Module):
         self.norm = nn.InstanceNorm2d(4 * outputs, affine=True) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(F.leaky_relu(self.norm(self.conv(x)), SLOPE), 2)
+        return functional.pixel_shuffle(functional.leaky_relu(self.norm(self.conv(x)), SLOPE), 2)
 
 
 class Residual(nn.Module):
@@ -48,8 +48,8 @@ class Residual(nn.Module):
         self.norm = nn.InstanceNorm2d(channels, affine=True) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = F.leaky_relu(self.norm(self.first(x)), SLOPE)
-        return F.leaky_relu(x + self.second(inner), SLOPE)
+        inner = functional.leaky_relu(self.norm(self.first(x)), SLOPE)
+        return functional.leaky_relu(x + self.second(inner), SLOPE)
 
 
 class DepthwiseResidual(nn.Module):
@@ -60,19 +60,17 @@ class DepthwiseResidual(nn.Module):
 
     def __init__(self, channels: int, kernel: int = 5, widening: int = 2) -> None:
         super().__init__()
-        self.space = nn.Conv2d(
-            channels, channels, kernel, padding=kernel // 2, groups=channels
-        )
+        self.space = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels)
         self.out = nn.Conv2d(channels, widening * channels, 1)
         self.back = nn.Conv2d(widening * channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        changed: Tensor = self.back(F.leaky_relu(self.out(self.space(x)), SLOPE))
+        changed: Tensor = self.back(functional.leaky_relu(self.out(self.space(x)), SLOPE))
         return x + changed
 
 
 class SelfAttention(nn.Module):
-    """Every place looks at every other one (Zhang et al. 2019, SAGAN); at first it changes nothing."""
+    """Every place looks at every other one (SAGAN, Zhang et al. 2019); at first without effect."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -86,5 +84,5 @@ class SelfAttention(nn.Module):
         query, key, value = (
             layer(x).flatten(2).transpose(1, 2) for layer in (self.query, self.key, self.value)
         )
-        seen = F.scaled_dot_product_attention(query, key, value)
+        seen = functional.scaled_dot_product_attention(query, key, value)
         return x + self.strength * seen.transpose(1, 2).reshape(x.shape)

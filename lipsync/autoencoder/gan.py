@@ -72,7 +72,7 @@ class Decoder(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Are these colours, beside the input they were made from, real? (b, 6, s, s) → (b, 1, ·, ·)."""
+    """Are these colours, beside what they were made from, real? (b, 6, s, s) → (b, 1, ·, ·)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

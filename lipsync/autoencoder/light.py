@@ -67,7 +67,7 @@ class Decoder(nn.Module):
         """Start from a mean face and mask, (4, s, s), 0..1."""
         self.usual.copy_(torch.logit(mean.clamp(0.02, 0.98)))
         last = self.layers[-2]
-        assert isinstance(last, nn.Conv2d) and last.bias is not None  # noqa: S101, PT018
+        assert isinstance(last, nn.Conv2d) and last.bias is not None  # noqa: S101
         last.weight.mul_(0.1)
         last.bias.zero_()
 

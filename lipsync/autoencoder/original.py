@@ -6,6 +6,8 @@ upscale in the shared encoder, three upscales in each person's decoder. Wants a 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from lipsync.autoencoder.blocks import SLOPE, SameConv, Upscale
@@ -20,7 +22,7 @@ class Encoder(nn.Module):
         super().__init__()
         widths = (3, 128, 256, 512, 1024)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [SameConv(inputs, outputs, 5, 2), nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(
             *layers,

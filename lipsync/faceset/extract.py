@@ -89,7 +89,7 @@ def extract(
             infos.append(info)
             tracks.append(track)
     if not infos and not faceless:
-        raise FacesError(f"none of the {len(videos)} files can be read, the first of them {videos[0]}")
+        raise FacesError(f"none of the {len(videos)} files can be read ({videos[0]} …)")
     if not infos:
         raise NoFaceError(f"no face was found in any of {len(videos)} files ({videos[0]} …)")
     footage = Footage.of(infos, tracks)
@@ -208,7 +208,9 @@ def _scores(footage: Footage, places: list[_Place], found: list[Look]) -> dict[s
         track.points, seen, track.confidence, track.cuts, track.fps, track.scheme
     )
     odd = looks.oddness(mouths, lips, looked_at)[rows]
-    return curate.scores(found, _likenesses([look.upper for look in found], _shots(footage, rows)), odd)
+    return curate.scores(
+        found, _likenesses([look.upper for look in found], _shots(footage, rows)), odd
+    )
 
 
 def _shots(footage: Footage, rows: I64) -> I64:
@@ -221,11 +223,12 @@ def _likenesses(upper: list[F32], shots: I64, few: int = 8) -> F32:
 
     The person is whoever the largest set of shots that are like one another shows.
     """
+    rows = {int(shot): np.flatnonzero(shots == shot) for shot in np.unique(shots)}
     some = {
-        int(shot): [upper[i] for i in np.flatnonzero(shots == shot)[:: max(1, int((shots == shot).sum()) // few)]]
-        for shot in np.unique(shots)
+        shot: [upper[i] for i in where[:: max(1, len(where) // few)]]
+        for shot, where in rows.items()
     }
-    weights = {shot: int((shots == shot).sum()) for shot in some}
+    weights = {shot: len(where) for shot, where in rows.items()}
     # `strangers` begins from the longest shot; of two people the one in more frames is wanted.
     strange = set(likeness.strangers(some, weights))
     if sum(weights[shot] for shot in strange) > sum(weights.values()) / 2:
@@ -326,8 +329,6 @@ def _store(
         )
 
 
-def _show(
-    sheet: report.Report, places: list[_Place], footage: Footage, wanted: list[int]
-) -> None:
+def _show(sheet: report.Report, places: list[_Place], footage: Footage, wanted: list[int]) -> None:
     for i, (place, frame) in zip(wanted, _frames([places[i] for i in wanted]), strict=True):
         sheet.add(i, frame, footage.alignment.to_frame[place.row])

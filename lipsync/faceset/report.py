@@ -64,8 +64,8 @@ class Report:
             OutputError: it cannot be written.
         """
         kept = np.array([reason is None for reason in reasons])
-        pose = _counted(*(v[kept] for v in self._pose), YAW, PITCH)
-        mouth = _counted(*(v[kept] for v in self._mouth), WIDTH, OPENING)
+        pose = _counted(self._pose[0][kept], self._pose[1][kept], YAW, PITCH)
+        mouth = _counted(self._mouth[0][kept], self._mouth[1][kept], WIDTH, OPENING)
         shown = self.choose(reasons)
         bands = [_title(f"{int(kept.sum())} faces kept of {len(kept)}")]
         bands += self._rows([i for i in shown if reasons[i] is None])

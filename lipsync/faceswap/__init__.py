@@ -172,7 +172,9 @@ class FaceMaker:
         some = np.linspace(0, len(there) - 1, min(60, len(there))).astype(int)
         plate = ThinPlate(goal[some] / size, grid.points / size, 1e-3)
         places = grid.refined(plate.maps_to(there[some] / size) * size)
-        return np.asarray(cv2.remap(new, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        return np.asarray(
+            cv2.remap(new, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        )
 
 
 def outlines(track: FaceTrack, alignment: Alignment, how: FaceOptions) -> F32:
@@ -216,4 +218,3 @@ def _pair(made: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
 def _array(batch: torch.Tensor) -> F32:
     """(1, c, h, w) → (h, w, c)."""
     return np.ascontiguousarray(batch[0].float().permute(1, 2, 0).cpu().numpy())
-
