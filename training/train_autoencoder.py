@@ -87,9 +87,7 @@ def train(
     with ranks.together(device) as here:
         if options.batch % here.count:
             raise OptionsError(f"batch {options.batch} does not divide by {here.count} processes")
-        people = here.from_first(lambda: open_people(a, b, options)) if here.count == 1 else (
-            open_people(a, b, options)
-        )  # fmt: skip
+        people = open_people(a, b, options)
         if here.first:
             run.mkdir(parents=True, exist_ok=True)
             (run / "options.yaml").write_text(text(options), "utf-8")
