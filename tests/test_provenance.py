@@ -14,6 +14,7 @@ import pytest
 from lipsync import __version__, media
 from lipsync.errors import MediaError, OutputError
 from lipsync.provenance import (
+    GENERATED_FACE,
     GENERATED_MOUTH,
     SOURCE_TYPE,
     ModelCard,
@@ -136,3 +137,9 @@ def test_faults_are_one_line(result: Path, tmp_path: Path) -> None:
         read_mark(tmp_path / "nothing.mp4")
     with pytest.raises(OutputError, match="cannot be written"):
         mark(tmp_path / "no" / "out.mp4")
+
+
+def test_a_swaps_consent_is_kept_in_the_mark(result: Path) -> None:
+    mark(result, f'{GENERATED_FACE}. Consent: Anna & "Bert" <both>')
+    assert read_mark(result).source_type == SOURCE_TYPE
+    assert "Anna &amp; " in result.read_bytes()[-3000:].decode("utf-8", "ignore")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from training.autoencoder_options import FREE, AutoencoderOptions, FaceLosses, r
 from training.face_augment import FaceAugmentation
 from training.face_batches import FaceBatch, batches, open_people, split
 from training.face_learner import FaceLearner
+from training.options import text
 from training.ranks import Ranks
 from training.train_autoencoder import main, train
 
@@ -258,3 +261,23 @@ def test_alpha_is_taught_to_keep_what_is_before_the_face() -> None:
     all_of_it, _ = face_losses.reconstruction(batch, face, torch.ones(1, 1, 4, 4), weights, True)
     assert float(right["pixel"]) == pytest.approx(0, abs=1e-6)
     assert float(all_of_it["pixel"]) > 0.2
+
+
+@pytest.mark.slow
+def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
+    """Half of every batch each, gradients averaged: the same weights to rounding."""
+    a, b = face_sets.pair(tmp_path)
+    options = replace(LIGHT, name="two", steps=4, report_every=4)
+    (tmp_path / "two.yaml").write_text(text(options), encoding="utf-8")
+    one = train(options, a, b, tmp_path / "one")
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    arguments = [tmp_path / "two.yaml", "--a", a, "--b", b, "--out", tmp_path]
+    done = subprocess.run(
+        [sys.executable, *start, "-m", "training.train_autoencoder", *arguments], cwd=REPO,
+        capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    two = weights(tmp_path / "two" / "two.safetensors")
+    for name, value in weights(one).items():
+        assert two[name].numpy() == pytest.approx(value.numpy(), abs=3e-5), name

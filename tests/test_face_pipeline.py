@@ -1,0 +1,148 @@
+"""From footage of two people to a swapped video, through the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lipsync import provenance
+from lipsync.cli import main
+from lipsync.media import binary, probe, probe_audio, read_frames
+from lipsync.threads import one_thread
+from training import train_autoencoder
+
+TINY = """
+name: tiny
+description: tiny
+architecture: light
+size: 32
+width: 8
+latent: 32
+batch: 8
+steps: 25
+learning_rate: 0.003
+ema: 0.8
+losses: {pixel: 1, face_mask: 0.1}
+report_every: 25
+"""
+AGREED = "GRID speakers 1 and 4 (CC BY 4.0), a test"
+
+
+def run(*arguments: object) -> int:
+    """Exit code of the command line, run in this process."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in arguments])
+        raise SystemExit(0)
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def work(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sets of both people, a model that has hardly learnt anything, and a second of each."""
+    folder = tmp_path_factory.mktemp("swap")
+    data = shared / "data"
+    for name, kind in (("grid_s1", "mkv"), ("grid_s4", "mp4")):
+        clips = sorted((data / name).glob(f"*.{kind}"))[:2]
+        options = ("--per-second", "13", "--least-change", "0")
+        assert run("faces", "extract", *clips, "-o", folder / name, *options) == 0
+        command = [binary(), "-y", "-v", "error", "-i", str(clips[0]), "-t", "0.6"]
+        subprocess.run([*command, "-crf", "10", str(folder / f"{name}.mp4")], check=True)
+    (folder / "tiny.yaml").write_text(TINY)
+    arguments = ["--a", folder / "grid_s1", "--b", folder / "grid_s4", "--out", folder]
+    with one_thread():
+        train_autoencoder.main([str(a) for a in (folder / "tiny.yaml", *arguments)])
+    return folder
+
+
+def swap(work: Path, source: str, target: str, *more: object) -> int:
+    return run("swap", "--source-faces", work / source, "--video", work / f"{target}.mp4",
+               "--model", work / "tiny" / "tiny.safetensors", *more)  # fmt: skip
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_a_face_is_swapped_and_the_rest_stays(work: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    assert swap(work, "grid_s1", "grid_s4", "--consent", AGREED, "-o", output) == 0
+    before, after = probe(work / "grid_s4.mp4"), probe(output)
+    assert (after.frame_count, after.fps) == (before.frame_count, before.fps)
+    assert probe_audio(output).duration == pytest.approx(
+        float(probe_audio(work / "grid_s4.mp4").duration), abs=0.06
+    )
+    pairs = list(zip(read_frames(before), read_frames(after), strict=True))
+    off = np.abs(pairs[5][0].astype(float) - pairs[5][1]).mean(2)
+    h, w = off.shape
+    assert off[: h // 8].mean() < 2.0  # encoded anew, not changed
+    assert off[h // 3 : 2 * h // 3, 2 * w // 5 : 3 * w // 5].mean() > 6.0
+
+    mark = provenance.read_mark(output)
+    assert mark.sidecar is not None
+    assert mark.sidecar_fits
+    assert mark.sidecar["consent"] == AGREED
+    assert "replaced by a generated one" in mark.sidecar["statement"]
+    assert set(mark.sidecar["inputs"]) == {"video", "source_faces"}
+    assert mark.sidecar["changed_frames"] == [[0, before.frame_count]]
+    assert mark.source_type == provenance.SOURCE_TYPE
+    assert AGREED in output.read_bytes().decode("utf-8", "ignore")
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_a_silent_target_gives_a_silent_result(work: Path, tmp_path: Path) -> None:
+    silent, output = tmp_path / "silent.mp4", tmp_path / "out.mp4"
+    command = [binary(), "-y", "-v", "error", "-i", str(work / "grid_s1.mp4"), "-an", str(silent)]
+    subprocess.run(command, check=True)
+    model = work / "tiny" / "tiny.safetensors"
+    code = run("swap", "--source-faces", work / "grid_s4", "-v", silent, "-m", model, "--json",
+               "--consent", AGREED, "-o", output)  # fmt: skip
+    assert code == 0
+    assert not probe(output).has_audio
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_a_frame_is_shown_under_a_grid_of_choices(work: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "choices.png"
+    consent = ("--consent", AGREED, "--landmark-warp", "0.5")
+    assert swap(work, "grid_s1", "grid_s4", *consent, "--preview", "0.2s", picture) == 0
+    grid = cv2.imread(str(picture))
+    assert grid is not None
+    assert grid.shape[0] > 900
+    assert swap(work, "grid_s1", "grid_s4", *consent, "--preview", "9s", tmp_path / "x.png") == 2
+    assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_what_cannot_be_swapped_is_one_line(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.mp4"
+
+    def refused(*arguments: object, words: str) -> None:
+        capsys.readouterr()
+        assert swap(work, *arguments, "-o", output) == 2
+        lines = [line for line in capsys.readouterr().err.splitlines() if line]
+        assert len(lines) == 1
+        assert words in lines[0]
+        assert list(tmp_path.iterdir()) == []
+
+    refused("grid_s1", "grid_s4", words='needs --consent "who agreed to what"')
+    refused("grid_s1", "grid_s4", "--consent", " ", words="needs --consent")
+    refused("grid_s4", "grid_s4", "--consent", AGREED, words="shows grid_s4 already")
+    refused("nobody", "grid_s4", "--consent", AGREED, words="no set of faces there")
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_the_record_is_readable_by_anything(work: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    assert swap(work, "grid_s4", "grid_s1", "--consent", AGREED, "-o", output) == 0
+    record = json.loads((tmp_path / "out.mp4.json").read_text())
+    assert record["models"][0]["name"] == "tiny"
+    assert record["options"]["color"] == "lab"
