@@ -29,13 +29,12 @@ import cv2
 import numpy as np
 import torch
 
-from lipsync import face_pipeline, geometry, landmarks, media
+from lipsync import face_pipeline, face_preview, geometry, landmarks, media
 from lipsync.autoencoder import SIDES, FaceAutoencoder, Side
 from lipsync.cache import Cache
 from lipsync.face_space import SIDE, cut_face
 from lipsync.faceset import FaceSet
 from lipsync.faceswap import FaceMaker, FaceOptions
-from lipsync.options import SwapOptions
 from lipsync.threads import one_thread
 from lipsync.types import F32, U8, Alignment, FaceTrack
 from training import face_losses, face_progress
@@ -220,7 +219,7 @@ def occlusion(shared: Path, models: dict[str, Path], folder: Path) -> Iterator[s
             ("learned", FaceOptions(mask="both", face_occlusion=False)),
             ("learned, and what its own decoder cannot explain", FaceOptions(mask="both")),
         ):
-            put = face_pipeline._composited(SwapOptions())
+            put = face_preview.composited
             shown = put(covered, maker.patch(made, how), one, place, how)
             clear = put(frames[i], maker.patch(plain, how), one, place, how)
             inner = cv2.erode(where, np.ones((5, 5), np.uint8)) > 127
@@ -344,7 +343,7 @@ def previewed(folder: Path, model: Path, sets: dict[Side, Path]) -> str:
     took = []
     for _ in range(3):
         began = time.perf_counter()
-        face_pipeline.preview(
+        face_preview.preview(
             sets["a"], folder / "target_b.mp4", model, 2.4, folder / "choices.png", consent=CONSENT
         )
         took.append(time.perf_counter() - began)

@@ -10,28 +10,22 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter, Token
 from pydantic import ValidationError
-from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 import lipsync
+from lipsync import cli_faces
 from lipsync.adaptation import adapt as run_adapt
 from lipsync.adaptation import described
+from lipsync.console import console, progress
 from lipsync.errors import LipsyncError
-from lipsync.face_pipeline import agreed, preview, seconds
-from lipsync.face_pipeline import summary as swap_summary
-from lipsync.face_pipeline import swap as run_swap
-from lipsync.faceset import extract as run_extract
 from lipsync.options import (
-    ExtractOptions,
     PersonOptions,
     RenderOptions,
     SwapOptions,
@@ -40,7 +34,6 @@ from lipsync.options import (
 )
 from lipsync.pipeline import render as run_render
 from lipsync.pipeline import summary
-from lipsync.types import Progress as Report
 
 
 def _options_file(app: App, commands: tuple[str, ...], arguments: Any) -> None:
@@ -58,7 +51,6 @@ def _options_file(app: App, commands: tuple[str, ...], arguments: Any) -> None:
             argument.append(Token(keyword=argument.name, value=text, source=path))
 
 
-console = Console(stderr=True)
 app = App(
     name="lipsync",
     help="Speech and a video of a person in; the video with the mouth speaking it out.",
@@ -66,6 +58,9 @@ app = App(
     config=_options_file,
     result_action="return_value",
 )
+
+app.command(cli_faces.swap)
+app.command(cli_faces.faces)
 
 
 @app.command
@@ -99,7 +94,7 @@ def render(
     overwrite:
         Replace the output if it exists.
     """
-    with _progress() as report:
+    with progress() as report:
         result = run_render(
             audio=audio,
             video=video,
@@ -141,144 +136,13 @@ def adapt(
     overwrite:
         Replace the output if it exists.
     """
-    with _progress() as report:
+    with progress() as report:
         result = run_adapt(video, output, options=settings, overwrite=overwrite, progress=report)
     console.print(f"adapted: {described(result)}", highlight=False, soft_wrap=True)
     if as_json:
         print(json.dumps(asdict(result), indent=2, default=str))
     else:
         print(result.output)
-
-
-@app.command
-def swap(
-    *,
-    source_faces: Path,
-    video: Annotated[Path, Parameter(alias="-v")],
-    model: Annotated[Path, Parameter(alias="-m")],
-    consent: str | None = None,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
-    preview_at: Annotated[tuple[str, Path] | None, Parameter(name="--preview", negative="")] = None,
-    options: Path | None = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
-    settings: SwapOptions | None = None,
-) -> None:
-    """Put one person's face in the place of another's, both of whom have agreed.
-
-    Parameters
-    ----------
-    source_faces:
-        The faces of the person who is to be seen, from `lipsync faces extract`.
-    video:
-        A video of the other person.
-    model:
-        Weights of training.train_autoencoder, learnt from these two people.
-    consent:
-        Who agreed to what. Required; kept in the result's record.
-    output:
-        The result, an mp4. Default: VIDEO's name with .swap.mp4, beside it.
-    preview_at:
-        Instead of a video, write a PNG of one frame under a grid of choices: TIME PNG, for
-        example 12.4s choices.png.
-    options:
-        A YAML file of options; what the command line says goes first.
-    as_json:
-        Print the result as one JSON object on stdout.
-    overwrite:
-        Replace the output if it exists.
-    """
-    allowed = agreed(consent)
-    if preview_at is not None:
-        at, picture = preview_at
-        print(
-            preview(
-                source_faces, video, model, seconds(at), picture, consent=allowed, options=settings
-            )
-        )
-        return
-    with _progress() as report:
-        result = run_swap(
-            source_faces,
-            video,
-            model,
-            output,
-            consent=allowed,
-            options=settings,
-            overwrite=overwrite,
-            progress=report,
-        )
-    for warning in result.warnings:
-        console.print(f"warning: {warning}", style="yellow", highlight=False)
-    print(json.dumps(swap_summary(result), indent=2) if as_json else result.output)
-
-
-faces_app = App(name="faces", help="Sets of faces, for training a face swap.")
-app.command(faces_app)
-
-
-@faces_app.command
-def extract(
-    *videos: Path,
-    output: Annotated[Path, Parameter(alias="-o")],
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
-    settings: ExtractOptions | None = None,
-) -> None:
-    """Collect one person's faces from videos and pictures, and leave out what would teach wrong.
-
-    Parameters
-    ----------
-    videos:
-        Videos and pictures of one person.
-    output:
-        A folder: gets faces.zip, rejected.tsv (what was left out, and why) and report.png.
-    as_json:
-        Print the result as one JSON object on stdout.
-    overwrite:
-        Replace a set that is there already.
-    """
-    chosen = settings or ExtractOptions()
-    with _progress() as report:
-        result = run_extract(
-            list(videos),
-            output,
-            options=chosen.curation,
-            landmark_options=chosen.landmarks,
-            device=chosen.run.device,
-            cache=chosen.run.cache,
-            overwrite=overwrite,
-            progress=report,
-        )
-    reasons = ", ".join(f"{count} {name}" for name, count in result.reasons.items())
-    console.print(
-        f"{result.kept} of {result.seen} faces kept"
-        + (f"; rejected: {reasons}" if reasons else ""),
-        highlight=False,
-    )
-    for line in result.missing:
-        console.print(f"hardly any: {line}", highlight=False)
-    print(json.dumps(asdict(result), indent=2, default=str) if as_json else result.faces)
-
-
-@contextmanager
-def _progress() -> Iterator[Report]:
-    """A bar per stage on stderr; only for eyes, so nothing where stderr is not a terminal."""
-    columns = (
-        TextColumn("{task.description:>10}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(stage: str, done: int, total: int | None) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield report
 
 
 def _one_line(error: Exception) -> str:

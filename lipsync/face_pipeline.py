@@ -9,8 +9,6 @@ As in `pipeline`, tracks are arrays over the whole clip, frames and patches are 
 from __future__ import annotations
 
 import itertools
-import math
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -30,10 +28,8 @@ from lipsync.digest import sha256
 from lipsync.errors import FacesError, NoFaceError, OptionsError, WeightsError
 from lipsync.faceset.store import FaceSet
 from lipsync.faceswap import FaceMaker
-from lipsync.faceswap import preview as preview_stage
 from lipsync.landmarks.detector import LandmarkDetector
 from lipsync.options import SwapOptions
-from lipsync.sheet import check_sheet
 from lipsync.threads import one_thread
 from lipsync.types import F32, U8, Alignment, FaceTrack, Progress, SwapResult, VideoInfo
 
@@ -91,7 +87,7 @@ def swap(
             points = geometry.smoothed_points(track, range(track.scheme.count))
         warnings = list(_checked_target(network, source, info, track, alignment))
         visible = faceswap.visibility(track, options.faces.bridge)
-        maker = stack.enter_context(_maker(network, source, options))
+        maker = stack.enter_context(face_maker(network, source, options))
 
         # The frames are wanted twice: by the maker of faces, and below its patches.
         frames = media.read_frames(info)
@@ -156,79 +152,6 @@ def swap(
         warnings=tuple(warnings),
         seconds={name: round(value, 3) for name, value in clock.seconds.items()},
     )
-
-
-def preview(
-    source_faces: str | Path,
-    video: str | Path,
-    model: str | Path,
-    at: float,
-    picture: str | Path,
-    *,
-    consent: str,
-    options: SwapOptions | None = None,
-) -> Path:
-    """One frame of a swap under a grid of choices, as a PNG.
-
-    Args:
-        at: seconds.
-        picture: where it goes; an existing one is replaced.
-
-    Raises:
-        LipsyncError: something the caller can mend; nothing was written.
-    """
-    options = options or SwapOptions()
-    agreed(consent)
-    picture = Path(picture)
-    check_sheet(picture, [Path(video), Path(model)])
-    network = FaceAutoencoder.load(Path(model), options.run.device)
-    with FaceSet(Path(source_faces)) as faces:
-        source = side_of(network, faces, Path(model))
-    info = media.probe(video)
-    index = math.floor(at * info.fps)
-    if not 0 <= index < info.frame_count:
-        raise OptionsError(
-            f"--preview {at:g}s: {video} lasts {float(info.duration):.2f} s; choose a time in it"
-        )
-    frame = next(media.read_frames(info, index, index + 1))
-    track = landmarks.track([frame], info.fps, options.landmarks, options.run.device)
-    if not track.found.any():
-        raise NoFaceError(f"{video}: no face at {at:g} s; choose another time")
-    alignment = geometry.align(track)
-    with one_thread(), _maker(network, source, options) as maker:
-        grid = preview_stage.grid(
-            frame, track, alignment, maker, options.faces, _composited(options)
-        )
-    preview_stage.save(picture, grid)
-    return picture
-
-
-def _composited(options: SwapOptions) -> preview_stage.Compositor:
-    """How the preview sets a patch into its frame: as `swap` does."""
-
-    def put(
-        frame: U8, patch: Any, track: FaceTrack, alignment: Alignment, how: faceswap.FaceOptions
-    ) -> U8:
-        chosen = SwapOptions(faces=how)
-        made = composite_stage.composite(
-            [frame], [patch], track, alignment, np.zeros(1, np.int64), composite_options(chosen),
-            outlines=faceswap.outlines(track, alignment, how),
-        )  # fmt: skip
-        return next(made).frame
-
-    return put
-
-
-def seconds(text: str) -> float:
-    """`12.4s`, `12.4` or `1:02.5` as seconds.
-
-    Raises:
-        OptionsError: it is none of these.
-    """
-    found = re.fullmatch(r"(?:(\d+):)?(\d+(?:\.\d*)?)s?", text.strip())
-    if found is None:
-        raise OptionsError(f"--preview {text}: wanted a time like 12.4s or 1:02.5")
-    return 60 * float(found[1] or 0) + float(found[2])
 
 
 def agreed(consent: str | None) -> str:
@@ -330,7 +253,7 @@ def _checked_target(
 
 
 @contextmanager
-def _maker(network: FaceAutoencoder, source: Side, options: SwapOptions) -> Iterator[FaceMaker]:
+def face_maker(network: FaceAutoencoder, source: Side, options: SwapOptions) -> Iterator[FaceMaker]:
     """A maker of faces, with a landmark detector if it is to bend them."""
     if not options.faces.landmark_warp:
         yield FaceMaker(network, source)

@@ -30,6 +30,7 @@ FOUNDATION = {
     "likeness",
     "jaw",
     "looks",
+    "console",
     "face_space",
     "autoencoder",
 }
@@ -38,6 +39,7 @@ CONDUCTORS = {
     "__init__",
     "__main__",
     "cli",
+    "cli_faces",
     "options",
     "pipeline",
     "adaptation",
@@ -45,6 +47,7 @@ CONDUCTORS = {
     "footage",
     "tune",
     "face_pipeline",
+    "face_preview",
     "faceset",
 }
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")

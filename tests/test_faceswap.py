@@ -11,7 +11,7 @@ import torch
 from faces import similarity, track_of
 from torch import nn
 
-from lipsync import composite, face_pipeline, faceswap
+from lipsync import composite, face_pipeline, face_preview, faceswap
 from lipsync.autoencoder import FaceAutoencoder, FaceDims
 from lipsync.errors import FacesError, OptionsError
 from lipsync.faceset import FaceSet
@@ -211,13 +211,13 @@ def test_without_consent_there_is_no_swap(text: str | None) -> None:
     ("text", "wanted"), [("12.4s", 12.4), ("3", 3.0), ("1:02.5", 62.5), ("0.s", 0.0)]
 )
 def test_times_are_read(text: str, wanted: float) -> None:
-    assert face_pipeline.seconds(text) == pytest.approx(wanted)
+    assert face_preview.seconds(text) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("text", ["", "s", "-1s", "one", "1:2:3"])
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(OptionsError, match=r"12\.4s"):
-        face_pipeline.seconds(text)
+        face_preview.seconds(text)
 
 
 def test_a_network_knows_its_people(tmp_path: Path) -> None:

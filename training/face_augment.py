@@ -166,11 +166,13 @@ def occluded(face: U8, points: F32, rng: Generator) -> tuple[U8, U8]:
         face[int(middle[1]) - 4 : int(middle[1]) + 4, int(middle[0]) - 12 :][:, :24], (0, 1)
     )
     colour = skin * rng.uniform(0.7, 1.2) if rng.random() < 0.6 else rng.uniform(0, 255, 3)
-    shade = cv2.GaussianBlur(rng.normal(0, 1, face.shape[:2]).astype(np.float32), (0, 0), size / 24)
-    shade = 1 + 0.12 * shade / max(float(shade.std()), 1e-6)
+    colour = np.asarray(colour, np.float32)
+    coarse = rng.standard_normal((12, 12), np.float32)
+    shade = 1 + 0.1 * cv2.resize(coarse, face.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     # Rounder towards its edge, as a finger is.
     edge = cv2.GaussianBlur(cover, (0, 0), max(thick / 2, 1)).astype(np.float32) / 255
-    thing = colour * (shade * (0.55 + 0.45 * edge))[..., None] + rng.normal(0, 2, face.shape)
+    noise = 2 * rng.standard_normal(face.shape, np.float32)
+    thing = colour * (shade * (0.55 + 0.45 * edge))[..., None] + noise
     alpha = (cover.astype(np.float32) / 255)[..., None]
     mixed = face * (1 - alpha) + np.clip(thing, 0, 255) * alpha
     return np.rint(mixed).astype(np.uint8), cover

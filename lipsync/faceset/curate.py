@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from pydantic import Field
 
+from lipsync import likeness
 from lipsync.options_base import options
-from lipsync.types import F32, U8, Bools
+from lipsync.types import F32, I64, U8, Bools
 
 VIEW = 128  # pixels of the face that is judged
 THUMB = 20  # of the thumbnail by which near-duplicates are found
@@ -162,3 +163,30 @@ def threshold(criterion: Criterion, options: CurationOptions) -> float:
 def _fails(criterion: Criterion, score: float, options: CurationOptions) -> bool:
     limit = threshold(criterion, options)
     return score < limit if criterion.least else score > limit
+
+
+def likenesses(upper: list[F32], shots: I64, few: int = 8) -> F32:
+    """How like the person of most shots each face's shot is, (n,): the best of a few of its faces.
+
+    The person is whoever the largest set of shots that are like one another shows.
+    """
+    rows = {int(shot): np.flatnonzero(shots == shot) for shot in np.unique(shots)}
+    some = {
+        shot: [upper[i] for i in where[:: max(1, len(where) // few)]]
+        for shot, where in rows.items()
+    }
+    weights = {shot: len(where) for shot, where in rows.items()}
+    # `strangers` begins from the longest shot; of two people the one in more frames is wanted.
+    strange = set(likeness.strangers(some, weights))
+    if sum(weights[shot] for shot in strange) > sum(weights.values()) / 2:
+        rest = likeness.strangers({s: some[s] for s in strange}, weights)
+        strange = (set(some) - strange) | set(rest)
+    person = [face for shot in some if shot not in strange for face in some[shot]]
+    person = person[:: max(1, len(person) // 200)]
+    found = {}
+    for shot, faces in some.items():
+        others = [face for face in person if not any(face is own for own in faces)]
+        known = shot not in strange
+        value = likeness.likeness(faces, others) if others else 1.0
+        found[shot] = max(value, likeness.SAME) if known else min(value, likeness.SAME - 1e-3)
+    return np.array([found[int(shot)] for shot in shots], np.float32)

@@ -209,40 +209,13 @@ def _scores(footage: Footage, places: list[_Place], found: list[Look]) -> dict[s
     )
     odd = looks.oddness(mouths, lips, looked_at)[rows]
     return curate.scores(
-        found, _likenesses([look.upper for look in found], _shots(footage, rows)), odd
+        found, curate.likenesses([look.upper for look in found], _shots(footage, rows)), odd
     )
 
 
 def _shots(footage: Footage, rows: I64) -> I64:
     """Which shot each of the rows lies in."""
     return np.searchsorted(footage.track.cuts, rows, side="right").astype(np.int64)
-
-
-def _likenesses(upper: list[F32], shots: I64, few: int = 8) -> F32:
-    """How like the person of most shots each face's shot is, (n,): the best of a few of its faces.
-
-    The person is whoever the largest set of shots that are like one another shows.
-    """
-    rows = {int(shot): np.flatnonzero(shots == shot) for shot in np.unique(shots)}
-    some = {
-        shot: [upper[i] for i in where[:: max(1, len(where) // few)]]
-        for shot, where in rows.items()
-    }
-    weights = {shot: len(where) for shot, where in rows.items()}
-    # `strangers` begins from the longest shot; of two people the one in more frames is wanted.
-    strange = set(likeness.strangers(some, weights))
-    if sum(weights[shot] for shot in strange) > sum(weights.values()) / 2:
-        rest = likeness.strangers({s: some[s] for s in strange}, weights)
-        strange = (set(some) - strange) | set(rest)
-    person = [face for shot in some if shot not in strange for face in some[shot]]
-    person = person[:: max(1, len(person) // 200)]
-    found = {}
-    for shot, faces in some.items():
-        others = [face for face in person if not any(face is own for own in faces)]
-        known = shot not in strange
-        value = likeness.likeness(faces, others) if others else 1.0
-        found[shot] = max(value, likeness.SAME) if known else min(value, likeness.SAME - 1e-3)
-    return np.array([found[int(shot)] for shot in shots], np.float32)
 
 
 def _poses(footage: Footage, places: list[_Place]) -> tuple[F32, F32, F32, F32]:
