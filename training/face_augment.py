@@ -11,7 +11,7 @@ face's pixel edges 48, 88, … 208 of 256.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import cv2
@@ -38,6 +38,16 @@ class FaceAugmentation:
     flip: Share = 0.4  # probability
     jitter: Annotated[float, Field(ge=0)] = 5.0  # σ of the nodes, pixels of 256
     occluders: Share = 0.0  # probability that something is held before the face
+
+    def calmed(self, share: float) -> FaceAugmentation:
+        """The same with turns, zooms, shifts and mirrors of this share."""
+        return replace(
+            self,
+            rotation=share * self.rotation,
+            zoom=share * self.zoom,
+            shift=share * self.shift,
+            flip=share * self.flip,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -162,7 +162,7 @@ def _drawn(people: People, side: Side, key: tuple[int, ...], options: Autoencode
     i = int(rng.choice(people.learnt[side]))
     eyes = eye_boxes(faces.points[i], faces.scheme)
     return face_augment.sample(
-        faces.face(i), faces.points[i], eyes, rng, options.size, options.augmentation
+        faces.face(i), faces.points[i], eyes, rng, options.size, options.augmentation_at(key[1])
     )
 
 

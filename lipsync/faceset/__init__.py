@@ -3,6 +3,7 @@
 store    the file: pictures, landmarks, scores; written and read as a stream
 extract  videos and pictures → a set, what was rejected and why, and a picture of both
 curate   the criteria: score and threshold of each
+rejected what was left out, and why
 report   the picture, with a map of poses and expressions
 """
 

@@ -7,10 +7,9 @@ the pixels. Nothing is deleted: what is not kept is listed with its reason.
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -21,7 +20,8 @@ from lipsync.cache import Cache
 from lipsync.errors import FacesError, MediaError, NoFaceError
 from lipsync.face_space import cut_face, face_matrix, hull
 from lipsync.faceset import curate, report
-from lipsync.faceset.curate import CRITERIA, VIEW, Criterion, CurationOptions, Look
+from lipsync.faceset.curate import VIEW, Criterion, CurationOptions, Look
+from lipsync.faceset.rejected import Place, write_rejected
 from lipsync.faceset.store import NAME, writing
 from lipsync.footage import Footage
 from lipsync.landmarks import LandmarkOptions
@@ -33,15 +33,6 @@ log = logging.getLogger(__name__)
 
 REJECTED, REPORT = "rejected.tsv", "report.png"
 LEAST_FACES = 50  # fewer teach nothing
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where in the footage a face is."""
-
-    info: VideoInfo
-    frame: int  # of that file
-    row: int  # of all files' frames, end to end
 
 
 def extract(
@@ -95,13 +86,13 @@ def extract(
     footage = Footage.of(infos, tracks)
     places, absent = _sampled(footage, options)
     for info in faceless:
-        absent += [_Place(info, frame, -1) for frame in _sampled_frames(info, options)]
+        absent += [Place(info, frame, -1) for frame in _sampled_frames(info, options)]
     found = list(_looked(footage, places, landmark_options, device, progress))
     values = _scores(footage, places, found)
     reasons = curate.judge(values, np.stack([look.thumb for look in found]), options)
     sheet = report.Report(values, options, *_poses(footage, places))
     with whole(output / REJECTED) as temporary:
-        _list(temporary, places, absent, unread, values, reasons, options)
+        write_rejected(temporary, places, absent, unread, values, reasons, options)
     kept = [i for i, reason in enumerate(reasons) if reason is None]
     enough = len(kept) >= LEAST_FACES
     _store(output, footage, places, found, reasons, options, sheet, enough, progress)
@@ -123,15 +114,15 @@ def extract(
     )  # fmt: skip
 
 
-def _sampled(footage: Footage, options: CurationOptions) -> tuple[list[_Place], list[_Place]]:
+def _sampled(footage: Footage, options: CurationOptions) -> tuple[list[Place], list[Place]]:
     """The frames to look at, with a face and without."""
-    places: list[_Place] = []
-    absent: list[_Place] = []
+    places: list[Place] = []
+    absent: list[Place] = []
     first = 0
     for info in footage.infos:
         for frame in _sampled_frames(info, options):
             row = first + frame
-            (places if footage.track.found[row] else absent).append(_Place(info, frame, row))
+            (places if footage.track.found[row] else absent).append(Place(info, frame, row))
         first += info.frame_count
     return places, absent
 
@@ -142,7 +133,7 @@ def _sampled_frames(info: VideoInfo, options: CurationOptions) -> list[int]:
     return frames
 
 
-def _frames(places: list[_Place]) -> Iterator[tuple[_Place, U8]]:
+def _frames(places: list[Place]) -> Iterator[tuple[Place, U8]]:
     """The places' frames, each file decoded once."""
     at = 0
     while at < len(places):
@@ -161,7 +152,7 @@ def _frames(places: list[_Place]) -> Iterator[tuple[_Place, U8]]:
 
 def _looked(
     footage: Footage,
-    places: list[_Place],
+    places: list[Place],
     options: LandmarkOptions,
     device: str,
     progress: Progress | None,
@@ -196,7 +187,7 @@ def face_mask(points: F32, size: int) -> Bools:
     return mask.astype(bool)
 
 
-def _scores(footage: Footage, places: list[_Place], found: list[Look]) -> dict[str, F32]:
+def _scores(footage: Footage, places: list[Place], found: list[Look]) -> dict[str, F32]:
     """Compare the faces with one another."""
     track, rows = footage.track, np.array([place.row for place in places])
     lips = geometry.lips(track, footage.alignment).points
@@ -218,7 +209,7 @@ def _shots(footage: Footage, rows: I64) -> I64:
     return np.searchsorted(footage.track.cuts, rows, side="right").astype(np.int64)
 
 
-def _poses(footage: Footage, places: list[_Place]) -> tuple[F32, F32, F32, F32]:
+def _poses(footage: Footage, places: list[Place]) -> tuple[F32, F32, F32, F32]:
     """Yaw and pitch (degrees), opening and width of the mouth (outer-eye distances), each (n,)."""
     rows = np.array([place.row for place in places])
     yaw, pitch = head_angles(footage.track)
@@ -226,40 +217,10 @@ def _poses(footage: Footage, places: list[_Place]) -> tuple[F32, F32, F32, F32]:
     return yaw[rows], pitch[rows], lips.opening[rows], lips.width[rows]
 
 
-def _list(
-    path: Path,
-    places: list[_Place],
-    absent: list[_Place],
-    unread: list[Path],
-    values: dict[str, F32],
-    reasons: list[Criterion | None],
-    options: CurationOptions,
-) -> None:
-    """Write why each face that was not kept was not."""
-    columns = list(dict.fromkeys(c.score for c in CRITERIA))
-    with refusals(path), path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, delimiter="\t", lineterminator="\n")
-        rows.writerow(["file", "frame", "second", "reason", "score", "threshold", *columns])
-        for file_path in unread:
-            rows.writerow([file_path, "", "", "unreadable file"])
-        for place in absent:
-            rows.writerow([*_where(place), "no face"])
-        for i, (place, reason) in enumerate(zip(places, reasons, strict=True)):
-            if reason is not None:
-                limit = ("≥ " if reason.least else "≤ ") + f"{curate.threshold(reason, options):g}"
-                score = f"{values[reason.score][i]:.3f}"
-                every = [f"{values[name][i]:.3f}" for name in columns]
-                rows.writerow([*_where(place), reason.reason, score, limit, *every])
-
-
-def _where(place: _Place) -> list[str]:
-    return [str(place.info.path), str(place.frame), f"{float(place.frame / place.info.fps):.2f}"]
-
-
 def _store(
     output: Path,
     footage: Footage,
-    places: list[_Place],
+    places: list[Place],
     found: list[Look],
     reasons: list[Criterion | None],
     options: CurationOptions,
@@ -302,6 +263,6 @@ def _store(
         )
 
 
-def _show(sheet: report.Report, places: list[_Place], footage: Footage, wanted: list[int]) -> None:
+def _show(sheet: report.Report, places: list[Place], footage: Footage, wanted: list[int]) -> None:
     for i, (place, frame) in zip(wanted, _frames([places[i] for i in wanted]), strict=True):
         sheet.add(i, frame, footage.alignment.to_frame[place.row])
