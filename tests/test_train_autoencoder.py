@@ -281,3 +281,13 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
     two = weights(tmp_path / "two" / "two.safetensors")
     for name, value in weights(one).items():
         assert two[name].numpy() == pytest.approx(value.numpy(), abs=3e-5), name
+
+
+def test_augmentation_calms_down_when_it_is_told_to() -> None:
+    options = replace(LIGHT, steps=100, calm_from=0.5, augmentation=FaceAugmentation(flip=0.5))
+    assert options.augmentation_at(50) == options.augmentation
+    half, end = options.augmentation_at(55), options.augmentation_at(99)
+    assert end.flip < half.flip < 0.5
+    assert end.rotation == pytest.approx(1.2)
+    assert end.jitter == 5.0
+    assert replace(options, calm_from=1.0).augmentation_at(99) == options.augmentation

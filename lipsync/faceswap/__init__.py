@@ -42,7 +42,7 @@ class FaceOptions:
 
     mask: MaskKind = "both"
     """Where it is shown: within the hull of the landmarks, the network's learned mask, or both."""
-    expand: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
+    expand: Annotated[float, Field(ge=-0.5, le=0.5)] = -0.08
     """Move the mask's border outwards by this share of the face; negative: inwards."""
     feather: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     """Softness of the mask's border, in outer-eye distances."""

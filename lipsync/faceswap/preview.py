@@ -20,7 +20,7 @@ TILE, LABEL = 232, 18  # pixels
 CHOICES: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("color", ("lab", "histogram", "none")),
     ("mask", ("both", "hull", "learned")),
-    ("expand", (-0.12, 0.0, 0.1)),
+    ("expand", (-0.16, -0.08, 0.0)),
     ("feather", (0.04, 0.1, 0.25)),
     ("sharpen", (0.0, 0.5, 1.2)),
     ("seamless", (False, True)),
