@@ -17,6 +17,7 @@ LOOK_SIZE = (20, 16)
 # Where the colour of the light is read from, canonical: beside the mouth and beside the chin.
 SKIN = ((-0.47, 0.75), (0.47, 0.75), (-0.32, 1.15), (0.32, 1.15))
 SKIN_SIZE = 0.12  # of such a patch
+INNER = [12, 13, 14, 15, 16, 17]  # lip points: the closed outline of the inner lips
 LIGHT_S = 0.5  # σ of its smoothing
 ALIKE, ODD_BANK = 20, 4000  # mouths of like shape that a mouth is compared with; of so many
 
@@ -98,6 +99,20 @@ def look(picture: U8, to_picture: F32) -> F32:
         gray, compose(to_piece, grid), LOOK_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(small.ravel() / (255 * np.sqrt(small.size)), np.float32)
+
+
+def inside_lips(lips: F32, shape: tuple[int, int], softness: float) -> F32:
+    """How much of every pixel (h, w) lies inside the inner lips, 0..1.
+
+    Args:
+        lips: (18, 2) pixels.
+        softness: σ of the border, pixels.
+    """
+    mask = np.zeros(shape, np.uint8)
+    shift = 4
+    inner = np.round(lips[INNER] * (1 << shift)).astype(np.int32)
+    cv2.fillPoly(mask, [inner], 255, cv2.LINE_AA, shift)
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(softness, 0.5)))
 
 
 def sharpness(crop: U8) -> float:

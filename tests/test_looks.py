@@ -73,3 +73,13 @@ def test_frames_without_a_face_are_not_known() -> None:
     found[5] = False
     odd = looks.oddness(pictures, points, replace(track, found=found))
     assert np.isnan(odd[5]) and np.isfinite(np.delete(odd, 5)).all()
+
+
+def test_the_inside_of_the_lips_has_the_area_of_its_polygon() -> None:
+    points = np.zeros((18, 2), np.float32)
+    points[[12, 13, 14, 15, 16, 17]] = [(20, 30), (30, 25), (40, 30), (40, 40), (30, 45), (20, 40)]
+    inside = looks.inside_lips(points, (60, 60), 1.0)
+    assert inside.shape == (60, 60)
+    assert inside[35, 30] == pytest.approx(1, abs=1e-3)
+    assert inside[15, 30] == inside[35, 8] == 0
+    assert inside.sum() == pytest.approx(20 * 10 + 2 * 20 * 5 / 2, rel=0.1)  # px²

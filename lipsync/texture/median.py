@@ -11,13 +11,14 @@ of reduced pictures: what it costs does not grow with the resolution.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from lipsync.geometry import apply, mouth_outlines, nose, smoothed_points
+from lipsync.looks import inside_lips
 from lipsync.texture.candidates import Candidates, describe
 from lipsync.texture.path import smoothest_path
 from lipsync.texture.source import TextureOptions, TextureSource
@@ -25,6 +26,10 @@ from lipsync.threads import small_products
 from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, LipTrack, MouthBank, Patch
 from lipsync.warp import CoarseGrid, ThinPlate
 
+# Of the frames around, for the finest detail. On three clips each of s4 and s1 it takes E_warp from
+# 1.50 to 1.15 and from 1.19 to 1.09, and adds 0.2 dB; a wider window gains little more.
+DETAIL_WINDOW = (1, 2, 1)
+INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips and teeth
 DETAIL = 0.02  # outer-eye distances: σ of the Gaussian that parts detail from the rest
 BLOCK = 500  # frames for which candidates are chosen at once
 SMOOTHING = 1e-3  # λ of the warp: trust no single landmark
@@ -39,7 +44,7 @@ class Choice:
 
     entries: I64  # (n,), nearest first
     weights: F32  # (n,), summing to 1
-    detail: int  # which of them gives the finest detail
+    details: I64  # (len(DETAIL_WINDOW),), entries that give the finest detail of the frames around
 
 
 class MedianTexture(TextureSource):
@@ -86,8 +91,8 @@ class MedianTexture(TextureSource):
                     around[: jaw.shape[1]] += jaw[i]
                     outline[: jaw.shape[1]] += jaw[i]
                 control = np.concatenate([lips.points[i], apply(inverse, around)])
-                gains = self._gains(choice.entries, int(frame))
-                patch = self._patch(control, outline, inverse, choice, gains)
+                seen = apply(alignment.to_frame[frame], lips.points[i])
+                patch = self._patch(control, seen, outline, inverse, choice, int(frame))
                 yield replace(patch, distance=self._distance(lips.points[i], choice.entries))
 
     def _candidates(self, heard: bool) -> Candidates:
@@ -102,7 +107,11 @@ class MedianTexture(TextureSource):
             entries = np.stack([f[0] for f in found])
             costs = np.stack([f[2] for f in found])
             path = smoothest_path(entries, costs, self._bank.looks, self._successors)
-        return [Choice(e, w, int(p)) for (e, w, _), p in zip(found, path, strict=True)]
+        picks = entries[np.arange(len(entries)), path]
+        reach = len(DETAIL_WINDOW) // 2
+        around = np.arange(len(picks))[:, None] + np.arange(-reach, reach + 1)
+        details = picks[np.clip(around, 0, len(picks) - 1)]
+        return [Choice(e, w, d) for (e, w, _), d in zip(found, details, strict=True)]
 
     def _distance(self, lips: F32, entries: I64) -> float:
         """Of the nearest of the entries' lips from the wanted ones, RMS."""
@@ -119,9 +128,9 @@ class MedianTexture(TextureSource):
         return np.asarray(gains, np.float32)
 
     def _patch(
-        self, control: F32, outline: F32, to_canonical: F32, choice: Choice, gains: F32
+        self, control: F32, lips: F32, outline: F32, to_canonical: F32, choice: Choice, frame: int
     ) -> Patch:
-        """One mouth: `control` (k, 2) are the wanted warp points, canonical."""
+        """One mouth: `control` (k, 2) are the wanted warp points, canonical; `lips` pixels."""
         entries, options = choice.entries, self._options
         scale = 1 / float(np.sqrt(abs(np.linalg.det(to_canonical[:, :2]))))
         detailed = options.detail > 0 and len(entries) > 1
@@ -129,26 +138,30 @@ class MedianTexture(TextureSource):
         corner, width, height = box_around(outline, reduction)
         grid = CoarseGrid(width, height, reduction)
         at = apply(to_canonical, grid.points + corner)
-        if options.warp:
-            places = ThinPlate(control, at, SMOOTHING).maps_to(self._bank.control[entries])
-        else:
-            places = np.stack([apply(to_crop, at) for to_crop in self._bank.to_crop[entries]])
-        stack = self._base(entries, places, grid, reduction)
-        for picture, gain in zip(stack, gains, strict=True):
-            lit(picture, gain)
+        places = self._warp(control, at)
+        stack = self._bent(entries, frame, places(entries), grid, reduction)
         rgb = weighted_median(stack, choice.weights)
         if detailed:
             if reduction > 1:
                 rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
-            one = choice.detail
-            sharp = remapped(self._bank.crops[entries[one]], grid.refined(places[one]))
-            lit(sharp, gains[one])
-            rgb = with_detail(rgb, sharp, DETAIL * scale, options.detail)
+            sharp = self._bent(choice.details, frame, places(choice.details), grid)
+            inside = inside_lips(lips - corner, (height, width), INSIDE_SOFT * scale)
+            rgb = with_detail(rgb, steadied(sharp, inside), DETAIL * scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         return Patch(rgb, np.ones((height, width), np.float32), shift)
 
-    def _base(self, entries: I64, places: F32, grid: CoarseGrid, reduction: int) -> U8:
-        """All candidates (n, h, w, 3), in reduced size if the median is taken so."""
+    def _warp(self, control: F32, at: F32) -> Callable[[I64], F32]:
+        """Tells where places (p, 2) of the canonical space lie in bank entries, (n, p, 2)."""
+        bank = self._bank
+        if self._options.warp:
+            plate = ThinPlate(control, at, SMOOTHING)
+            return lambda entries: plate.maps_to(bank.control[entries])
+        return lambda entries: np.stack([apply(to_crop, at) for to_crop in bank.to_crop[entries]])
+
+    def _bent(
+        self, entries: I64, frame: int, places: F32, grid: CoarseGrid, reduction: int = 1
+    ) -> U8:
+        """Bank entries in the frame's shape and light, (n, h, w, 3), reduced if it is asked for."""
         bank = self._bank
         if reduction == 1 or bank.small is None:
             crops = bank.crops
@@ -159,9 +172,29 @@ class MedianTexture(TextureSource):
             )  # a cell's centre is its pixels' mean
         width, height = grid.width // reduction, grid.height // reduction
         stack = np.empty((len(entries), height, width, 3), np.uint8)
-        for picture, entry, coarse in zip(stack, entries, places, strict=True):
+        gains = self._gains(entries, frame)
+        for picture, entry, coarse, gain in zip(stack, entries, places, gains, strict=True):
             remapped(crops[entry], grid.refined(coarse, reduction), picture)
+            lit(picture, gain)
         return stack
+
+
+def steadied(sharp: U8, inside: F32) -> F32:
+    """Pictures of neighbouring frames' details as one: their mean; the middle one inside the lips.
+
+    Lips and skin are bent onto one another, so that what their pictures do not share is noise and
+    flicker. Teeth and tongue move by themselves: their mean would be blurred.
+
+    Args:
+        sharp: (len(DETAIL_WINDOW), h, w, 3).
+        inside: (h, w) 0..1.
+    """
+    weights = np.array(DETAIL_WINDOW, np.float32) / np.float32(sum(DETAIL_WINDOW))
+    middle = sharp[len(sharp) // 2].astype(np.float32)
+    mean = np.zeros_like(middle)
+    for picture, weight in zip(sharp, weights, strict=True):
+        mean += weight * picture
+    return np.asarray(mean + inside[..., None] * (middle - mean), np.float32)
 
 
 def remapped(crop: U8, places: F32, out: U8 | None = None) -> U8:
@@ -201,14 +234,14 @@ def _blocks(stretch: I64) -> Iterator[I64]:
             yield run[first : first + BLOCK]
 
 
-def with_detail(steady: U8, sharp: U8, radius: float, share: float) -> U8:
+def with_detail(steady: U8, sharp: F32, radius: float, share: float) -> U8:
     """`steady` with a share of its finest detail exchanged for that of `sharp`.
 
     Args:
         radius: σ of the Gaussian that parts detail from the rest, pixels.
         share: 0..1.
     """
-    difference = sharp.astype(np.float32) - steady
+    difference = sharp - steady.astype(np.float32)
     fine = difference - cv2.GaussianBlur(difference, (0, 0), radius)
     return np.asarray(np.clip(np.rint(steady + share * fine), 0, 255), np.uint8)
 
