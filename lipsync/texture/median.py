@@ -17,12 +17,23 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from lipsync.geometry import apply, mouth_outlines, nose, smoothed_points
+from lipsync.geometry import apply, at, mouth_outlines, nose, smoothed_points
 from lipsync.texture.candidates import Candidates, describe
 from lipsync.texture.path import smoothest_path
 from lipsync.texture.source import TextureOptions, TextureSource
 from lipsync.threads import small_products
-from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, LipTrack, MouthBank, Patch
+from lipsync.types import (
+    F32,
+    I64,
+    U8,
+    Alignment,
+    Bools,
+    FaceTrack,
+    LipTrack,
+    MouthBank,
+    Patch,
+    Positions,
+)
 from lipsync.warp import CoarseGrid, ThinPlate
 
 DETAIL = 0.02  # outer-eye distances: σ of the Gaussian that parts detail from the rest
@@ -57,36 +68,35 @@ class MedianTexture(TextureSource):
         lips: LipTrack,
         track: FaceTrack,
         alignment: Alignment,
-        frames: I64,
+        frames: Positions,
         said: F32 | None = None,
         jaw: F32 | None = None,
     ) -> Iterator[Patch | None]:
         """See `TextureSource`."""
         if self._bank.said is None:
             said = None
-        shown = track.found[frames] & np.isfinite(lips.points).all((1, 2))
+        shown = at(track.found, frames) & np.isfinite(lips.points).all((1, 2))
         stretch = _stretches(shown, np.searchsorted(track.cuts, frames, side="right"))
-        pose = nose(track, alignment)[frames]
-        light = None if self._bank.light is None else self._bank.light[frames]
+        pose = at(nose(track, alignment), frames)
+        light = None if self._bank.light is None else at(self._bank.light, frames)
         wanted = describe(lips.points, pose, stretch, np.arange(len(frames)), said, light)
         search = self._candidates(said is not None)
-        own = smoothed_points(track, track.scheme.warp[18:])
-        outlines = mouth_outlines(track)
-        to_canonical = alignment.to_canonical
+        own = at(smoothed_points(track, track.scheme.warp[18:]), frames)
+        outlines = at(mouth_outlines(track), frames)
+        to_canonical = at(alignment.to_canonical, frames)
         for block in _blocks(stretch):
             if not shown[block[0]]:
                 yield from (None for _ in block)
                 continue
             for i, choice in zip(block, self._choose(search, wanted[block]), strict=True):
-                frame = frames[i]
-                inverse = to_canonical[frame]
-                around, outline = own[frame], outlines[frame]
+                inverse = to_canonical[i]
+                around, outline = own[i], outlines[i]
                 if jaw is not None:
                     around, outline = around.copy(), outline.copy()
                     around[: jaw.shape[1]] += jaw[i]
                     outline[: jaw.shape[1]] += jaw[i]
                 control = np.concatenate([lips.points[i], apply(inverse, around)])
-                gains = self._gains(choice.entries, int(frame))
+                gains = self._gains(choice.entries, None if light is None else light[i])
                 patch = self._patch(control, outline, inverse, choice, gains)
                 yield replace(patch, distance=self._distance(lips.points[i], choice.entries))
 
@@ -109,13 +119,13 @@ class MedianTexture(TextureSource):
         off = np.square(self._bank.lips[entries] - lips).sum(-1).mean(-1)
         return float(np.sqrt(off.min()))
 
-    def _gains(self, entries: I64, frame: int) -> F32:
-        """What each entry's colours are multiplied by to be seen in the frame's light, (n, 3)."""
+    def _gains(self, entries: I64, light: F32 | None) -> F32:
+        """What each entry's colours are multiplied by to be seen in a frame's light, (n, 3)."""
         bank = self._bank
-        if bank.light is None:
+        if bank.light is None or light is None:
             return np.ones((len(entries), 3), np.float32)
         theirs = np.maximum(bank.light[bank.frames[entries]], 1)
-        gains = np.clip(np.maximum(bank.light[frame], 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
+        gains = np.clip(np.maximum(light, 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
         return np.asarray(gains, np.float32)
 
     def _patch(
