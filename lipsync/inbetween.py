@@ -25,6 +25,7 @@ FINE_PX = 1.5
 
 def between(first: U8, second: U8, share: float) -> U8:
     """The picture `share` (0..1) of the way from `first` to `second`, both (h, w, 3)."""
+    share = float(share)  # numpy's own would make every map float64
     if share > 0.5:
         return between(second, first, 1 - share)
     there, back = _flows(first, second)
@@ -35,11 +36,11 @@ def between(first: U8, second: U8, share: float) -> U8:
         _sampled(frame, shift, (width, height))
         for frame, shift in ((first, from_first), (second, from_second))
     )
-    sure = cv2.resize(sure_first, (width, height), interpolation=cv2.INTER_LINEAR)
+    small = sure_first.shape[::-1]
+    both = np.minimum(sure_first, sure_second) * _alike(one, other, small)
+    sure, both = (cv2.resize(values, (width, height)) for values in (sure_first, both))
     near = first + sure[..., None] * (one - first)  # where its own flow is lost: as it is
-    alike = _alike(one, other)
-    both = cv2.resize(np.minimum(sure_first, sure_second), (width, height))
-    mix = (share * both * alike)[..., None] * (other - near)
+    mix = (share * both)[..., None] * (other - near)
     mixed = near + cv2.GaussianBlur(mix, (0, 0), FINE_PX)
     return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
 
@@ -88,9 +89,10 @@ def _sampled(frame: U8, shift: F32, size: tuple[int, int]) -> F32:
     return np.asarray(found, np.float32)
 
 
-def _alike(one: F32, other: F32) -> F32:
-    """How far two pictures show the same, (h, w) 0..1, by colours without their noise."""
-    off = np.abs(cv2.GaussianBlur(one - other, (0, 0), 1.5)).max(-1)
+def _alike(one: F32, other: F32, size: tuple[int, int]) -> F32:
+    """How far two pictures show the same, in reduced size, 0..1, by colours without their noise."""
+    off = cv2.resize(one - other, size, interpolation=cv2.INTER_AREA)
+    off = np.abs(cv2.GaussianBlur(off, (0, 0), 1.5)).max(-1)
     return np.asarray(np.clip(2 - 2 * off / UNLIKE, 0, 1), np.float32)
 
 

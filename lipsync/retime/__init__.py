@@ -129,7 +129,7 @@ def halfway(path: I64, shown: I64, shot: I64) -> NDArray[np.float64]:
     """Positions of a path with each repeated frame brought half-way to its neighbour.
 
     The second showing of a frame goes half-way to the frame after it; where a cut follows, the
-    first one goes half-way back to the frame before it instead.
+    first one goes half-way back to the picture before it instead.
 
     Args:
         path: (n,) indices of `shown`, each at most twice in a row.
@@ -143,5 +143,5 @@ def halfway(path: I64, shown: I64, shot: I64) -> NDArray[np.float64]:
         if after < len(path) and shots[after] == shots[second]:
             position[second] = (own[second] + own[after]) / 2
         elif before >= 0 and shots[before] == shots[first]:
-            position[first] = (own[before] + own[first]) / 2
+            position[first] = (position[before] + own[first]) / 2
     return position
