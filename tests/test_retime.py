@@ -28,7 +28,7 @@ def motion_of(head: np.ndarray, cuts: tuple[int, ...] = ()) -> Motion:
     joined = np.ones(m, bool)
     joined[[0, *cuts]] = False
     head = head.astype(np.float32)
-    return Motion(points, head, head, joined, RATE)
+    return Motion(points, head, head, np.ones(m, bool), joined, RATE)
 
 
 def speech_of(n: int, *pauses: tuple[int, int]) -> np.ndarray:
@@ -52,9 +52,15 @@ def choose(speaking: np.ndarray, motion: Motion, how: str = "retime") -> np.ndar
 # The path
 
 
-def cost(frames: np.ndarray, speaking: np.ndarray, head: np.ndarray, motion: np.ndarray) -> float:
+def cost(
+    frames: np.ndarray,
+    speaking: np.ndarray,
+    head: np.ndarray,
+    motion: np.ndarray,
+    found: np.ndarray,
+) -> float:
     """What a path costs, by the formulas of the module's head."""
-    total = 0.0
+    total = path.FACELESS * float((~found[frames]).sum())
     for i, j in enumerate(frames):
         if i and j == frames[i - 1]:
             total += path.REPEAT * (motion[j] + path.IDLE)
@@ -83,24 +89,25 @@ def test_the_path_is_the_cheapest_of_all(seed: int) -> None:
     speaking = rng.random(n) < 0.5
     head = rng.random(m).astype(np.float32)
     motion = head + rng.random(m).astype(np.float32)
-    found = cost(path.best_path(speaking, head, motion), speaking, head, motion)
-    least = min(cost(np.array(p), speaking, head, motion) for p in all_paths(n, m))
-    assert found == pytest.approx(least, abs=1e-5)
+    given = speaking, head, motion, rng.random(m) < (1 if seed % 2 else 0.7)
+    least = min(cost(np.array(p), *given) for p in all_paths(n, m))
+    assert cost(path.best_path(*given), *given) == pytest.approx(least, abs=1e-5)
 
 
 def test_many_blocks_give_the_path_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows that are not kept are made again without a change."""
     n, head = 300, wanders(400).astype(np.float32)
     speaking = speech_of(n, (0, 20), (90, 130), (200, 260))
-    whole = path.best_path(speaking, head, head)
+    given = speaking, head, head, np.arange(400) % 90 > 4
+    whole = path.best_path(*given)
     monkeypatch.setattr(path.np, "sqrt", lambda _: 7)
-    np.testing.assert_array_equal(path.best_path(speaking, head, head), whole)
+    np.testing.assert_array_equal(path.best_path(*given), whole)
 
 
 def test_a_target_too_short_for_the_path() -> None:
     none = np.zeros(4, np.float32)
     with pytest.raises(ValueError, match="at least 5 target frames, got 4"):
-        path.best_path(np.ones(9, bool), none, none)
+        path.best_path(np.ones(9, bool), none, none, np.ones(4, bool))
 
 
 def test_an_hour_over_an_hour_stays_within_memory() -> None:
@@ -109,7 +116,7 @@ def test_an_hour_over_an_hour_stays_within_memory() -> None:
     head = np.tile(wanders(375), m // 375).astype(np.float32)
     tracemalloc.start()
     try:
-        path.best_path(np.arange(n) % 100 < 70, head, head)
+        path.best_path(np.arange(n) % 100 < 70, head, head, np.ones(m, bool))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -158,7 +165,7 @@ def test_order_repeats_and_cuts(seed: int) -> None:
     # A frame is shown twice as it is only where its shot has no other.
     twice = np.flatnonzero(steps == 0)
     assert all(i == 0 or position[i] == 301 for i in twice)
-    frames = path.best_path(speaking, motion.head, motion.speed)
+    frames = path.best_path(speaking, motion.head, motion.speed, motion.found)
     assert set(np.diff(frames).tolist()) == {0, 1}
     assert (frames[2:] > frames[:-2]).all()  # at most twice in a row
 
@@ -169,6 +176,16 @@ def test_a_repeat_before_a_cut_goes_half_way_back() -> None:
     np.testing.assert_array_equal(retime.halfway(path_, shown, shot), [1, 1.5, 2, 3, 3.5, 4])
     path_ = np.array([1, 1, 2, 2, 3, 4])
     np.testing.assert_array_equal(retime.halfway(path_, shown, shot), [1, 1.5, 1.75, 2, 3, 4])
+
+
+def test_speech_is_not_laid_over_frames_without_a_face() -> None:
+    motion = motion_of(wanders(400))
+    rest = motion.head.copy()
+    rest[:200] = 0.0  # the calmest stretch of all, but for half of it nobody is there
+    found = np.ones(400, bool)
+    found[50:200] = False
+    position = choose(speech_of(100, (40, 60)), replace(motion, head=rest, found=found))
+    assert found[np.floor(position).astype(int)].all()
 
 
 def test_without_recognised_speech_nothing_is_fitted() -> None:

@@ -121,7 +121,7 @@ def _retimed(speaking: Bools, motion: Motion) -> NDArray[np.float64]:
     if not speaking.any():  # song or noise: there are no pauses to rest in
         speaking = np.ones(n, bool)
     shown = straight(m, m) if m >= n else bounce(motion, int(np.ceil(ROOM * n)))
-    path = best_path(speaking, motion.head[shown], motion.speed[shown])
+    path = best_path(speaking, motion.head[shown], motion.speed[shown], motion.found[shown])
     return halfway(path, shown, motion.shot[shown])
 
 

@@ -26,6 +26,7 @@ class Motion:
     points: F32  # (m, r, 2), the rigid landmarks in units of the outer-eye distance; NaN: unknown
     head: F32  # (m,), their mean speed; UNKNOWN where it is not known
     speed: F32  # (m,), with that of the lids
+    found: Bools  # (m,), the frame shows the face
     joined: Bools  # (m,), the frame continues the one before it: the same shot
     rate: float  # frames per second
 
@@ -63,7 +64,8 @@ class Motion:
             head[here] = rate * np.linalg.norm(np.gradient(points[here], axis=0), axis=-1).mean(1)
             lid[here] = rate * np.abs(np.gradient(gap[here] / span))
         head[~track.found] = UNKNOWN
-        return Motion(points, head, head + BLINK * np.nan_to_num(lid), joined, rate)
+        speed = head + BLINK * np.nan_to_num(lid)
+        return Motion(points, head, speed, track.found, joined, rate)
 
     def along(self, position: Positions) -> F32:
         """Head speed of an output (n,) that shows these places; NaN: its first frame, and cuts."""
@@ -78,7 +80,8 @@ class Motion:
         """Of a picture without motion."""
         none = np.zeros(m, np.float32)
         joined = np.arange(m) > 0
-        return Motion(np.zeros((m, 1, 2), np.float32), none, none, joined, rate)
+        points = np.zeros((m, 1, 2), np.float32)
+        return Motion(points, none, none, np.ones(m, bool), joined, rate)
 
     def near_cut(self, frames: int) -> Bools:
         """(m,) whether a shot begins or ends fewer than so many frames away."""

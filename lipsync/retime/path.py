@@ -5,8 +5,8 @@ predecessor, or is shown a second time, never a third. With A(i) whether somebod
 fast the head moves and V(j) how fast head and lids do:
 
     G(i, j)    = H(j) where A(i) = 0;  −α_u H(j) two frames after the speech resumes;  else 0
-    F(i, j, 0) = min F(i−1, j−1, ·) + G(i, j)            shown for the first time
-    F(i, j, 1) = F(i−1, j, 0) + α_s (V(j) + ε)           shown again
+    F(i, j, 0) = min F(i−1, j−1, ·) + G(i, j) + N(j)            shown for the first time
+    F(i, j, 1) = F(i−1, j, 0) + α_s (V(j) + ε) + N(j)           shown again
 
 Start and end are free, and a cut is passed as the footage passes it. What differs from the source:
 
@@ -15,6 +15,7 @@ Start and end are free, and a cut is passed as the footage passes it. What diffe
 * Lids count only there, so that no blink is slowed down. People do blink in their pauses; with lids
   in G as well the stretch is chosen by its blinks, and for 8 to 30 % less motion in the pauses half
   as many pictures again, or more, are made instead of filmed.
+* N(j) is added where a frame shows no face: no mouth can be made to speak there.
 * Passing over a frame, as a third move, was tried: the head rested no better, and moved in jumps.
 
 Symbols: n output frames i, m target frames j.
@@ -37,6 +38,7 @@ Floats = NDArray[np.float64]
 # α_u = 2 one lively frame at the resumption can outweigh a whole pause.
 RESUME = 1.0  # α_u: motion welcome when the speech resumes
 REPEAT = 0.5  # α_s: a frame shown twice
+FACELESS = 1.0  # N: as much as a quick nod in a pause, for every such frame
 IDLE = 0.02  # ε, outer-eye distances per second: a head at rest is not slowed down for nothing
 
 
@@ -48,7 +50,7 @@ def gains(speaking: Bools) -> F32:
     return np.where(speaking, np.where(resumed, -RESUME, 0.0), 1.0).astype(np.float32)
 
 
-def best_path(speaking: Bools, head: F32, motion: F32) -> I64:
+def best_path(speaking: Bools, head: F32, motion: F32, found: Bools) -> I64:
     """The cheapest path, (n,) target frames, ascending.
 
     Only every so manieth row of F is kept; the moves between two of them are found a second time
@@ -58,6 +60,7 @@ def best_path(speaking: Bools, head: F32, motion: F32) -> I64:
     Args:
         speaking: (n,) A(i), with short gaps filled.
         head, motion: (m,) H(j) and V(j), finite.
+        found: (m,) whether a frame shows the face.
 
     Raises:
         ValueError: the target is too short: every frame shown twice does not fill the output.
@@ -68,7 +71,7 @@ def best_path(speaking: Bools, head: F32, motion: F32) -> I64:
     path = np.empty(n, np.int64)
     if n == 0:
         return path
-    costs = _Costs(gains(speaking), head, motion)
+    costs = _Costs(gains(speaking), head, motion, found)
     every = max(1, int(np.sqrt(64 * n)))  # a kept row takes 8 bytes per frame, a move one bit
     kept: list[F32] = []
     last = costs.first()
@@ -96,14 +99,16 @@ def best_path(speaking: Bools, head: F32, motion: F32) -> I64:
 class _Costs:
     """The recurrence. A row is (2, m): F(i, ·, 0) and F(i, ·, 1), less their minimum."""
 
-    def __init__(self, gain: F32, head: F32, motion: F32) -> None:
+    def __init__(self, gain: F32, head: F32, motion: F32, found: Bools) -> None:
         self._gain = gain.tolist()
         self._head = head.astype(np.float64)
+        self._none = None if found.all() else np.where(found, 0, FACELESS)
         self._again = REPEAT * (motion.astype(np.float64) + IDLE)
 
     def first(self) -> Floats:
         """F(0, ·, ·): any frame may be the first."""
-        return np.stack([self._gain[0] * self._head, np.full(len(self._head), np.inf)])
+        row = np.stack([self._gain[0] * self._head, np.full(len(self._head), np.inf)])
+        return row if self._none is None else row + self._none
 
     def rows(self, row: Floats, start: int, end: int, twice: U8 | None = None) -> Iterator[Floats]:
         """`row`, which is F(start − 1), then F(start) … F(end − 1).
@@ -122,6 +127,8 @@ class _Costs:
             if self._gain[i]:
                 new[0] += self._gain[i] * self._head
             np.add(row[0], self._again, out=new[1])
+            if self._none is not None:
+                new += self._none
             # Sums of hours stay small, and the kept rows' float32 exact enough.
             new -= new.min()
             row = new
