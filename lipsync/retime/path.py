@@ -53,9 +53,9 @@ def gains(speaking: Bools) -> F32:
 def best_path(speaking: Bools, head: F32, motion: F32, found: Bools) -> I64:
     """The cheapest path, (n,) target frames, ascending.
 
-    Only every so manieth row of F is kept; the moves between two of them are found a second time
-    on the way back. For an hour of speech over an hour of target at 25 frames per second that is
-    60 MB instead of 130 GB.
+    Only one row of F in many is kept; the moves between two of them are found a second time
+    on the way back. An hour of speech over an hour of target at 25 frames per second takes 0.1 GB
+    instead of 130, and half a minute.
 
     Args:
         speaking: (n,) A(i), with short gaps filled.

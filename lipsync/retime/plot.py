@@ -58,8 +58,8 @@ def picture(wave: Waveform, speaking: Bools, motion: Motion, position: Positions
     sound.line(times, _loudness(wave, n, rate), INK)
     speed.line(times, straight, GRAY)
     speed.line(times, chosen, BLUE)
-    speed.note(f"chosen: {_means(chosen, speaking)}", BLUE, 0)
-    speed.note(f"target's own order: {_means(straight, speaking)}", GRAY, 1)
+    used = speed.note(f"chosen: {_means(chosen, speaking)}", BLUE)
+    speed.note(f"target's own order: {_means(straight, speaking)}", GRAY, used + 30)
     for cut in np.flatnonzero(~motion.joined)[1:].tolist():
         frames.level(cut, GREEN)
     frames.line(times, _broken(position), BLUE)
@@ -160,10 +160,11 @@ class _Panel:
         for place in np.rint(self._places(x, y)).astype(int).tolist():
             cv2.circle(self._sheet, place, 4, color, -1, cv2.LINE_AA)
 
-    def note(self, text: str, color: Color, row: int) -> None:
-        """A line of text above the panel, on the right; row 0 is the nearest."""
+    def note(self, text: str, color: Color, used: int = 0) -> int:
+        """Text above the panel, so many pixels from its right edge; returns its width."""
         (width, _), _ = cv2.getTextSize(text, FONT, SIZE, 1)
-        self._text(text, WIDTH - RIGHT - width, self._top - 9 - 19 * row, color)
+        self._text(text, WIDTH - RIGHT - used - width, self._top - 9, color)
+        return int(width)
 
     def _text(self, text: str, left: int, baseline: int, color: Color = INK) -> None:
         cv2.putText(self._sheet, text, (left, baseline), FONT, SIZE, color, 1, cv2.LINE_AA)
