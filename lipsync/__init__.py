@@ -8,7 +8,8 @@ The modules, in the order in which a render passes through them:
     lip_lstm    features → 18 lip points per output frame
     adaptation  the target's own speech → a speech model of its own (tune: how it learns)
     voice       where somebody speaks; what the mouth does in silence
-    video       target → frames in the order in which they will be shown
+    retime      which of the target's frames are shown when
+    video       target → frames in that order, and pictures between them (inbetween)
     landmarks   frames → face track
     footage     the target and what else there is of the person, end to end
     mouth_bank  footage → the person's own mouths, as shapes and textures
@@ -20,7 +21,7 @@ The modules, in the order in which a render passes through them:
     provenance  what the file says about itself
 
 Around them: `types` (the nouns), `options`, `errors`, `geometry`, `media` (ffmpeg),
-`checkpoint` (weights), `sync` (do lips and sound belong together?), `learning` (the loss),
+`png`, `checkpoint` (weights), `sync` (do lips and sound belong together?), `learning` (the loss),
 `running` (figures of a sound that is still arriving), `likeness` (whose face is it?), `looks` (of
 mouths: thumbnails, light), `findings` (what is said of a render), `threads` and `cli`.
 """

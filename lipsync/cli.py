@@ -63,6 +63,7 @@ def render(
     video: Annotated[Path, Parameter(alias="-v")],
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     sheet: Path | None = None,
+    plot: Path | None = None,
     options: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -80,6 +81,8 @@ def render(
         The result, an mp4. Default: VIDEO's name with .lipsync.mp4, beside it.
     sheet:
         Also write a contact sheet (PNG): target, result and close-ups of both mouths.
+    plot:
+        Also write a picture (PNG) of the speech, the head's motion and the frames chosen for it.
     options:
         A YAML file of options; what the command line says goes first.
     as_json:
@@ -93,6 +96,7 @@ def render(
             video=video,
             output=output,
             sheet=sheet,
+            plot=plot,
             options=settings,
             overwrite=overwrite,
             progress=report,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -69,6 +70,7 @@ def encode(
     options: EncodeOptions,
     *,
     comment: str = "",
+    ends: Fraction | None = None,
     on_frame: Callable[[int], None] | None = None,
     seal: Callable[[Path], None] | None = None,
 ) -> int:
@@ -81,6 +83,7 @@ def encode(
         output: an existing file is replaced; see `check_output`.
         options: how to compress.
         comment: the container's comment.
+        ends: seconds after which the speech is cut; None: not at all.
         on_frame: is told how many frames have been written.
         seal: called with the complete temporary file just before it gets its name.
 
@@ -98,7 +101,13 @@ def encode(
         temporary = stack.enter_context(whole(output))
         writer = stack.enter_context(
             mp4_writer(
-                info, speech, temporary, crf=options.crf, preset=options.preset, comment=comment
+                info,
+                speech,
+                temporary,
+                crf=options.crf,
+                preset=options.preset,
+                comment=comment,
+                ends=ends,
             )
         )
         for done, frame in enumerate(frames, 1):

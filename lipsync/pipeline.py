@@ -30,6 +30,7 @@ from lipsync import (
     lip_lstm,
     media,
     mouth_bank,
+    png,
     provenance,
     retime,
     texture,
@@ -62,6 +63,7 @@ def render(
     output: str | Path | None = None,
     *,
     sheet: str | Path | None = None,
+    plot: str | Path | None = None,
     options: RenderOptions | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -73,12 +75,14 @@ def render(
         video: any video, or a still image, of one person's face.
         output: an .mp4; default: the video's name with `.lipsync.mp4`, beside it.
         sheet: also write a contact sheet (PNG) for looking at the result.
+        plot: also write a picture (PNG) of the speech, the head's motion and the chosen frames.
         options: see `RenderOptions`; default: all defaults.
         overwrite: replace the output if it exists.
         progress: is told (stage, done, total) as the work goes on.
 
     Returns:
-        RenderResult. The output has round(duration of the sound × fps) frames.
+        RenderResult. The output has round(duration of the sound × fps) frames, with `timing` cut
+        no more than the video.
 
     Raises:
         LipsyncError: something the caller can mend; nothing was written. See `lipsync.errors`.
@@ -89,6 +93,8 @@ def render(
     sheet = Path(sheet) if sheet else None
     encode.check_output(output, [audio, video], overwrite)
     sheet_stage.check_sheet(sheet, [audio, video, output])
+    plot = Path(plot) if plot else None
+    sheet_stage.check_sheet(plot, [audio, video, output, *([sheet] if sheet else [])])
     clock = Clock()
     with Cache(Cache.default_root() if options.run.cache else None) as cache:
         with clock.stage("probe"):
@@ -97,7 +103,8 @@ def render(
         with clock.stage("audio"):
             wave = audio_stage.load(audio)
             duration = media.probe_audio(audio).duration
-            n = max(1, round(duration * info.fps))
+            spoken = max(1, round(duration * info.fps))
+            n = retime.output_frames(spoken, info, options.timing)
         with clock.stage("voice"):
             speech = voice.listen(wave)
 
@@ -113,15 +120,18 @@ def render(
             model = lip_lstm.LipLSTM.load(choice.weights, options.run.device)
         with clock.stage("features"):
             heard = features.extract(wave, model.spec)
-        timing = retime.bounce(info.frame_count, n)
-        order = timing.source
+        with clock.stage("retime"):
+            speaking = speech.filled(retime.FILLED_S).at(np.arange(n) / float(info.fps))
+            motion = retime.Motion.of(track)
+            retimed = retime.retime(speaking, motion, options.timing)
+            order = retimed.timing.position
 
         with clock.stage("lips"):
             profile = geometry.LipProfile.of(own_lips)
             predicted = lip_lstm.predict(model, heard, profile, info.fps, n)
             closed = geometry.closed_mouth(own_lips)
             lips, visible = voice.settle(
-                predicted, speech, closed, own_lips.points[order], options.silence
+                predicted, speech, closed, geometry.at(own_lips.points, order), options.silence
             )
 
         with clock.stage("mouth bank"):
@@ -139,7 +149,7 @@ def render(
 
         with clock.stage("shown"):
             where = shown_stage.shown(track, bank, options.shown)
-            visible = visible * where.share[order]
+            visible = visible * geometry.at(where.share, order)
         with clock.stage("jaw"):
             moved = jaw.corrections(
                 bank, lips, own_lips.points, track, alignment, order, options.jaw
@@ -147,7 +157,7 @@ def render(
             if moved is not None:  # no jump where the target's own mouth returns
                 moved *= visible[:, None, None]
 
-        frames = clock.each("decode", video_stage.frames_in_order(info, timing))
+        frames = clock.each("decode", video_stage.frames_in_order(info, retimed.timing))
         source = texture.open_texture(bank, options.texture)
         patches = clock.each("texture", source.patches(lips, track, alignment, order, said, moved))
         distances = np.zeros(n, np.float32)
@@ -172,7 +182,7 @@ def render(
             for i, picture in enumerate(pictures):
                 changed[i] = picture.alpha is not None
                 if sheet is not None:
-                    place = alignment.to_frame[order[i]]
+                    place = geometry.at(alignment.to_frame, order[i])
                     collector.add(i, picture.target, picture.frame, place)
                 yield picture.frame
                 if progress is not None:
@@ -200,27 +210,33 @@ def render(
                 options.encode,
                 comment=provenance.GENERATED_MOUTH,
                 seal=seal,
+                ends=n / info.fps if n < spoken else None,
             )
     if sheet is not None:
         collector.save(sheet)
-    missing = int((~track.found[order]).sum())
-    turned = int((where.turned & track.found)[order].sum())
-    hidden = int(where.covered[order].sum())
+    if plot is not None:
+        png.write(plot, retime.picture(wave, speaking, motion, order))
+    missing = int((~geometry.at(track.found, order)).sum())
+    turned = int(geometry.at(where.turned & track.found, order).sum())
+    hidden = int(geometry.at(where.covered, order).sum())
     thin = findings.coverage(distances, visible, float(info.fps))
     return RenderResult(
         output=output,
         sidecar=provenance.sidecar_path(output),
         sheet=sheet,
+        plot=plot,
         frames=n,
         fps=info.fps,
-        duration=float(duration),
+        duration=float(min(duration, n / info.fps) if n < spoken else duration),
         changed_frames=int(changed.sum()),
         frames_without_face=missing,
         frames_turned=turned,
         frames_covered=hidden,
         coverage=thin,
         adaptation=choice.line,
+        timing=retimed.line,
         warnings=(
+            *retimed.warnings(spoken),
             *findings.kept(n, missing, turned, hidden),
             *findings.warnings(bool(len(speech.spans)), bank, sum(b - a for a, b in thin)),
             *findings.hard_to_see(alignment, bank),
@@ -262,6 +278,6 @@ def _footage(
 def summary(result: RenderResult) -> dict[str, Any]:
     """A result as JSON-able values; `fps` as text, exactly."""
     values = asdict(result)
-    for name in ("output", "sidecar", "sheet"):
+    for name in ("output", "sidecar", "sheet", "plot"):
         values[name] = str(values[name]) if values[name] is not None else None
     return {**values, "fps": str(result.fps)}

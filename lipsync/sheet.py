@@ -6,9 +6,7 @@ only small tiles of those, and writes one PNG.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from lipsync import png
 from lipsync.errors import OutputError
 from lipsync.types import F32, U8, LipTrack
 
@@ -151,17 +150,7 @@ class SheetCollector:
         Raises:
             OutputError: it cannot be written there.
         """
-        _, data = cv2.imencode(".png", self.picture()[..., ::-1], (cv2.IMWRITE_PNG_COMPRESSION, 9))
-        partial = path.with_name(f".{path.stem[:100]}.{os.getpid()}.{secrets.token_hex(4)}.part")
-        try:
-            partial.write_bytes(data.tobytes())
-            partial.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                partial.unlink()
-        return path
+        return png.write(path, self.picture())
 
 
 def _tile(

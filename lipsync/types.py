@@ -28,6 +28,7 @@ F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Positions = NDArray[np.int64] | NDArray[np.float64]  # in the target, frames; may lie between two
 
 N_LIPS = 18
 
@@ -186,6 +187,7 @@ class LandmarkScheme:
     nose: tuple[int, ...]  # three nose points whose place in the canonical space tells the pose
     anchors: tuple[int, ...]  # around the mouth, hardly moved by speech: they hold a warp in place
     outer_eyes: tuple[int, int]  # image's left, image's right
+    lids: tuple[tuple[int, int], ...] = ()  # middle of the upper and of the lower lid, per eye
 
     def __post_init__(self) -> None:
         if len(self.lips) != N_LIPS:
@@ -327,7 +329,7 @@ class Patch:
 class Timing:
     """Which target frame every output frame shows.
 
-    `blend[i]` > 0 mixes frame `source[i]` with the following source frame (optical-flow warp).
+    `blend[i]` > 0: a picture that far on the way from frame `source[i]` to the one after it.
     """
 
     source: I64  # (n,)
@@ -340,6 +342,17 @@ class Timing:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    @property
+    def position(self) -> NDArray[np.float64]:
+        """(n,), target frames: source + blend, what `geometry.at` reads tracks by."""
+        return np.asarray(self.source + self.blend, np.float64)
+
+    @staticmethod
+    def at(position: NDArray[np.float64]) -> Timing:
+        """From positions (n,), e.g. 6.5 half-way between the frames 6 and 7."""
+        whole = np.floor(position)
+        return Timing(whole.astype(np.int64), (position - whole).astype(np.float32))
 
 
 # A stage reports (stage name, done, total); None total: unknown.
@@ -368,6 +381,7 @@ class RenderResult:
     output: Path
     sidecar: Path
     sheet: Path | None
+    plot: Path | None
     frames: int
     fps: Fraction
     duration: float  # seconds of the speech
@@ -377,5 +391,6 @@ class RenderResult:
     frames_covered: int  # something is before the mouth: likewise
     coverage: tuple[tuple[float, float], ...]  # spans (s) in which the footage had no mouth near
     adaptation: str  # whether the speech model was adapted to the target, and why not
+    timing: str  # which of the target's frames are shown when
     warnings: tuple[str, ...]
     seconds: dict[str, float]  # wall time spent in each stage

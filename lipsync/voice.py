@@ -60,6 +60,10 @@ class Speech:
         begin, end = self.spans[span].T
         return np.asarray((times >= begin) & (times < end))
 
+    def filled(self, pause: float) -> Speech:
+        """With pauses shorter than this (s) spoken over."""
+        return Speech(_joined(self.spans, pause)) if len(self.spans) else self
+
 
 def listen(wave: Waveform) -> Speech:
     """Find the speech in a 16 kHz sound.

@@ -30,6 +30,8 @@ FOUNDATION = {
     "likeness",
     "jaw",
     "looks",
+    "inbetween",
+    "png",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
 CONDUCTORS = {

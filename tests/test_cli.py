@@ -62,7 +62,7 @@ def test_version_and_help_are_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert lipsync.__version__ in capsys.readouterr().out
     assert run("render", "--help") == 0
     shown = capsys.readouterr().out
-    for flag in ("--audio", "--video", "--sheet", "--candidates", "--crf", "--no-cache"):
+    for flag in ("--audio", "--video", "--sheet", "--plot", "--timing", "--crf", "--no-cache"):
         assert flag in shown
 
 
@@ -149,6 +149,14 @@ CASES = {
     "unknown option": ("speech", "person.mp4", ["--candidats", "3"], ["--candidates"]),
     "bad value": ("speech", "person.mp4", ["--crf", "99"], ["crf", "51"]),
     "no number": ("speech", "person.mp4", ["--crf", "fine"], ["crf", "fine"]),
+    "no such timing": ("speech", "person.mp4", ["--timing", "back"], ["back", "bounce"]),
+    "a plot that is no png": ("speech", "person.mp4", ["--plot", "t.jpg"], ["t.jpg", ".png"]),
+    "plot over the sheet": (
+        "speech",
+        "person.mp4",
+        ["--sheet", "s.png", "--plot", "s.png"],
+        ["s.png", "other files"],
+    ),
     "unknown key": ("speech", "person.mp4", ["--options", "o.yaml"], ["o.yaml", "'candidates'"]),
     "no weights": ("speech", "person.mp4", ["--speech-model", "no.safetensors"], ["no.safetens"]),
     "bad weights": ("speech", "person.mp4", ["--speech-model", "w.safetensors"], ["w.safetens"]),

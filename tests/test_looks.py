@@ -77,9 +77,16 @@ def test_frames_without_a_face_are_not_known() -> None:
 
 def test_the_inside_of_the_lips_has_the_area_of_its_polygon() -> None:
     points = np.zeros((18, 2), np.float32)
-    points[[12, 13, 14, 15, 16, 17]] = [(20, 30), (30, 25), (40, 30), (40, 40), (30, 45), (20, 40)]
-    inside = looks.inside_lips(points, (60, 60), 1.0)
-    assert inside.shape == (60, 60)
-    assert inside[35, 30] == pytest.approx(1, abs=1e-3)
-    assert inside[15, 30] == inside[35, 8] == 0
-    assert inside.sum() == pytest.approx(20 * 10 + 2 * 20 * 5 / 2, rel=0.1)  # px²
+    points[[12, 13, 14, 15, 16, 17]] = [
+        (40, 60),
+        (80, 40),
+        (120, 60),
+        (120, 100),
+        (80, 120),
+        (40, 100),
+    ]
+    inside = looks.inside_lips(points, (160, 160), 1.0)
+    assert inside.shape == (160, 160)
+    assert inside[80, 80] == pytest.approx(1, abs=1e-3)
+    assert inside[20, 80] == inside[80, 20] == 0
+    assert inside.sum() == pytest.approx(80 * 40 + 2 * 80 * 20 / 2, rel=0.05)  # px²

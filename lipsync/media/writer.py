@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,27 @@ COPIED_SOUND = frozenset(("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"))
 
 
 def mp4_writer(
-    info: VideoInfo, speech: Path, path: Path, *, crf: int, preset: str, comment: str = ""
+    info: VideoInfo,
+    speech: Path,
+    path: Path,
+    *,
+    crf: int,
+    preset: str,
+    comment: str = "",
+    ends: Fraction | None = None,
 ) -> Process:
     """Start ffmpeg writing `path`; feed it RGB frames of `info`'s size.
 
     The picture has `info`'s rate and colour coding; the sound is the first stream of `speech`,
-    copied where mp4 can hold it and the copy would be in sync to the sample, else AAC at 192 kb/s.
+    copied where mp4 can hold it and the copy would be in sync to the sample, else AAC at 192 kb/s;
+    cut after `ends` seconds, if given.
 
     Raises:
         AudioError: no sound in `speech`.
     """
     copied = probe_audio(speech).codec in COPIED_SOUND and sample_exact(speech)
     coding = {"c:a": "copy"} if copied else {"c:a": "aac", "b:a": "192k"}
+    length = {} if ends is None else {"t": f"{float(ends):.6f}"}
     graph = ffmpeg.output(
         _picture(info),
         ffmpeg.input(url(speech))["a:0"],
@@ -42,6 +52,7 @@ def mp4_writer(
         metadata=f"comment={comment}",
         **{"c:v": "libx264", "crf:v": crf, "preset:v": preset},
         **coding,
+        **length,
     )
     return Process(graph, feed=True)
 

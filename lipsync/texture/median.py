@@ -17,20 +17,27 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from lipsync.geometry import apply, mouth_outlines, nose, smoothed_points
+from lipsync.geometry import apply, at, mouth_outlines, nose, smoothed_points
 from lipsync.looks import inside_lips
 from lipsync.texture.candidates import Candidates, describe
+from lipsync.texture.detail import DETAIL, DETAIL_WINDOW, INSIDE_SOFT, steadied, with_detail
 from lipsync.texture.path import smoothest_path
 from lipsync.texture.source import TextureOptions, TextureSource
 from lipsync.threads import small_products
-from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, LipTrack, MouthBank, Patch
+from lipsync.types import (
+    F32,
+    I64,
+    U8,
+    Alignment,
+    Bools,
+    FaceTrack,
+    LipTrack,
+    MouthBank,
+    Patch,
+    Positions,
+)
 from lipsync.warp import CoarseGrid, ThinPlate
 
-# Of the frames around, for the finest detail. On three clips each of s4 and s1 it takes E_warp from
-# 1.50 to 1.15 and from 1.19 to 1.09, and adds 0.2 dB; a wider window gains little more.
-DETAIL_WINDOW = (1, 2, 1)
-INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips and teeth
-DETAIL = 0.02  # outer-eye distances: σ of the Gaussian that parts detail from the rest
 BLOCK = 500  # frames for which candidates are chosen at once
 SMOOTHING = 1e-3  # λ of the warp: trust no single landmark
 GAIN_MOST = 2.0  # a candidate's light is corrected up to this factor
@@ -45,6 +52,17 @@ class Choice:
     entries: I64  # (n,), nearest first
     weights: F32  # (n,), summing to 1
     details: I64  # (len(DETAIL_WINDOW),), entries that give the finest detail of the frames around
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """One mouth as it is wanted in one frame."""
+
+    control: F32  # (k, 2), the warp's points, canonical
+    lips: F32  # (18, 2), pixels
+    outline: F32  # (o, 2) of mouth and chin, pixels
+    to_canonical: F32  # (2, 3)
+    light: F32 | None  # (3,), colour of the frame's skin, levels; None: not known
 
 
 class MedianTexture(TextureSource):
@@ -62,37 +80,42 @@ class MedianTexture(TextureSource):
         lips: LipTrack,
         track: FaceTrack,
         alignment: Alignment,
-        frames: I64,
+        frames: Positions,
         said: F32 | None = None,
         jaw: F32 | None = None,
     ) -> Iterator[Patch | None]:
         """See `TextureSource`."""
         if self._bank.said is None:
             said = None
-        shown = track.found[frames] & np.isfinite(lips.points).all((1, 2))
+        shown = at(track.found, frames) & np.isfinite(lips.points).all((1, 2))
         stretch = _stretches(shown, np.searchsorted(track.cuts, frames, side="right"))
-        pose = nose(track, alignment)[frames]
-        light = None if self._bank.light is None else self._bank.light[frames]
+        pose = at(nose(track, alignment), frames)
+        light = None if self._bank.light is None else at(self._bank.light, frames)
         wanted = describe(lips.points, pose, stretch, np.arange(len(frames)), said, light)
         search = self._candidates(said is not None)
-        own = smoothed_points(track, track.scheme.warp[18:])
-        outlines = mouth_outlines(track)
-        to_canonical = alignment.to_canonical
+        own = at(smoothed_points(track, track.scheme.warp[18:]), frames)
+        outlines = at(mouth_outlines(track), frames)
+        to_canonical, to_frame = at(alignment.to_canonical, frames), at(alignment.to_frame, frames)
         for block in _blocks(stretch):
             if not shown[block[0]]:
                 yield from (None for _ in block)
                 continue
             for i, choice in zip(block, self._choose(search, wanted[block]), strict=True):
-                frame = frames[i]
-                inverse = to_canonical[frame]
-                around, outline = own[frame], outlines[frame]
+                inverse = to_canonical[i]
+                around, outline = own[i], outlines[i]
                 if jaw is not None:
                     around, outline = around.copy(), outline.copy()
                     around[: jaw.shape[1]] += jaw[i]
                     outline[: jaw.shape[1]] += jaw[i]
                 control = np.concatenate([lips.points[i], apply(inverse, around)])
-                seen = apply(alignment.to_frame[frame], lips.points[i])
-                patch = self._patch(control, seen, outline, inverse, choice, int(frame))
+                mouth = Wanted(
+                    control=control,
+                    lips=apply(to_frame[i], lips.points[i]),
+                    outline=outline,
+                    to_canonical=inverse,
+                    light=None if light is None else light[i],
+                )
+                patch = self._patch(mouth, choice)
                 yield replace(patch, distance=self._distance(lips.points[i], choice.entries))
 
     def _candidates(self, heard: bool) -> Candidates:
@@ -118,34 +141,30 @@ class MedianTexture(TextureSource):
         off = np.square(self._bank.lips[entries] - lips).sum(-1).mean(-1)
         return float(np.sqrt(off.min()))
 
-    def _gains(self, entries: I64, frame: int) -> F32:
-        """What each entry's colours are multiplied by to be seen in the frame's light, (n, 3)."""
+    def _gains(self, entries: I64, light: F32 | None) -> F32:
+        """What each entry's colours are multiplied by to be seen in a frame's light, (n, 3)."""
         bank = self._bank
-        if bank.light is None:
+        if bank.light is None or light is None:
             return np.ones((len(entries), 3), np.float32)
         theirs = np.maximum(bank.light[bank.frames[entries]], 1)
-        gains = np.clip(np.maximum(bank.light[frame], 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
+        gains = np.clip(np.maximum(light, 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
         return np.asarray(gains, np.float32)
 
-    def _patch(
-        self, control: F32, lips: F32, outline: F32, to_canonical: F32, choice: Choice, frame: int
-    ) -> Patch:
-        """One mouth: `control` (k, 2) are the wanted warp points, canonical; `lips` pixels."""
+    def _patch(self, mouth: Wanted, choice: Choice) -> Patch:
         entries, options = choice.entries, self._options
-        scale = 1 / float(np.sqrt(abs(np.linalg.det(to_canonical[:, :2]))))
+        scale = 1 / float(np.sqrt(abs(np.linalg.det(mouth.to_canonical[:, :2]))))
         detailed = options.detail > 0 and len(entries) > 1
         reduction = reduction_of(scale) if detailed and self._bank.small is not None else 1
-        corner, width, height = box_around(outline, reduction)
+        corner, width, height = box_around(mouth.outline, reduction)
         grid = CoarseGrid(width, height, reduction)
-        at = apply(to_canonical, grid.points + corner)
-        places = self._warp(control, at)
-        stack = self._bent(entries, frame, places(entries), grid, reduction)
+        places = self._warp(mouth.control, apply(mouth.to_canonical, grid.points + corner))
+        stack = self._bent(entries, mouth.light, places(entries), grid, reduction)
         rgb = weighted_median(stack, choice.weights)
         if detailed:
             if reduction > 1:
                 rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
-            sharp = self._bent(choice.details, frame, places(choice.details), grid)
-            inside = inside_lips(lips - corner, (height, width), INSIDE_SOFT * scale)
+            sharp = self._bent(choice.details, mouth.light, places(choice.details), grid)
+            inside = inside_lips(mouth.lips - corner, (height, width), INSIDE_SOFT * scale)
             rgb = with_detail(rgb, steadied(sharp, inside), DETAIL * scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         return Patch(rgb, np.ones((height, width), np.float32), shift)
@@ -159,9 +178,9 @@ class MedianTexture(TextureSource):
         return lambda entries: np.stack([apply(to_crop, at) for to_crop in bank.to_crop[entries]])
 
     def _bent(
-        self, entries: I64, frame: int, places: F32, grid: CoarseGrid, reduction: int = 1
+        self, entries: I64, light: F32 | None, places: F32, grid: CoarseGrid, reduction: int = 1
     ) -> U8:
-        """Bank entries in the frame's shape and light, (n, h, w, 3), reduced if it is asked for."""
+        """Bank entries in a frame's shape and light, (n, h, w, 3), reduced if it is asked for."""
         bank = self._bank
         if reduction == 1 or bank.small is None:
             crops = bank.crops
@@ -172,29 +191,11 @@ class MedianTexture(TextureSource):
             )  # a cell's centre is its pixels' mean
         width, height = grid.width // reduction, grid.height // reduction
         stack = np.empty((len(entries), height, width, 3), np.uint8)
-        gains = self._gains(entries, frame)
+        gains = self._gains(entries, light)
         for picture, entry, coarse, gain in zip(stack, entries, places, gains, strict=True):
             remapped(crops[entry], grid.refined(coarse, reduction), picture)
             lit(picture, gain)
         return stack
-
-
-def steadied(sharp: U8, inside: F32) -> F32:
-    """Pictures of neighbouring frames' details as one: their mean; the middle one inside the lips.
-
-    Lips and skin are bent onto one another, so that what their pictures do not share is noise and
-    flicker. Teeth and tongue move by themselves: their mean would be blurred.
-
-    Args:
-        sharp: (len(DETAIL_WINDOW), h, w, 3).
-        inside: (h, w) 0..1.
-    """
-    weights = np.array(DETAIL_WINDOW, np.float32) / np.float32(sum(DETAIL_WINDOW))
-    middle = sharp[len(sharp) // 2].astype(np.float32)
-    mean = np.zeros_like(middle)
-    for picture, weight in zip(sharp, weights, strict=True):
-        mean += weight * picture
-    return np.asarray(mean + inside[..., None] * (middle - mean), np.float32)
 
 
 def remapped(crop: U8, places: F32, out: U8 | None = None) -> U8:
@@ -232,18 +233,6 @@ def _blocks(stretch: I64) -> Iterator[I64]:
     for run in np.split(np.arange(len(stretch)), np.flatnonzero(np.diff(stretch)) + 1):
         for first in range(0, len(run), BLOCK):
             yield run[first : first + BLOCK]
-
-
-def with_detail(steady: U8, sharp: F32, radius: float, share: float) -> U8:
-    """`steady` with a share of its finest detail exchanged for that of `sharp`.
-
-    Args:
-        radius: σ of the Gaussian that parts detail from the rest, pixels.
-        share: 0..1.
-    """
-    difference = sharp - steady.astype(np.float32)
-    fine = difference - cv2.GaussianBlur(difference, (0, 0), radius)
-    return np.asarray(np.clip(np.rint(steady + share * fine), 0, 255), np.uint8)
 
 
 def box_around(outline: F32, multiple: int = 1) -> tuple[F32, int, int]:
