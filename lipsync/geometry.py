@@ -103,6 +103,11 @@ def at(values: NDArray[Any], position: NDArray[Any] | int | float) -> NDArray[An
     return np.asarray(low + share * (high - low)).astype(values.dtype)
 
 
+def scale_of(matrix: F32) -> float:
+    """By how much a (2, 3) similarity enlarges: pixels per outer-eye distance of `to_frame`."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
 def rigid_template(track: FaceTrack, rounds: int = 4) -> Complexes:
     """This person's rigid points in the canonical space, (r,): their generalised Procrustes mean.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from lipsync.geometry import apply, compose
+from lipsync.geometry import apply, compose, scale_of
 from lipsync.types import F32, U8, FaceTrack
 
 # A thumbnail shows this much of the canonical space, at this size: enough to tell teeth, tongue and
@@ -24,7 +24,7 @@ ALIKE, ODD_BANK = 20, 4000  # mouths of like shape that a mouth is compared with
 
 def skin_colour(frame: U8, to_frame: F32) -> F32:
     """Mean colour (3,) of the skin beside mouth and chin, levels; median over the SKIN patches."""
-    size = max(2, round(SKIN_SIZE * float(np.sqrt(abs(np.linalg.det(to_frame[:, :2]))))))
+    size = max(2, round(SKIN_SIZE * scale_of(to_frame)))
     centres = np.asarray(SKIN, np.float32) @ to_frame[:, :2].T + to_frame[:, 2]
     corners = np.round(centres - size / 2).astype(np.float32)
     colours = [cut_out(frame, corner, size, size).mean((0, 1)) for corner in corners]
@@ -92,7 +92,7 @@ def look(picture: U8, to_picture: F32) -> F32:
     to_piece[:, 2] -= low
     gray = cv2.cvtColor(np.ascontiguousarray(piece), cv2.COLOR_RGB2GRAY)
     # Average over about a cell first: sampling alone would alias.
-    cell = float(np.sqrt(abs(np.linalg.det(to_picture[:, :2])))) * x
+    cell = scale_of(to_picture) * x
     gray = cv2.GaussianBlur(gray, (0, 0), max(0.4 * cell, 0.3))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     small = cv2.warpAffine(

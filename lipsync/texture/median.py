@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from lipsync.geometry import apply, at, mouth_outlines, nose, smoothed_points
+from lipsync.geometry import apply, at, mouth_outlines, nose, scale_of, smoothed_points
 from lipsync.looks import inside_lips
 from lipsync.texture.candidates import Candidates, describe
 from lipsync.texture.detail import DETAIL, DETAIL_WINDOW, INSIDE_SOFT, steadied, with_detail
@@ -152,7 +152,7 @@ class MedianTexture(TextureSource):
 
     def _patch(self, mouth: Wanted, choice: Choice) -> Patch:
         entries, options = choice.entries, self._options
-        scale = 1 / float(np.sqrt(abs(np.linalg.det(mouth.to_canonical[:, :2]))))
+        scale = 1 / scale_of(mouth.to_canonical)
         detailed = options.detail > 0 and len(entries) > 1
         reduction = reduction_of(scale) if detailed and self._bank.small is not None else 1
         corner, width, height = box_around(mouth.outline, reduction)
