@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lipsync.media.container import container_comment
 from lipsync.media.frames import read_frames
-from lipsync.media.probe import probe, yuv_coding
+from lipsync.media.probe import damage, probe, yuv_coding
 from lipsync.media.process import binary
 from lipsync.media.sound import probe_audio, read_audio
 from lipsync.media.whole import refusals, whole
@@ -17,6 +17,7 @@ from lipsync.media.writer import mp4_writer
 __all__ = [
     "binary",
     "container_comment",
+    "damage",
     "mp4_writer",
     "probe",
     "probe_audio",
