@@ -30,6 +30,7 @@ from lipsync import (
     lip_lstm,
     media,
     mouth_bank,
+    pace,
     provenance,
     retime,
     texture,
@@ -47,6 +48,7 @@ from lipsync.errors import NoFaceError
 from lipsync.features.said import said as heard_at
 from lipsync.footage import Footage
 from lipsync.options import RenderOptions
+from lipsync.standard_output import StandardOutput
 from lipsync.types import (
     U8,
     FaceTrack,
@@ -55,6 +57,8 @@ from lipsync.types import (
     VideoInfo,
 )
 
+NO_SIDECAR = "a pipe has no sidecar beside it; --sidecar names a place for one"
+
 
 def render(
     audio: str | Path,
@@ -62,6 +66,7 @@ def render(
     output: str | Path | None = None,
     *,
     sheet: str | Path | None = None,
+    sidecar: str | Path | None = None,
     options: RenderOptions | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -71,33 +76,45 @@ def render(
     Args:
         audio: any file with sound that ffmpeg reads.
         video: any video, or a still image, of one person's face.
-        output: an .mp4; default: the video's name with `.lipsync.mp4`, beside it.
+        output: an .mp4, .mov, .mkv or .webm; `frames/` or `frames/%06d.png` for a folder of PNG
+            pictures and their sound; `-` for Matroska on standard output. Default: the video's
+            name with `.lipsync.mp4`, beside it.
         sheet: also write a contact sheet (PNG) for looking at the result.
+        sidecar: the JSON file that tells what was made of what; default: beside the output, and
+            none for a pipe.
         options: see `RenderOptions`; default: all defaults.
         overwrite: replace the output if it exists.
         progress: is told (stage, done, total) as the work goes on.
 
     Returns:
-        RenderResult. The output has round(duration of the sound × fps) frames.
+        RenderResult. The output has round(duration of the sound × fps) frames; where the target's
+        own irregular times are kept, those that it shows within that duration.
 
     Raises:
         LipsyncError: something the caller can mend; nothing was written. See `lipsync.errors`.
     """
     options = options or RenderOptions()
     audio, video = Path(audio), Path(video)
-    output = Path(output) if output else video.with_name(f"{video.stem}.lipsync.mp4")
+    target = media.Output.of(output or video.with_name(f"{video.stem}.lipsync.mp4"))
+    output = target.path
     sheet = Path(sheet) if sheet else None
-    encode.check_output(output, [audio, video], overwrite)
+    encode.check_output(target, [audio, video], overwrite)
     sheet_stage.check_sheet(sheet, [audio, video, output])
+    if sidecar is not None:
+        encode.check_output(Path(sidecar), [audio, video, output], overwrite, ".json")
+    elif not target.format.pipe:
+        sidecar = provenance.sidecar_path(output)
     clock = Clock()
     with Cache(Cache.default_root() if options.run.cache else None) as cache:
         with clock.stage("probe"):
-            info = media.probe(video)
+            media.probe(video)  # what is wrong with the target is said before anything of the sound
 
         with clock.stage("audio"):
             wave = audio_stage.load(audio)
             duration = media.probe_audio(audio).duration
-            n = max(1, round(duration * info.fps))
+        with clock.stage("probe"):
+            info = media.read_target(video, options.reading, duration, target.format)
+            n = pace.frame_count(info, duration)
         with clock.stage("voice"):
             speech = voice.listen(wave)
 
@@ -109,20 +126,28 @@ def render(
             alignment = geometry.align(track)
             own_lips = geometry.lips(track, alignment)
         with clock.stage("adapt"):
-            choice = adaptation.choose(info, own_lips, options, cache, progress)
+            steady = pace.regular(own_lips, info)
+            choice = adaptation.choose(info, steady, options, cache, progress)
             model = lip_lstm.LipLSTM.load(choice.weights, options.run.device)
         with clock.stage("features"):
             heard = features.extract(wave, model.spec)
         timing = retime.bounce(info.frame_count, n)
         order = timing.source
+        times = pace.Pace.of(info, order)
+        straight = bool((order == np.arange(n)).all()) and not timing.blend.any()
+        length = n / info.fps if info.stamps is None else max(duration, info.stamps[n - 1])
+        sound, unheard = encode.soundtrack(audio, info, length, options.encode)
+        carried, left = media.carried(info, target.format, length, straight)
 
         with clock.stage("lips"):
             profile = geometry.LipProfile.of(own_lips)
-            predicted = lip_lstm.predict(model, heard, profile, info.fps, n)
+            wanted = lip_lstm.predict(model, heard, profile, times.rate, len(times.steps))
             closed = geometry.closed_mouth(own_lips)
-            lips, visible = voice.settle(
-                predicted, speech, closed, own_lips.points[order], options.silence
+            settled, seen = voice.settle(
+                wanted, speech, closed, own_lips.points[times.steps], options.silence
             )
+            predicted, lips = (times.track(track, info.fps) for track in (wanted, settled))
+            visible = times.sampled(seen)
 
         with clock.stage("mouth bank"):
             footage = _footage(info, track, options, cache, progress)
@@ -135,7 +160,7 @@ def render(
                 footage.digest,
                 (lambda: footage.said(model)) if model.spec.kind == "logmel+phones" else None,
             )
-            said = heard_at(heard, model.spec, np.arange(n) / float(info.fps))
+            said = heard_at(heard, model.spec, times.times)
 
         with clock.stage("shown"):
             where = shown_stage.shown(track, bank, options.shown)
@@ -179,7 +204,9 @@ def render(
                     progress("render", i + 1, n)
 
         def seal(whole_file: Path) -> None:
-            provenance.mark(whole_file)
+            provenance.mark(whole_file, target)
+            if sidecar is None:
+                return
             provenance.write_sidecar(
                 output,
                 whole_file,
@@ -189,16 +216,22 @@ def render(
                 frames=n,
                 fps=info.fps,
                 changed=findings.runs(changed),
+                place=Path(sidecar),
+                digest=stream.sha256 if target.format.pipe else None,
             )
 
+        stream = StandardOutput()
         with clock.stage("encode"):
             encode.encode(
                 finished(),
                 info,
-                audio,
-                output,
+                sound,
+                target,
                 options.encode,
-                comment=provenance.GENERATED_MOUTH,
+                tags=provenance.TAGS,
+                texts=provenance.texts(),
+                carried=carried,
+                onward=stream.write,
                 seal=seal,
             )
     if sheet is not None:
@@ -209,7 +242,7 @@ def render(
     thin = findings.coverage(distances, visible, float(info.fps))
     return RenderResult(
         output=output,
-        sidecar=provenance.sidecar_path(output),
+        sidecar=Path(sidecar) if sidecar is not None else None,
         sheet=sheet,
         frames=n,
         fps=info.fps,
@@ -221,6 +254,11 @@ def render(
         coverage=thin,
         adaptation=choice.line,
         warnings=(
+            *info.remarks,
+            *media.damage(info),
+            *unheard,
+            *left,
+            *((NO_SIDECAR,) if sidecar is None else ()),
             *findings.kept(n, missing, turned, hidden),
             *findings.warnings(bool(len(speech.spans)), bank, sum(b - a for a, b in thin)),
             *findings.hard_to_see(alignment, bank),
@@ -250,7 +288,7 @@ def _footage(
     infos, tracks = [info], [track]
     for name in options.footage.reference:
         path = Path(name).expanduser()
-        more = media.probe(path)
+        more = media.probe(path, tonemap=not info.hdr)
         found = landmarks.track_video(more, options.landmarks, cache, options.run.device, progress)
         if not found.found.any():
             raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")

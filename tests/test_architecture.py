@@ -30,6 +30,7 @@ FOUNDATION = {
     "likeness",
     "jaw",
     "looks",
+    "pace",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
 CONDUCTORS = {

@@ -172,9 +172,7 @@ def _tonemapped(video: Any, source: Source) -> Any:
         npl=WHITE_NITS,
         filter="bicubic",
     ).filter("format", "gbrpf32le")
-    mapped = linear.filter("zscale", primaries="bt709").filter(
-        "tonemap", tonemap="mobius", desat=0
-    )
+    mapped = linear.filter("zscale", primaries="bt709").filter("tonemap", tonemap="mobius", desat=0)
     return mapped.filter("zscale", transfer="bt709", range="full", **_DITHERED).filter(
         "format", "gbrp"
     )

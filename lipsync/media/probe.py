@@ -190,9 +190,7 @@ def _still(path: Path, decoded: Any = None) -> Source:
     image, alpha = _image(path) if decoded is None else (decoded.to_ndarray(format="rgb24"), False)
     height, width = image.shape[:2]
     remarks = (f"{path}: partly transparent; the output shows it over black",) if alpha else ()
-    info = VideoInfo(
-        path, width, height, STILL_FPS, 1, color=_BT709, still=True, remarks=remarks
-    )
+    info = VideoInfo(path, width, height, STILL_FPS, 1, color=_BT709, still=True, remarks=remarks)
     zero = np.zeros(1, dtype=np.int64)
     traits = Traits(width, height, 0, _BT709, 8, False, alpha, None)
     return Source(info, 0, zero, zero, 1 / STILL_FPS, zero, False, traits)

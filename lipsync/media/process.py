@@ -64,15 +64,16 @@ class Process:
     def __init__(
         self, graph: Any, *, feed: bool = False, onward: Callable[[bytes], object] | None = None
     ) -> None:
-        """Start the ffmpeg-python `graph`.
+        """Start an ffmpeg-python `graph`, or ffmpeg with a list of arguments.
 
         Args:
             feed: it reads from our pipe instead of writing to it.
             onward: with `feed`, is given what it writes to its own output, from another thread.
         """
         # "repeat": every line by itself. Of warnings only those about torn pictures are kept.
-        level = ("-hide_banner", "-nostdin", "-loglevel", "repeat+level+warning")
-        command = graph.global_args(*level).compile(cmd=binary(), overwrite_output=True)
+        level = ("-hide_banner", "-nostdin", "-loglevel", "repeat+level+warning", "-y")
+        arguments = graph if isinstance(graph, list) else graph.get_args()
+        command = [binary(), *level, *arguments]
         try:
             self._popen = subprocess.Popen(  # noqa: S603  (a list, no shell)
                 command,
