@@ -52,7 +52,7 @@ _MATROSKA_SUBTITLES = {
     "mov_text": "subrip",
     "text": "subrip",
 }
-_MATROSKA_SOUND = frozenset(("flac", "opus", "pcm_s16le", "pcm_s24le", "pcm_f32le"))
+_MATROSKA_SOUND = frozenset(("aac", "flac", "opus", "pcm_s16le", "pcm_s24le", "pcm_f32le"))
 FORMATS = {
     f.suffix: f
     for f in (

@@ -14,7 +14,7 @@ from lipsync.options_base import options
 from lipsync.types import VideoInfo
 
 # A mouth that speaks must be seen to move: no picture may stay longer than this.
-HOLD_MOST_S = Fraction(1, 10)
+HOLD_MOST_S = Fraction(3, 20)
 _SCREENS = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 
 
@@ -25,7 +25,7 @@ class ReadOptions:
     frame_rate: Literal["auto", "keep", "constant"] = "auto"
     """Of a target whose frame rate varies. keep: every output frame is the target's next one, at
     its own time; constant: the usual rate, pictures repeated or left out; auto: keep, unless a
-    picture stays so long (0.1 s) that the mouth would be seen to stop. An output that outlasts its
+    picture stays so long (0.15 s) that the mouth would be seen to stop. An output that outlasts its
     target is constant."""
     hdr: Literal["keep", "tonemap"] = "keep"
     """Of a target for screens of high dynamic range (PQ, HLG). keep: 10-bit HEVC, or 10-bit VP9 in
