@@ -1,4 +1,4 @@
-"""Inputs of every kind, made of a few seconds of real footage: the rows of docs/benchmarks/footage.md.
+"""Inputs of every kind, made of a few seconds of real footage: rows of docs/benchmarks/footage.md.
 
 A case is a name, how its target is made from the base clip, and what the render is told. New
 kinds are added as one more line in CASES.
@@ -215,9 +215,11 @@ CASES = (
     Case("longer speech", ".mp4", to(), speech=long_speech, bounce=True),
     Case("picture begins 0.4 s late", ".mp4", late("v", 0.4)),
     Case("picture begins 0.4 s late, Matroska", ".mkv", late("v", 0.4)),
-    Case("sound begins 0.4 s late", ".mp4", late("a", 0.4), options={"audio_mix": "background+speech"}),
+    Case("sound begins 0.4 s late", ".mp4", late("a", 0.4),
+         options={"audio_mix": "background+speech"}),
     Case("speech begins 0.5 s late", ".mp4", to(), speech=speech_late),
-    Case("edit list", ".mp4", then(to("-g", "90"), "whole.mp4", "-c", "copy", before=("-ss", "0.4")),
+    Case("edit list", ".mp4",
+         then(to("-g", "90"), "whole.mp4", "-c", "copy", before=("-ss", "0.4")),
          speech=lambda base, path: run("-i", str(base.speech), "-t", "2.6", str(path))),
     Case("transport stream, begins at 1.4 s", ".ts", TS),
     *(
@@ -233,7 +235,9 @@ CASES = (
     Case("turned and mirrored", ".mp4",
          then(to("-vf", "hflip,rotate=PI/2:ow=ih:oh=iw"), "th.mp4", "-c", "copy",
               before=("-display_rotation", "90", "-display_hflip"))),
-    Case("odd size", ".mkv", to("-vf", "scale=481:321,setsar=1", "-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv444p")),
+    Case("odd size", ".mkv",
+         to("-vf", "scale=481:321,setsar=1", "-c:v", "libx264", "-crf", "12", "-pix_fmt",
+            "yuv444p")),
     Case("pixels wider than high", ".mp4", to("-vf", "scale=360:320,setsar=4/3")),
     Case("pixels higher than wide", ".mp4", to("-vf", "scale=480:240,setsar=3/4")),
     Case("interlaced H.264", ".mp4",
@@ -259,8 +263,8 @@ CASES = (
          still=True, warns="partly transparent"),
     Case("transparent VP9", ".webm",
          to("-vf", "format=yuva420p,geq=lum='p(X,Y)':a='255*gt(X,60)'", "-c:v", "libvpx-vp9",
-            "-crf", "20", "-b:v", "0", "-cpu-used", "8", "-deadline", "realtime", "-c:a", "libopus"),
-         still=True, warns="partly transparent"),
+            "-crf", "20", "-b:v", "0", "-cpu-used", "8", "-deadline", "realtime", "-c:a",
+            "libopus"), still=True, warns="partly transparent"),
     Case("still PNG", ".png", to("-frames:v", "1", "-c:v", "png", "-an"), still=True),
     Case("transparent PNG", ".png",
          to("-vf", "format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='255*gt(X,60)'",

@@ -11,6 +11,7 @@ class StandardOutput:
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
+        self._bytes = getattr(sys.stdout, "buffer", None)
 
     def write(self, piece: bytes) -> None:
         """Write all of them, now.
@@ -18,8 +19,10 @@ class StandardOutput:
         Raises:
             OSError: nobody reads any more.
         """
-        sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+        if self._bytes is None:
+            raise OSError("standard output takes no bytes here")
+        self._bytes.write(piece)
+        self._bytes.flush()
         self._hash.update(piece)
 
     @property

@@ -196,7 +196,7 @@ def test_what_the_target_carries_besides(suffix: str, tmp_path: Path) -> None:
         *("-itsoffset", "0.5", "-i", str(clips.video("plain4.mp4", "-c:v", "libx264", frames=90))),
         *("-f", "lavfi", "-i", "sine=200:duration=4", "-i", str(subtitles), "-i", str(chapters)),
         *("-map", "0:v", "-map", "1:a", "-map", "2:s", "-map_metadata", "3", "-map_chapters", "3"),
-        *("-metadata:s:s", "language=deu", "-c:v", "copy", "-c:a", "flac", str(target)),
+        *("-metadata:s:s", "language=eng", "-c:v", "copy", "-c:a", "flac", str(target)),
     )
     info = media.probe(target)
     assert info.start == Fraction(1, 2)
@@ -211,7 +211,7 @@ def test_what_the_target_carries_besides(suffix: str, tmp_path: Path) -> None:
         assert container.metadata["title"] == "A title"
         assert "Secret" not in str([s.metadata for s in container.streams])
         (stream,) = container.streams.subtitles
-        assert stream.metadata["language"] == "deu"
+        assert stream.metadata["language"] == "eng"
         shown = [
             (float(p.pts * p.time_base), bytes(p))
             for p in container.demux(stream)

@@ -161,6 +161,7 @@ def test_fields_become_frames() -> None:
 
 def _ten(name: str, primaries: str, transfer: str, matrix: str) -> Path:
     """A soft 10-bit slope, 120 levels over 640 pixels, without loss."""
+    gray = "color=gray:s=640x320:r=25,format=yuv420p10le"
     slope = "geq=lum='300+120*X/W+4*sin(Y/40)':cb=512:cr=512"
     tags = f"color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range=tv"
     return clips.make(
@@ -169,7 +170,7 @@ def _ten(name: str, primaries: str, transfer: str, matrix: str) -> Path:
             "-f",
             "lavfi",
             "-i",
-            f"color=gray:s=640x320:r=25,format=yuv420p10le,{slope},setparams={tags}",
+            f"{gray},{slope},setparams={tags}",
         ),
         *("-frames:v", "3", "-c:v", "libx265", "-x265-params", "lossless=1:log-level=error"),
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 import ffmpeg
 
+from lipsync.errors import AudioError
+from lipsync.media.container import container_of
 from lipsync.media.process import url
 
 MIX_RATE = 48000  # Hz
@@ -47,7 +49,11 @@ class Soundtrack:
         return alone and not first.skipped and first.spans is None
 
     def stream(self) -> Any:
-        """ffmpeg's stream of it: mixed without clipping where there is more than one."""
+        """ffmpeg's stream of it: mixed without clipping where there is more than one.
+
+        Raises:
+            AudioError: a file has no such track.
+        """
         if self.untouched:
             return ffmpeg.input(url(self.sounds[0].path))[f"a:{self.sounds[0].track}"]
         parts = [_placed(sound) for sound in self.sounds]
@@ -66,6 +72,8 @@ def _placed(sound: Sound) -> Any:
     """A recording on the output's time line: stereo, silent before it begins and in its gaps."""
     late = {"itsoffset": f"{float(-sound.skipped):.6f}"} if sound.skipped else {}
     stream = ffmpeg.input(url(sound.path), **late)[f"a:{sound.track}"]
+    if _channels(sound) == 1:  # as loud in both ears; ffmpeg's own way would take 3 dB away
+        stream = stream.filter("pan", args="stereo|c0=c0|c1=c0")
     stream = stream.filter(
         "aresample", MIX_RATE, resampler="soxr", first_pts=0, out_chlayout="stereo",
         rematrix_maxval=1.0, **{"async": 1},
@@ -78,3 +86,13 @@ def _placed(sound: Sound) -> Any:
     ]
     stream = stream.filter("asetnsamples", n=STEP, p=0)
     return stream.filter("volume", volume="+".join(gains) or "0", eval="frame")
+
+
+def _channels(sound: Sound) -> int:
+    with container_of(sound.path, AudioError) as container:
+        streams = container.streams.audio
+        if sound.track >= len(streams):
+            raise AudioError(
+                f"{sound.path}: has {len(streams)} sound tracks, not {sound.track + 1}"
+            )
+        return int(streams[sound.track].codec_context.channels)
