@@ -42,6 +42,7 @@ LONG_S, LONG_FPS = 600, "30000/1001"
 class Measured:
     """What the finished file holds."""
 
+    given: int  # pictures in the target, as decoded
     frames: int
     seconds: float  # of picture
     sound_s: float
@@ -130,7 +131,9 @@ def measure(path: Path, target: Path, speech: Path) -> Measured:
     heard = sound(path)
     sound_late = 1000 * late_s(sound(speech), heard)
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    return Measured(len(times), times[-1] + step, len(heard) / RATE, picture_late, sound_late)
+    return Measured(
+        len(given), len(times), times[-1] + step, len(heard) / RATE, picture_late, sound_late
+    )
 
 
 def mouth_late(path: Path, speech: Path, options: RenderOptions) -> tuple[float, float]:
@@ -158,6 +161,7 @@ def render(case: Case, target: Path, speech: Path, output: Path) -> RenderResult
 
 def row(case: Case, base: Base) -> tuple[str, bool]:
     """A line of the table, and whether the case is as it should be."""
+    mouth, options = ["–", "–"], RenderOptions()
     place = Path(tempfile.mkdtemp(dir=base.folder))
     target, speech = place / f"target{case.suffix}", base.speech
     case.make(base, target)
@@ -171,11 +175,8 @@ def row(case: Case, base: Base) -> tuple[str, bool]:
     except Exception as error:
         return f"| {case.name} | **{type(error).__name__}: {error}** |", False
     spent = time.perf_counter() - started
-    info = media.probe(target)
     seen = measure(output, target, speech)
-    mouth = ["–", "–"]
-    if case.output not in ("/",) and not case.still:
-        options = RenderOptions()
+    if case.output != "/" and not case.still:
         late, r = mouth_late(output, speech, options)
         mouth = [f"{late:+.0f}", f"{r:.2f}"]
     said = "; ".join(w.replace(f"{target}: ", "") for w in result.warnings) or "–"
@@ -186,7 +187,7 @@ def row(case: Case, base: Base) -> tuple[str, bool]:
     lag = "–" if np.isnan(seen.lag_ms) else f"{seen.lag_ms:+.1f}"
     cells = [
         case.name if good else f"**{case.name}**", f"{case.suffix} → {case.output}",
-        f"{info.frame_count} → {seen.frames}", f"{float(result.fps):.6g}",
+        f"{seen.given} → {seen.frames}", f"{float(result.fps):.6g}",
         f"{seen.seconds:.3f} / {seen.sound_s:.3f}", f"{seen.sound_late_ms:+.2f}", lag, *mouth,
         str(result.changed_frames), f"{spent:.0f}", said,
     ]  # fmt: skip

@@ -42,6 +42,12 @@ def warnings(spoken: bool, bank: MouthBank, thin_s: float) -> Iterator[str]:
         )
 
 
+def unwritten(sidecar: bool) -> Iterator[str]:
+    """What a result lacks because of where it went."""
+    if sidecar:
+        yield "a pipe has no sidecar beside it; --sidecar names a place for one"
+
+
 def hard_to_see(alignment: Alignment, bank: MouthBank) -> Iterator[str]:
     """What of the target makes a good mouth unlikely."""
     scale = float(np.median(alignment.scale))

@@ -57,8 +57,6 @@ from lipsync.types import (
     VideoInfo,
 )
 
-NO_SIDECAR = "a pipe has no sidecar beside it; --sidecar names a place for one"
-
 
 def render(
     audio: str | Path,
@@ -76,19 +74,16 @@ def render(
     Args:
         audio: any file with sound that ffmpeg reads.
         video: any video, or a still image, of one person's face.
-        output: an .mp4, .mov, .mkv or .webm; `frames/` or `frames/%06d.png` for a folder of PNG
-            pictures and their sound; `-` for Matroska on standard output. Default: the video's
-            name with `.lipsync.mp4`, beside it.
+        output: see `media.Output.of`; default: the video's name with `.lipsync.mp4`, beside it.
         sheet: also write a contact sheet (PNG) for looking at the result.
-        sidecar: the JSON file that tells what was made of what; default: beside the output, and
-            none for a pipe.
+        sidecar: the JSON file of what was made of what; default: beside the output if it is a file.
         options: see `RenderOptions`; default: all defaults.
         overwrite: replace the output if it exists.
         progress: is told (stage, done, total) as the work goes on.
 
     Returns:
-        RenderResult. The output has round(duration of the sound × fps) frames; where the target's
-        own irregular times are kept, those that it shows within that duration.
+        RenderResult. The output has round(duration of the sound × fps) frames; of kept irregular
+        times, those within that duration.
 
     Raises:
         LipsyncError: something the caller can mend; nothing was written. See `lipsync.errors`.
@@ -135,7 +130,7 @@ def render(
         order = timing.source
         times = pace.Pace.of(info, order)
         straight = bool((order == np.arange(n)).all()) and not timing.blend.any()
-        length = n / info.fps if info.stamps is None else max(duration, info.stamps[n - 1])
+        length = max(duration, n / info.fps if info.stamps is None else info.stamps[n - 1])
         sound, unheard = encode.soundtrack(audio, info, length, options.encode)
         carried, left = media.carried(info, target.format, length, straight)
 
@@ -258,7 +253,7 @@ def render(
             *media.damage(info),
             *unheard,
             *left,
-            *((NO_SIDECAR,) if sidecar is None else ()),
+            *findings.unwritten(sidecar is None),
             *findings.kept(n, missing, turned, hidden),
             *findings.warnings(bool(len(speech.spans)), bank, sum(b - a for a, b in thin)),
             *findings.hard_to_see(alignment, bank),

@@ -99,7 +99,10 @@ class Output:
 
     @staticmethod
     def of(name: str | Path) -> Output:
-        """From what a user writes: a file, `frames/`, `frames/%06d.png`, or `-`.
+        """From what a user writes.
+
+        An .mp4, .mov, .mkv or .webm; `frames/` or `frames/%06d.png`: a folder of PNG pictures and
+        their sound; `-`: Matroska on standard output.
 
         Raises:
             OutputError: none of these.

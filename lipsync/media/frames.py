@@ -12,7 +12,7 @@ import numpy as np
 from lipsync.errors import MediaError
 from lipsync.media.probe import Source, load_image, source_of, yuv_coding
 from lipsync.media.process import Process, stamped, url
-from lipsync.types import U8, VideoInfo
+from lipsync.types import I64, U8, VideoInfo
 
 log = logging.getLogger(__name__)
 
@@ -84,12 +84,21 @@ def _pictures(source: Source, first: int, end: int) -> Generator[tuple[int, U8],
             picture = np.empty((info.height, info.width, 3), dtype=np.uint8)
             if not process.fill(picture.data.cast("B")):
                 break
-            if source.stamped:
-                index = int(np.searchsorted(source.pictures, process.stamp() or 0))
+            stamp = process.stamp() if source.stamped else None
+            if stamp is not None:
+                index = _nearest(source.pictures, stamp)
             if index >= end:
                 break
             yield index, picture
         source.damage.torn = max(source.damage.torn, process.torn)
+
+
+def _nearest(ticks: I64, stamp: int) -> int:
+    """Index of the time stamp that is meant."""
+    right = int(np.searchsorted(ticks, stamp))
+    if right == len(ticks) or (right > 0 and stamp - ticks[right - 1] < ticks[right] - stamp):
+        right -= 1
+    return right
 
 
 def _graph(source: Source, first: int, end: int) -> Any:

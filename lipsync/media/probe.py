@@ -49,6 +49,8 @@ class Source:
     traits: Traits
     stamped: bool = False  # a decoded picture is known by its time stamp
     interlaced: bool = False
+    constant: bool = True  # the pictures follow a rate by themselves
+    made_constant: str | None = None  # the remark about that, where they do not
     damage: Damage = field(default_factory=Damage)
 
 
@@ -85,11 +87,30 @@ def source_of(path: Path, keep_stamps: bool = False, tonemap: bool = False) -> S
     """The cached inspection of `path`, made again when the file has changed."""
     with readable(path):
         status = path.stat()
-    return _inspect(path, status.st_mtime_ns, status.st_size, keep_stamps, tonemap)
+    return _variant(path, status.st_mtime_ns, status.st_size, keep_stamps, tonemap)
 
 
 @lru_cache(maxsize=64)
-def _inspect(path: Path, _mtime_ns: int, _size: int, keep_stamps: bool, tonemap: bool) -> Source:
+def _variant(path: Path, mtime_ns: int, size: int, keep_stamps: bool, tonemap: bool) -> Source:
+    """A file as it is to be read; looked into only once."""
+    source = _inspect(path, mtime_ns, size)
+    info, shown = source.info, source.shown
+    if tonemap and info.hdr:
+        info = replace(info, color=_BT709, depth=8, tonemapped=True)
+    if keep_stamps and source.stamped and not source.constant:
+        ticks = source.pictures
+        shown = np.arange(len(ticks), dtype=np.int64)
+        info = replace(
+            info,
+            frame_count=len(ticks),
+            stamps=tuple(int(t - ticks[0]) * source.tick for t in ticks),
+            remarks=tuple(r for r in info.remarks if r != source.made_constant),
+        )
+    return replace(source, info=info, shown=shown, damage=Damage())
+
+
+@lru_cache(maxsize=64)
+def _inspect(path: Path, _mtime_ns: int, _size: int) -> Source:
     """Inspect a file; its date and size make the cache notice a change."""
     with container_of(path, MediaError) as container:
         video = next((s for s in container.streams.video if not _is_cover(s)), None)
@@ -98,62 +119,45 @@ def _inspect(path: Path, _mtime_ns: int, _size: int, keep_stamps: bool, tonemap:
         if _is_image(container.format.name):
             return _still(path)
         first, times = scan(container, video, path)
-        traits = Traits.of(first, video)
         has_audio = bool(container.streams.audio)
         if len(times.ticks) == 1 and not has_audio:
             return _still(path, decoded=first)
-        info = VideoInfo(
-            path=path,
-            width=traits.width,
-            height=traits.height,
-            fps=STILL_FPS,
-            frame_count=0,
-            rotation=traits.rotation,
-            color=traits.color if traits.yuv else _BT709,
-            start=int(times.ticks[0]) * Fraction(video.time_base),
-            has_audio=has_audio,
-            depth=traits.depth if traits.yuv else 8,
-        )
-        if tonemap and info.hdr:
-            info = replace(info, color=_BT709, depth=8, tonemapped=True)
-        name = container.format.name
-        return _source(info, name, video, traits, times, keep_stamps)
+        traits = Traits.of(first, video)
+        return _source(path, container.format.name, video, traits, times, has_audio)
 
 
 def _source(
-    info: VideoInfo, name: str, video: Any, traits: Traits, times: Times, keep_stamps: bool
+    path: Path, name: str, video: Any, traits: Traits, times: Times, has_audio: bool
 ) -> Source:
     """Put together what the container, its first picture and its time stamps tell."""
     ticks, tick = times.ticks, Fraction(video.time_base)
     claimed = [video.average_rate, video.guessed_rate, video.base_rate]
     declared = [Fraction(r) for r in claimed if r]
     fps, constant = constant_rate(ticks, tick, declared)
-    kept = keep_stamps and not constant and times.stamped
-    shown = picture_of_frame(ticks, tick, times.end, fps, constant or kept)
-    remarks = [*_remarks(traits, times)]
+    shown = picture_of_frame(ticks, tick, times.end, fps, constant)
+    remarks, varies = [*_remarks(traits, times)], None
     missing = [] if constant else [*_missing(ticks, float(1 / fps / tick))]
-    remarks += missing
-    if not (constant or kept or missing):
-        remarks.append(_made_constant(fps, shown, len(ticks)))
-    info = replace(
-        info,
+    if not (constant or missing):
+        varies = f"{path}: {_made_constant(fps, shown, len(ticks))}"
+    told = tuple(f"{path}: {remark}" for remark in (*remarks, *missing))
+    info = VideoInfo(
+        path=path,
+        width=traits.width,
+        height=traits.height,
         fps=fps,
         frame_count=len(shown),
-        stamps=tuple(int(t - ticks[0]) * tick for t in ticks) if kept else None,
-        remarks=tuple(f"{info.path}: {remark}" for remark in remarks),
+        rotation=traits.rotation,
+        color=traits.color if traits.yuv else _BT709,
+        start=int(ticks[0]) * tick,
+        has_audio=has_audio,
+        depth=traits.depth if traits.yuv else 8,
+        remarks=(*told, varies) if varies else told,
     )
+    indexed = name.startswith(_INDEXED)
     return Source(
-        info,
-        video.index,
-        ticks,
-        times.keys,
-        tick,
-        shown,
-        name.startswith(_INDEXED),
-        traits,
-        times.stamped,
-        times.interlaced,
-    )
+        info, video.index, ticks, times.keys, tick, shown, indexed, traits, times.stamped,
+        times.interlaced, constant, varies,
+    )  # fmt: skip
 
 
 def _remarks(traits: Traits, times: Times) -> Iterator[str]:

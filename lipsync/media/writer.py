@@ -99,7 +99,8 @@ def _with_carried(arguments: list[str], carried: Carried | None) -> list[str]:
     for k, (i, how) in enumerate(carried.subtitles):
         mapped += ["-map", f"{number}:s:{i}", f"-c:s:{k}", how]
         mapped += [f"-map_metadata:s:s:{k}", f"{number}:s:s:{i}"]
-    mapped += ["-t", f"{float(carried.duration):.6f}"]
+    # Subtitles and chapters end with the output; rounding must not cost picture or sound its end.
+    mapped += ["-t", f"{float(carried.duration) + 0.001:.6f}"]
     return [
         *arguments[:behind], *late, "-i", url(carried.path),
         *arguments[behind:-1], *mapped, arguments[-1],
@@ -119,7 +120,7 @@ def _video_coding(info: VideoInfo, form: Format, crf: int, preset: str) -> dict[
     else:
         coding = {"c:v": "libx264", "crf:v": crf, "preset:v": preset}
     if info.stamps is not None:
-        coding |= {"fps_mode": "passthrough", "enc_time_base": "demux"}
+        coding |= {"fps_mode": "passthrough", "enc_time_base:v": "demux"}
         if form.boxes:
             coding["video_track_timescale"] = timescale(info)
     return coding
