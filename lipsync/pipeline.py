@@ -141,7 +141,7 @@ def render(
             settled, seen = voice.settle(
                 wanted, speech, closed, own_lips.points[times.steps], options.silence
             )
-            predicted, lips = (times.track(track, info.fps) for track in (wanted, settled))
+            predicted, lips = (times.track(one, info.fps) for one in (wanted, settled))
             visible = times.sampled(seen)
 
         with clock.stage("mouth bank"):
@@ -249,8 +249,7 @@ def render(
         coverage=thin,
         adaptation=choice.line,
         warnings=(
-            *info.remarks,
-            *media.damage(info),
+            *findings.read(footage.infos),
             *unheard,
             *left,
             *findings.unwritten(sidecar is None),

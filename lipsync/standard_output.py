@@ -11,7 +11,9 @@ class StandardOutput:
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
-        self._bytes = getattr(sys.stdout, "buffer", None)
+        buffer = getattr(sys.stdout, "buffer", None)
+        # Unbuffered: nothing is left to be flushed at the program's end when the reader has gone.
+        self._raw = getattr(buffer, "raw", buffer)
 
     def write(self, piece: bytes) -> None:
         """Write all of them, now.
@@ -19,10 +21,11 @@ class StandardOutput:
         Raises:
             OSError: nobody reads any more.
         """
-        if self._bytes is None:
+        if self._raw is None:
             raise OSError("standard output takes no bytes here")
-        self._bytes.write(piece)
-        self._bytes.flush()
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[self._raw.write(rest) :]
         self._hash.update(piece)
 
     @property

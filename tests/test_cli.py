@@ -122,6 +122,18 @@ def test_a_pipe_has_no_sidecar_unless_a_place_is_named(
     assert [p.name for p in tmp_path.iterdir()] == ["speech.wav"]
 
 
+def test_a_reader_that_leaves_is_one_line(speech: Path) -> None:
+    command = [sys.executable, "-m", "lipsync.cli", "render", "-a", speech, "-v", TARGET, "-o", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == 2, said
+    (line,) = said.strip().splitlines()
+    assert "-: cannot be written (Broken pipe) at frame" in line
+
+
 def test_frames_go_into_a_folder_with_their_sound(
     speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

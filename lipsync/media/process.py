@@ -92,6 +92,8 @@ class Process:
         assert pipe is not None  # noqa: S101  (asked for above)
         self.pipe: IO[bytes] = pipe
         self._widen()
+        # Seconds for the threads to end; whom the bytes go to may never take them (a full pipe).
+        self._patience: float | None = None
         self.torn = 0  # pictures that could be decoded only in part
         self._complaints: collections.deque[str] = collections.deque(maxlen=20)
         self._stamps: queue.SimpleQueue[int | None] = queue.SimpleQueue()
@@ -125,8 +127,8 @@ class Process:
         try:
             while piece := self._popen.stdout.read(PIPE_BYTES):
                 onward(piece)
-        except OSError as error:
-            self._complaints.append(str(error.strerror or error))
+        except (OSError, ValueError) as error:  # ValueError: closed under us after a failure
+            self._complaints.append(str(getattr(error, "strerror", None) or error))
             self._popen.kill()
 
     def stamp(self) -> int | None:
@@ -168,7 +170,7 @@ class Process:
             self.pipe.close()
         code = self._popen.wait()
         for thread in self._threads:
-            thread.join()
+            thread.join(self._patience)
         return code
 
     @property
@@ -187,6 +189,7 @@ class Process:
     ) -> None:
         if self._popen.poll() is None:
             self._popen.kill()
+            self._patience = 1.0
         self.finish()
         for pipe in (self._popen.stdout, self._popen.stderr):
             if pipe is not None:
