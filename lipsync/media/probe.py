@@ -170,7 +170,8 @@ def _remarks(traits: Traits, times: Times) -> Iterator[str]:
         promised = len(times.ticks) + times.absent
         yield f"ends too early: {times.absent} of its {promised} pictures are not in the file"
     if traits.depth > 8 and traits.yuv and traits.color.transfer not in HDR_TRANSFERS:
-        yield f"{traits.depth} bits per colour; worked on in 8, with dither against banding"
+        how = "" if traits.alpha else ", with dither against banding"
+        yield f"{traits.depth} bits per colour; worked on in 8{how}"
 
 
 def _made_constant(fps: Fraction, shown: I64, pictures: int) -> str:
