@@ -221,6 +221,32 @@ def test_high_dynamic_range_is_kept_or_mapped(transfer: str, tmp_path: Path) -> 
         assert (np.diff(np.convolve(row, np.ones(64) / 64, "valid")) > -0.1).all()
 
 
+def test_tone_mapping_leaves_what_is_darker_than_its_knee(tmp_path: Path) -> None:
+    """BT.709 made PQ with white at 203 nits comes back: the dark half as it was, white nearly."""
+    steps = "geq=r='X/W*255':g='X/W*255':b='X/W*255'"
+    to_pq = (
+        "zscale=matrixin=gbr:transferin=709:primariesin=709:rangein=full:transfer=smpte2084:"
+        "primaries=2020:matrix=2020_ncl:range=limited:npl=203,format=yuv420p10le"
+    )
+    path = clips.make(
+        *(
+            "slope.mp4",
+            "-f",
+            "lavfi",
+            "-i",
+            f"color=gray:s=256x64:r=25,format=gbrp,{steps},{to_pq}",
+        ),
+        *("-frames:v", "2", "-c:v", "libx265", "-x265-params", "lossless=1:log-level=error"),
+    )
+    info = media.probe(path, tonemap=True)
+    assert info.tonemapped
+    row = next(media.read_frames(info))[8:56].mean((0, 2))
+    level = np.arange(256.0)
+    assert np.abs(row - level)[8:180].max() < 4  # grey levels
+    assert 220 < row[250] < 245
+    assert (np.diff(np.convolve(row, np.ones(8) / 8, "valid")) > 0).all()
+
+
 def test_what_is_transparent_is_shown_over_black(tmp_path: Path) -> None:
     source = "color=#c08040:s=96x64:r=25,format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)'"
     clear = f"{source}:a='255*gt(X,48)'"

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 SCALE_FLAGS = "bicubic+accurate_rnd+full_chroma_int"
 # Diffuse white of HDR (ITU-R BT.2408), which becomes the white of the tone-mapped picture's scale.
 WHITE_NITS = 203
+PEAK_NITS = 1000  # brighter than this clips; most films are mastered to it
+KNEE = 0.6  # of white: darker than this stays as it is, brighter makes room for what is above white
 
 
 def read_frames(
@@ -181,7 +183,9 @@ def _tonemapped(video: Any, source: Source) -> Any:
         npl=WHITE_NITS,
         filter="bicubic",
     ).filter("format", "gbrpf32le")
-    mapped = linear.filter("zscale", primaries="bt709").filter("tonemap", tonemap="mobius", desat=0)
+    mapped = linear.filter("zscale", primaries="bt709").filter(
+        "tonemap", tonemap="mobius", param=KNEE, peak=PEAK_NITS / WHITE_NITS, desat=0
+    )
     return mapped.filter("zscale", transfer="bt709", range="full", **_DITHERED).filter(
         "format", "gbrp"
     )
