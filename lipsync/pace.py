@@ -56,6 +56,12 @@ class Pace:
         """Every step is a frame."""
         return self.steps is self.order
 
+    @property
+    def mean_rate(self) -> float:
+        """Frames per second over the whole."""
+        usual = 1 / float(self.rate if self.regular else self.rate / FINER)
+        return len(self.times) / (float(self.times[-1]) + usual)
+
     def sampled(self, values: F32) -> F32:
         """Values (m, ...) of the steps at the time of every frame, linearly, (n, ...)."""
         if self.regular:

@@ -234,7 +234,7 @@ def render(
     missing = int((~track.found[order]).sum())
     turned = int((where.turned & track.found)[order].sum())
     hidden = int(where.covered[order].sum())
-    thin = findings.coverage(distances, visible, float(info.fps))
+    thin = findings.coverage(distances, visible, times.mean_rate)
     return RenderResult(
         output=output,
         sidecar=Path(sidecar) if sidecar is not None else None,

@@ -79,6 +79,10 @@ def test_steps_and_frames_of_a_varying_rate() -> None:
     n = pace.frame_count(info, Fraction(3, 2))
     times = pace.Pace.of(info, bounce(info.frame_count, n).source)
     assert not times.regular
+    assert times.mean_rate == pytest.approx(n / 1.5, rel=0.02)
+    assert pace.Pace.of(media.probe(info.path), np.arange(7)).mean_rate == pytest.approx(
+        30, rel=0.01
+    )
     at = np.arange(len(times.steps)) / float(times.rate)
     line = np.stack([at, -at], 1).astype(np.float32)
     np.testing.assert_allclose(times.sampled(line)[:, 0], times.times, atol=1e-5)
