@@ -102,8 +102,11 @@ def _by_decoding(path: Path, video: Any) -> Times:
     if not stamps:
         raise MediaError(f"{path}: no picture in it can be decoded")
     known = [s for s in stamps if s is not None]
-    if len(known) < len(stamps):  # a bare stream: pictures follow each other at the declared rate
-        step = 1 / (Fraction(video.average_rate or STILL_FPS) * Fraction(video.time_base))
+    # A bare stream: pictures follow each other at the rate that the codec declares; for the average
+    # ffmpeg takes 25 where there are no time stamps.
+    if len(known) < len(stamps):
+        rate = video.guessed_rate or video.average_rate or STILL_FPS
+        step = 1 / (Fraction(rate) * Fraction(video.time_base))
         known = [round(i * step) for i in range(len(stamps))]
         length = round(step)
     # Decoders give pictures in the order in which they are shown.
