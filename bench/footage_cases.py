@@ -1,7 +1,6 @@
 """Inputs of every kind, made of a few seconds of real footage: rows of docs/benchmarks/footage.md.
 
-A case is a name, how its target is made from the base clip, and what the render is told. New
-kinds are added as one more line in CASES.
+A case: its name, how its target is made, what the render is told. A new kind is one more in CASES.
 """
 
 from __future__ import annotations
@@ -85,7 +84,6 @@ class Case:
 
 
 def coded(base: Base, path: Path, *arguments: str, before: tuple[str, ...] = ()) -> None:
-    """The base clip with these output arguments."""
     run(*before, "-i", str(base.target), *arguments, str(path))
 
 
@@ -158,7 +156,6 @@ def long_speech(base: Base, path: Path) -> None:
 
 
 def two_tracks(base: Base, path: Path) -> None:
-    """The target's own sound, and a hum as second track."""
     run(
         *("-i", str(base.target), "-f", "lavfi", "-i", f"sine=120:duration={SECONDS}"),
         *("-map", "0:v", "-map", "0:a", "-map", "1:a", *X264, "-c:a", "aac", str(path)),
