@@ -25,7 +25,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 import lipsync
 from lipsync.adaptation import adapt as run_adapt
 from lipsync.adaptation import described
-from lipsync.errors import LipsyncError
+from lipsync.errors import LipsyncError, OptionsError
 from lipsync.options import PersonOptions, RenderOptions, read_options, validation_line
 from lipsync.pipeline import render as run_render
 from lipsync.pipeline import summary
@@ -61,9 +61,10 @@ def render(
     *,
     audio: Annotated[Path, Parameter(alias="-a")],
     video: Annotated[Path, Parameter(alias="-v")],
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: Annotated[str | None, Parameter(alias="-o", allow_leading_hyphen=True)] = None,
     sheet: Path | None = None,
     plot: Path | None = None,
+    sidecar: Path | None = None,
     options: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -78,11 +79,15 @@ def render(
     video:
         The person: any video that ffmpeg reads, or a still picture.
     output:
-        The result, an mp4. Default: VIDEO's name with .lipsync.mp4, beside it.
+        The result: an .mp4, .mov, .mkv or .webm; frames/ or frames/%06d.png for a folder of PNG
+        pictures and their sound; - for Matroska on stdout. Default: VIDEO's name with
+        .lipsync.mp4, beside it.
     sheet:
         Also write a contact sheet (PNG): target, result and close-ups of both mouths.
     plot:
         Also write a picture (PNG) of the speech, the head's motion and the frames chosen for it.
+    sidecar:
+        Where the JSON file goes that tells what was made of what. Default: beside the result.
     options:
         A YAML file of options; what the command line says goes first.
     as_json:
@@ -90,6 +95,9 @@ def render(
     overwrite:
         Replace the output if it exists.
     """
+    piped = output == "-"
+    if piped and as_json:
+        raise OptionsError("--json and --output - both want stdout; choose one of them")
     with _progress() as report:
         result = run_render(
             audio=audio,
@@ -97,6 +105,7 @@ def render(
             output=output,
             sheet=sheet,
             plot=plot,
+            sidecar=sidecar,
             options=settings,
             overwrite=overwrite,
             progress=report,
@@ -107,7 +116,7 @@ def render(
         console.print(f"warning: {warning}", style="yellow", highlight=False)
     if as_json:
         print(json.dumps(summary(result), indent=2))
-    else:
+    elif not piped:
         print(result.output)
 
 

@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from lipsync import audio, features, geometry, lip_lstm, media, sync, voice
+from lipsync import audio, features, geometry, lip_lstm, media, pace, sync, voice
 from lipsync.digest import sha256
 from lipsync.errors import AudioError
 from lipsync.features.said import said as heard_at
@@ -70,8 +70,11 @@ class Footage:
 
     @property
     def digest(self) -> str:
-        """Changes with the content of any video, and with their order."""
-        together = "".join(sha256(info.path) for info in self.infos)
+        """Changes with the content of any video, how it is read, and with their order."""
+        together = "".join(
+            f"{sha256(info.path)} {info.frame_count} {info.stamps is not None} {info.tonemapped} "
+            for info in self.infos
+        )
         return hashlib.sha256(together.encode()).hexdigest()
 
     def said(self, model: lip_lstm.LipLSTM) -> F32 | None:
@@ -118,14 +121,14 @@ def _said(
     if info.still or not info.has_audio or not np.isfinite(lips.points).any():
         return None
     try:
-        wave = audio.load(Path(info.path))
+        wave = audio.load(Path(info.path), media.sound_skipped(info))
     except AudioError:
         return None
-    times = np.arange(len(lips)) / float(lips.rate)
+    steady = pace.regular(lips, info)
     heard = features.extract(wave, model.spec)
-    predicted = lip_lstm.predict(model, heard, profile, lips.rate, len(lips))
-    speaking = voice.listen(wave).at(times)
-    fit = sync.fit(lips.opening, predicted.opening, float(lips.rate), speaking)
+    predicted = lip_lstm.predict(model, heard, profile, steady.rate, len(steady))
+    speaking = voice.listen(wave).at(np.arange(len(steady)) / float(steady.rate))
+    fit = sync.fit(steady.opening, predicted.opening, float(steady.rate), speaking)
     if not fit.r >= LEAST_R or abs(fit.lag_s) > LAG_MOST_S:
         return None
-    return heard_at(heard, model.spec, times + fit.lag_s)
+    return heard_at(heard, model.spec, pace.times(info, len(lips)) + fit.lag_s)

@@ -23,6 +23,7 @@ from lipsync.footage import FootageOptions
 from lipsync.jaw import JawOptions
 from lipsync.landmarks.detector import LandmarkOptions
 from lipsync.lip_lstm import LipOptions
+from lipsync.media import ReadOptions
 from lipsync.mouth_bank import BankOptions
 from lipsync.options_base import options
 from lipsync.retime import TimingOptions
@@ -49,6 +50,7 @@ class RunOptions:
 class RenderOptions:
     """What `lipsync render` can be told, stage by stage."""
 
+    reading: Annotated[ReadOptions, Flat] = field(default_factory=ReadOptions)
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
     adapt: Annotated[AdaptOptions, Flat] = field(default_factory=AdaptOptions)

@@ -30,6 +30,7 @@ from lipsync import (
     lip_lstm,
     media,
     mouth_bank,
+    pace,
     png,
     provenance,
     retime,
@@ -48,6 +49,7 @@ from lipsync.errors import NoFaceError
 from lipsync.features.said import said as heard_at
 from lipsync.footage import Footage
 from lipsync.options import RenderOptions
+from lipsync.standard_output import StandardOutput
 from lipsync.types import (
     U8,
     FaceTrack,
@@ -63,6 +65,7 @@ def render(
     output: str | Path | None = None,
     *,
     sheet: str | Path | None = None,
+    sidecar: str | Path | None = None,
     plot: str | Path | None = None,
     options: RenderOptions | None = None,
     overwrite: bool = False,
@@ -73,8 +76,9 @@ def render(
     Args:
         audio: any file with sound that ffmpeg reads.
         video: any video, or a still image, of one person's face.
-        output: an .mp4; default: the video's name with `.lipsync.mp4`, beside it.
+        output: see `media.Output.of`; default: the video's name with `.lipsync.mp4`, beside it.
         sheet: also write a contact sheet (PNG) for looking at the result.
+        sidecar: the JSON file of what was made of what; default: beside the output if it is a file.
         plot: also write a picture (PNG) of the speech, the head's motion and the chosen frames.
         options: see `RenderOptions`; default: all defaults.
         overwrite: replace the output if it exists.
@@ -82,28 +86,39 @@ def render(
 
     Returns:
         RenderResult. The output has round(duration of the sound × fps) frames, with `timing` cut
-        no more than the video.
+        no more than the video; of kept irregular times, those within that duration.
 
     Raises:
         LipsyncError: something the caller can mend; nothing was written. See `lipsync.errors`.
     """
     options = options or RenderOptions()
     audio, video = Path(audio), Path(video)
-    output = Path(output) if output else video.with_name(f"{video.stem}.lipsync.mp4")
+    target = media.Output.of(output or video.with_name(f"{video.stem}.lipsync.mp4"))
+    output = target.path
     sheet = Path(sheet) if sheet else None
-    encode.check_output(output, [audio, video], overwrite)
+    encode.check_output(target, [audio, video], overwrite)
     sheet_stage.check_sheet(sheet, [audio, video, output])
     plot = Path(plot) if plot else None
     sheet_stage.check_sheet(plot, [audio, video, output, *([sheet] if sheet else [])])
+    if sidecar is not None:
+        encode.check_output(Path(sidecar), [audio, video, output], overwrite, ".json")
+    elif not target.format.pipe:
+        sidecar = provenance.sidecar_path(output)
     clock = Clock()
     with Cache(Cache.default_root() if options.run.cache else None) as cache:
         with clock.stage("probe"):
-            info = media.probe(video)
+            media.probe(video)  # what is wrong with the target is said before anything of the sound
 
         with clock.stage("audio"):
             wave = audio_stage.load(audio)
             duration = media.probe_audio(audio).duration
-            spoken = max(1, round(duration * info.fps))
+        with clock.stage("probe"):
+            constant = media.probe(video)
+            straight = retime.in_order(constant, duration, options.timing)
+            cut = options.timing.timing == "cut"
+            length = min(duration, constant.duration) if cut else duration
+            info = media.read_target(video, options.reading, length, target.format, straight)
+            spoken = pace.frame_count(info, duration)
             n = retime.output_frames(spoken, info, options.timing)
         with clock.stage("voice"):
             speech = voice.listen(wave)
@@ -116,23 +131,32 @@ def render(
             alignment = geometry.align(track)
             own_lips = geometry.lips(track, alignment)
         with clock.stage("adapt"):
-            choice = adaptation.choose(info, own_lips, options, cache, progress)
+            steady = pace.regular(own_lips, info)
+            choice = adaptation.choose(info, steady, options, cache, progress)
             model = lip_lstm.LipLSTM.load(choice.weights, options.run.device)
         with clock.stage("features"):
             heard = features.extract(wave, model.spec)
         with clock.stage("retime"):
-            speaking = speech.filled(retime.FILLED_S).at(np.arange(n) / float(info.fps))
+            speaking = speech.filled(retime.FILLED_S).at(pace.times(info, n))
             motion = retime.Motion.of(track)
             retimed = retime.retime(speaking, motion, options.timing)
             order = retimed.timing.position
+        times = pace.Pace.of(info, order)
+        straight = bool((order == np.arange(n)).all())
+        length = n / info.fps if info.stamps is None else info.stamps[n - 1]
+        length = length if n < spoken else max(duration, length)
+        sound, unheard = encode.soundtrack(audio, info, length, options.encode)
+        carried, left = media.carried(info, target.format, length, straight)
 
         with clock.stage("lips"):
             profile = geometry.LipProfile.of(own_lips)
-            predicted = lip_lstm.predict(model, heard, profile, info.fps, n)
+            wanted = lip_lstm.predict(model, heard, profile, times.rate, len(times.steps))
             closed = geometry.closed_mouth(own_lips)
-            lips, visible = voice.settle(
-                predicted, speech, closed, geometry.at(own_lips.points, order), options.silence
+            settled, seen = voice.settle(
+                wanted, speech, closed, geometry.at(own_lips.points, times.steps), options.silence
             )
+            predicted, lips = (times.track(one, info.fps) for one in (wanted, settled))
+            visible = times.sampled(seen)
 
         with clock.stage("mouth bank"):
             footage = _footage(info, track, options, cache, progress)
@@ -145,7 +169,7 @@ def render(
                 footage.digest,
                 (lambda: footage.said(model)) if model.spec.kind == "logmel+phones" else None,
             )
-            said = heard_at(heard, model.spec, np.arange(n) / float(info.fps))
+            said = heard_at(heard, model.spec, times.times)
 
         with clock.stage("shown"):
             where = shown_stage.shown(track, bank, options.shown)
@@ -189,7 +213,9 @@ def render(
                     progress("render", i + 1, n)
 
         def seal(whole_file: Path) -> None:
-            provenance.mark(whole_file)
+            provenance.mark(whole_file, target)
+            if sidecar is None:
+                return
             provenance.write_sidecar(
                 output,
                 whole_file,
@@ -199,18 +225,23 @@ def render(
                 frames=n,
                 fps=info.fps,
                 changed=findings.runs(changed),
+                place=Path(sidecar),
+                digest=stream.sha256 if target.format.pipe else None,
             )
 
+        stream = StandardOutput()
         with clock.stage("encode"):
             encode.encode(
                 finished(),
                 info,
-                audio,
-                output,
+                sound,
+                target,
                 options.encode,
-                comment=provenance.GENERATED_MOUTH,
+                tags=provenance.TAGS,
+                texts=provenance.texts(),
+                carried=carried,
+                onward=stream.write,
                 seal=seal,
-                ends=n / info.fps if n < spoken else None,
             )
     if sheet is not None:
         collector.save(sheet)
@@ -219,10 +250,10 @@ def render(
     missing = int((~geometry.at(track.found, order)).sum())
     turned = int(geometry.at(where.turned & track.found, order).sum())
     hidden = int(geometry.at(where.covered, order).sum())
-    thin = findings.coverage(distances, visible, float(info.fps))
+    thin = findings.coverage(distances, visible, times.mean_rate)
     return RenderResult(
         output=output,
-        sidecar=provenance.sidecar_path(output),
+        sidecar=Path(sidecar) if sidecar is not None else None,
         sheet=sheet,
         plot=plot,
         frames=n,
@@ -237,6 +268,10 @@ def render(
         timing=retimed.line,
         warnings=(
             *retimed.warnings(spoken),
+            *findings.read(footage.infos),
+            *unheard,
+            *left,
+            *findings.unwritten(sidecar is None),
             *findings.kept(n, missing, turned, hidden),
             *findings.warnings(bool(len(speech.spans)), bank, sum(b - a for a, b in thin)),
             *findings.hard_to_see(alignment, bank),
@@ -266,7 +301,7 @@ def _footage(
     infos, tracks = [info], [track]
     for name in options.footage.reference:
         path = Path(name).expanduser()
-        more = media.probe(path)
+        more = media.probe(path, tonemap=not info.hdr)
         found = landmarks.track_video(more, options.landmarks, cache, options.run.device, progress)
         if not found.found.any():
             raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")

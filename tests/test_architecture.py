@@ -32,6 +32,7 @@ FOUNDATION = {
     "looks",
     "inbetween",
     "png",
+    "pace",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
 CONDUCTORS = {

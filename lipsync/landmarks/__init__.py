@@ -58,6 +58,8 @@ def track_video(
         "file": sha256(info.path),
         "fps": info.fps,
         "frames": info.frame_count,
+        "kept": info.stamps is not None,
+        "tonemapped": info.tonemapped,
         "detector": detector_class(options).version,
     }
 

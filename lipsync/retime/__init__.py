@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,16 @@ from lipsync.retime.plot import picture
 from lipsync.retime.turns import bounce, hold, loop, straight
 from lipsync.types import I64, Bools, Timing, VideoInfo
 
-__all__ = ["FILLED_S", "Motion", "Retimed", "TimingOptions", "output_frames", "picture", "retime"]
+__all__ = [
+    "FILLED_S",
+    "Motion",
+    "Retimed",
+    "TimingOptions",
+    "in_order",
+    "output_frames",
+    "picture",
+    "retime",
+]
 
 FILLED_S = 0.5  # gaps of the speech shorter than this are no pauses (METHOD.md §6)
 # A target longer than the speech by less than this has no room to choose from, and is most often
@@ -80,6 +90,16 @@ class Retimed:
 def output_frames(spoken: int, info: VideoInfo, options: TimingOptions) -> int:
     """How long the output is, given that of the speech (frames): `cut` ends with the target."""
     return min(spoken, info.frame_count) if options.timing == "cut" and not info.still else spoken
+
+
+def in_order(target: VideoInfo, length: Fraction, options: TimingOptions) -> bool:
+    """Whether an output of `length` seconds shows the target's frames as they are, as far as known.
+
+    A target that is too short is repeated or held all the same.
+    """
+    if options.timing == "auto":
+        return target.duration - length <= EQUAL_S
+    return options.timing != "retime"
 
 
 def retime(speaking: Bools, motion: Motion, options: TimingOptions) -> Retimed:
