@@ -26,6 +26,7 @@ from lipsync.lip_lstm import LipOptions
 from lipsync.mouth_bank import BankOptions
 from lipsync.options_base import options
 from lipsync.shown import ShownOptions
+from lipsync.spans import SpanOptions
 from lipsync.texture.source import TextureOptions
 from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions
@@ -53,6 +54,7 @@ class RenderOptions:
     adapt: Annotated[AdaptOptions, Flat] = field(default_factory=AdaptOptions)
     tuning: Annotated[TuneOptions, Flat] = field(default_factory=TuneOptions)
     silence: Annotated[SilenceOptions, Flat] = field(default_factory=SilenceOptions)
+    spans: Annotated[SpanOptions, Flat] = field(default_factory=SpanOptions)
     footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)

@@ -1,180 +1,140 @@
 """A render from left to right, one call per stage. Start reading here.
 
-    speech ─ audio → features → lip_lstm ─────────────────┐ LipTrack
-                                                          ├→ texture → composite → encode → mark
-    target ─ landmarks → geometry → mouth_bank ───────────┘
-                    │         └→ retime → video ─ frames ──┘
-                    └→ adaptation ─ weights for lip_lstm
+    speech ─ spans → dialogue ─ who says what, when ─┐
+                                                     ├→ mouth (one per speaker) ─┐
+    target ─ landmarks ─ all faces → the wanted ones ┘                           ├→ encode → mark
+                    └→ retime → video ─ frames ──────────────────────────────────┘
 
-Tracks are arrays over the whole clip; frames and patches are streams: memory does not grow with
-the length of the video.
+`mouth` holds what happens to one speaker: lips, mouth bank, texture, composite. Tracks are arrays
+over the whole clip; frames and patches are streams: memory does not grow with the length of the
+video.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import combinations, tee
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lipsync import (
-    adaptation,
+    dialogue,
     encode,
-    features,
     findings,
-    geometry,
-    jaw,
     landmarks,
-    lip_lstm,
     media,
-    mouth_bank,
+    mouth,
     provenance,
     retime,
-    texture,
-    voice,
+    soundtrack,
 )
-from lipsync import audio as audio_stage
-from lipsync import composite as composite_stage
 from lipsync import sheet as sheet_stage
-from lipsync import shown as shown_stage
+from lipsync import spans as spans_stage
 from lipsync import video as video_stage
 from lipsync.cache import Cache
 from lipsync.clock import Clock
+from lipsync.dialogue import Part
 from lipsync.digest import sha256
-from lipsync.errors import NoFaceError
-from lipsync.features.said import said as heard_at
-from lipsync.footage import Footage
+from lipsync.errors import NoFaceError, OptionsError
+from lipsync.lip_lstm import LipLSTM
+from lipsync.mouth import Mouth
 from lipsync.options import RenderOptions
-from lipsync.types import (
-    U8,
-    FaceTrack,
-    Progress,
-    RenderResult,
-    VideoInfo,
-)
+from lipsync.spans import Span
+from lipsync.types import U8, FaceTrack, Progress, RenderResult, Speaker
 
 
 def render(
-    audio: str | Path,
+    audio: str | Path | None,
     video: str | Path,
     output: str | Path | None = None,
     *,
+    speakers: Sequence[Speaker] = (),
+    spans: str | Path | Sequence[Span] | None = None,
     sheet: str | Path | None = None,
     options: RenderOptions | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> RenderResult:
-    """Make the person in `video` say what is in `audio`.
+    """Make the person in `video` say what is in `audio`, or several people what each has to say.
 
     Args:
-        audio: any file with sound that ffmpeg reads.
-        video: any video, or a still image, of one person's face.
+        audio: any file with sound that ffmpeg reads; None where every speaker has their own.
+        video: any video, or a still image, that shows the face.
         output: an .mp4; default: the video's name with `.lipsync.mp4`, beside it.
+        speakers: who speaks what with which face; none: one, with the face of the options.
+        spans: a file (see `lipsync.spans`) or Span objects: only there anything changes, and the
+            speech lies on the target's time line. None: the speech is heard throughout.
         sheet: also write a contact sheet (PNG) for looking at the result.
         options: see `RenderOptions`; default: all defaults.
         overwrite: replace the output if it exists.
         progress: is told (stage, done, total) as the work goes on.
 
     Returns:
-        RenderResult. The output has round(duration of the sound × fps) frames.
+        RenderResult. The output has round(duration of the sound × fps) frames; with spans as many
+        as the target.
 
     Raises:
         LipsyncError: something the caller can mend; nothing was written. See `lipsync.errors`.
     """
-    options = options or RenderOptions()
-    audio, video = Path(audio), Path(video)
+    options, video = options or RenderOptions(), Path(video)
     output = Path(output) if output else video.with_name(f"{video.stem}.lipsync.mp4")
     sheet = Path(sheet) if sheet else None
-    encode.check_output(output, [audio, video], overwrite)
-    sheet_stage.check_sheet(sheet, [audio, video, output])
+    lines = spans_stage.read_spans(Path(spans)) if isinstance(spans, (str, Path)) else spans
+    face = options.landmarks.face
+    parts = dialogue.parts_of(Path(audio) if audio else None, speakers, lines, face)
+    inputs = {"video": video, **_named_sources(parts)}
+    if isinstance(spans, (str, Path)):
+        inputs["spans"] = Path(spans)
+    encode.check_output(output, inputs.values(), overwrite)
+    sheet_stage.check_sheet(sheet, [*inputs.values(), output])
     clock = Clock()
-    with Cache(Cache.default_root() if options.run.cache else None) as cache:
+    with Cache(Cache.default_root() if options.run.cache else None) as cache, cache.room() as room:
         with clock.stage("probe"):
             info = media.probe(video)
 
         with clock.stage("audio"):
-            wave = audio_stage.load(audio)
-            duration = media.probe_audio(audio).duration
+            parts, notes = dialogue.fitted(parts, info.duration)
+            duration = info.duration if lines is not None else soundtrack.length_of(parts)
             n = max(1, round(duration * info.fps))
-        with clock.stage("voice"):
-            speech = voice.listen(wave)
+            waves = [soundtrack.speech_of(part, duration) for part in parts]
+            notes += soundtrack.overruns(parts)
+            sound = soundtrack.soundtrack(parts, info, room)
+        timing = retime.unchanged(n) if lines is not None else retime.bounce(info.frame_count, n)
 
         with clock.stage("landmarks"):
-            device = options.run.device
-            track = landmarks.track_video(info, options.landmarks, cache, device, progress)
-            if not track.found.any():
-                raise NoFaceError(f"{video}: no face was found in its {len(track)} frames")
-            alignment = geometry.align(track)
-            own_lips = geometry.lips(track, alignment)
-        with clock.stage("adapt"):
-            choice = adaptation.choose(info, own_lips, options, cache, progress)
-            model = lip_lstm.LipLSTM.load(choice.weights, options.run.device)
-        with clock.stage("features"):
-            heard = features.extract(wave, model.spec)
-        timing = retime.bounce(info.frame_count, n)
-        order = timing.source
-
-        with clock.stage("lips"):
-            profile = geometry.LipProfile.of(own_lips)
-            predicted = lip_lstm.predict(model, heard, profile, info.fps, n)
-            closed = geometry.closed_mouth(own_lips)
-            lips, visible = voice.settle(
-                predicted, speech, closed, own_lips.points[order], options.silence
+            device, several = options.run.device, bool(speakers) or face != "largest"
+            faces = landmarks.look_at_video(
+                info, options.landmarks, cache, device, progress, several
             )
+            if not len(faces):
+                raise NoFaceError(f"{video}: no face was found in its {faces.count} frames")
+            tracks = [
+                landmarks.choose(faces, part.speaker.face, options.landmarks, device)
+                for part in parts
+            ]
+            _different(parts, tracks)
 
-        with clock.stage("mouth bank"):
-            footage = _footage(info, track, options, cache, progress)
-            bank = mouth_bank.build(
-                footage.frames(),
-                footage.track,
-                footage.alignment,
-                options.bank,
-                cache,
-                footage.digest,
-                (lambda: footage.said(model)) if model.spec.kind == "logmel+phones" else None,
-            )
-            said = heard_at(heard, model.spec, np.arange(n) / float(info.fps))
+        mouths = [
+            mouth.prepared(part, wave, track, faces, info, timing, options, cache, clock, progress)
+            for part, wave, track in zip(parts, waves, tracks, strict=True)
+        ]
 
-        with clock.stage("shown"):
-            where = shown_stage.shown(track, bank, options.shown)
-            visible = visible * where.share[order]
-        with clock.stage("jaw"):
-            moved = jaw.corrections(
-                bank, lips, own_lips.points, track, alignment, order, options.jaw
-            )
-            if moved is not None:  # no jump where the target's own mouth returns
-                moved *= visible[:, None, None]
+        decoded = clock.each("decode", video_stage.frames_in_order(info, timing))
+        targets, frames = tee(decoded)  # both are drawn on in step: one frame is kept at most
+        for one in mouths:  # each on top of what the one before made
+            frames = one.onto(frames, timing, options, clock)
 
-        frames = clock.each("decode", video_stage.frames_in_order(info, timing))
-        source = texture.open_texture(bank, options.texture)
-        patches = clock.each("texture", source.patches(lips, track, alignment, order, said, moved))
-        distances = np.zeros(n, np.float32)
-        patches = findings.noted(patches, distances)
-        pictures = clock.each(
-            "composite",
-            composite_stage.composite(
-                frames,
-                composite_stage.faded(patches, visible),
-                track,
-                alignment,
-                order,
-                options.composite,
-                moved,
-            ),
-        )
-
-        collector = sheet_stage.SheetCollector(sheet_stage.telling_frames(predicted), info.fps)
-        changed = np.zeros(n, bool)
+        sheets = [_sheet(one) for one in mouths] if sheet is not None else []
 
         def finished() -> Iterator[U8]:
-            for i, picture in enumerate(pictures):
-                changed[i] = picture.alpha is not None
-                if sheet is not None:
-                    place = alignment.to_frame[order[i]]
-                    collector.add(i, picture.target, picture.frame, place)
-                yield picture.frame
+            for i, (target, frame) in enumerate(zip(targets, frames, strict=True)):
+                for collector, one in zip(sheets, mouths, strict=bool(sheets)):
+                    place = one.alignment.to_frame[timing.source[i]]
+                    collector.add(i, target, frame, place)
+                yield frame
                 if progress is not None:
                     progress("render", i + 1, n)
 
@@ -183,30 +143,27 @@ def render(
             provenance.write_sidecar(
                 output,
                 whole_file,
-                inputs={"audio": audio, "video": video},
-                models=[_card(model, choice.weights)],
+                inputs=inputs,
+                models=list(dict.fromkeys(_card(one.model, one.choice.weights) for one in mouths)),
                 options=options.flat(),
                 frames=n,
                 fps=info.fps,
-                changed=findings.runs(changed),
+                changed=findings.runs(_changed(mouths)),
             )
 
         with clock.stage("encode"):
             encode.encode(
                 finished(),
                 info,
-                audio,
+                sound,
                 output,
                 options.encode,
                 comment=provenance.GENERATED_MOUTH,
                 seal=seal,
             )
-    if sheet is not None:
-        collector.save(sheet)
-    missing = int((~track.found[order]).sum())
-    turned = int((where.turned & track.found)[order].sum())
-    hidden = int(where.covered[order].sum())
-    thin = findings.coverage(distances, visible, float(info.fps))
+    if sheets and sheet is not None:
+        sheets[0].save(sheet, *sheets[1:])
+    kept = [one.kept(timing.source) for one in mouths]
     return RenderResult(
         output=output,
         sidecar=provenance.sidecar_path(output),
@@ -214,22 +171,46 @@ def render(
         frames=n,
         fps=info.fps,
         duration=float(duration),
-        changed_frames=int(changed.sum()),
-        frames_without_face=missing,
-        frames_turned=turned,
-        frames_covered=hidden,
-        coverage=thin,
-        adaptation=choice.line,
-        warnings=(
-            *findings.kept(n, missing, turned, hidden),
-            *findings.warnings(bool(len(speech.spans)), bank, sum(b - a for a, b in thin)),
-            *findings.hard_to_see(alignment, bank),
-        ),
+        changed_frames=int(_changed(mouths).sum()),
+        frames_without_face=sum(one.missing for one in kept),
+        frames_turned=sum(one.turned for one in kept),
+        frames_covered=sum(one.covered for one in kept),
+        coverage=tuple(sorted({span for one in mouths for span in one.coverage()})),
+        adaptation="; ".join(one.part.named(one.choice.line) for one in mouths),
+        warnings=(*notes, *(line for one in mouths for line in one.warnings(timing.source))),
         seconds={name: round(value, 3) for name, value in clock.seconds.items()},
     )
 
 
-def _card(model: lip_lstm.LipLSTM, weights: Path) -> provenance.ModelCard:
+def _named_sources(parts: Sequence[Part]) -> dict[str, Path]:
+    """Role → file of all speech, as the sidecar names it."""
+    files = list(dict.fromkeys(path for part in parts for path in part.sources))
+    roles = ["audio", *(f"audio {i}" for i in range(2, len(files) + 1))]
+    return dict(zip(roles, files, strict=False))
+
+
+def _different(parts: Sequence[Part], tracks: Sequence[FaceTrack]) -> None:
+    """Two speakers cannot have one face."""
+    for (one, track), (other, same) in combinations(zip(parts, tracks, strict=True), 2):
+        if np.array_equal(track.points, same.points, equal_nan=True):
+            raise OptionsError(
+                f"speakers {one.speaker.name} ({one.speaker.face}) and {other.speaker.name} "
+                f"({other.speaker.face}) have the same face; choose another for one of them"
+            )
+
+
+def _changed(mouths: Sequence[Mouth]) -> Any:
+    """Output frames in which any mouth is new, (n,)."""
+    return np.any([one.changed for one in mouths], axis=0)
+
+
+def _sheet(one: Mouth) -> sheet_stage.SheetCollector:
+    return sheet_stage.SheetCollector(
+        sheet_stage.telling_frames(one.shown_lips()), one.predicted.rate
+    )
+
+
+def _card(model: LipLSTM, weights: Path) -> provenance.ModelCard:
     meta = model.meta
     return provenance.ModelCard(
         name=str(meta.get("name", "unnamed")),
@@ -237,26 +218,6 @@ def _card(model: lip_lstm.LipLSTM, weights: Path) -> provenance.ModelCard:
         sha256=sha256(weights),
         licence=str(meta.get("licence", "not stated")),
     )
-
-
-def _footage(
-    info: VideoInfo,
-    track: FaceTrack,
-    options: RenderOptions,
-    cache: Cache,
-    progress: Progress | None,
-) -> Footage:
-    """The target and whatever else there is of the person."""
-    infos, tracks = [info], [track]
-    for name in options.footage.reference:
-        path = Path(name).expanduser()
-        more = media.probe(path)
-        found = landmarks.track_video(more, options.landmarks, cache, options.run.device, progress)
-        if not found.found.any():
-            raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")
-        infos.append(more)
-        tracks.append(found)
-    return Footage.of(infos, tracks, geometry.rigid_template(track))
 
 
 def summary(result: RenderResult) -> dict[str, Any]:

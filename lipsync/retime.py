@@ -22,3 +22,8 @@ def bounce(n_target: int, n_output: int) -> Timing:
     phase = np.arange(n_output, dtype=np.int64) % period
     source = np.minimum(phase, period - phase) if n_target > 1 else np.zeros_like(phase)
     return Timing(source, np.zeros(n_output, dtype=np.float32))
+
+
+def unchanged(n: int) -> Timing:
+    """The target as it is: with spans, everything outside of them stays in its place."""
+    return Timing(np.arange(n, dtype=np.int64), np.zeros(n, dtype=np.float32))

@@ -179,6 +179,26 @@ def settle(
     return LipTrack(points, lips.rate), np.minimum(4 * shown, 1)
 
 
+def within(lips: LipTrack, visible: F32, share: F32, own: F32) -> tuple[LipTrack, F32]:
+    """Lips that come from the target's own and return to them where spans begin and end.
+
+    Args:
+        lips, visible: as `settle` gives them.
+        share: (n,) 0..1, how much of the new mouth is wanted.
+        own: (n, 18, 2), the lips that the target's own frames show.
+
+    Returns:
+        The lips, NaN where none are wanted, and (n,) visibility. As in `settle` the lips move on
+        the way and are seen early: a fade between two different mouths would show both.
+    """
+    if (share >= 1).all():
+        return lips, visible
+    eased = own + share[:, None, None] * (lips.points - own)
+    points = np.where((share >= 1)[:, None, None], lips.points, eased).astype(np.float32)
+    points[share <= 0] = np.nan
+    return LipTrack(points, lips.rate), visible * np.minimum(4 * share, 1).astype(np.float32)
+
+
 def calm(points: F32, silent: Bools, rate: float) -> F32:
     """Lips (n, 18, 2) without quick steps where it is silent, in pauses too short to close as well.
 

@@ -39,8 +39,11 @@ CONDUCTORS = {
     "options",
     "pipeline",
     "adaptation",
+    "dialogue",
     "findings",
     "footage",
+    "mouth",
+    "soundtrack",
     "tune",
 }
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")

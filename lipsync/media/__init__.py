@@ -10,7 +10,7 @@ from lipsync.media.container import container_comment
 from lipsync.media.frames import read_frames
 from lipsync.media.probe import probe, yuv_coding
 from lipsync.media.process import binary
-from lipsync.media.sound import probe_audio, read_audio
+from lipsync.media.sound import probe_audio, read_audio, sound_blocks
 from lipsync.media.whole import refusals, whole
 from lipsync.media.writer import mp4_writer
 
@@ -23,6 +23,7 @@ __all__ = [
     "read_audio",
     "read_frames",
     "refusals",
+    "sound_blocks",
     "whole",
     "yuv_coding",
 ]

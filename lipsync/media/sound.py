@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from lipsync.errors import AudioError
 from lipsync.media.container import container_of
 from lipsync.media.process import Process, url
-from lipsync.types import AudioInfo, Waveform
+from lipsync.types import F32, AudioInfo, Waveform
 
 BLOCK = 1 << 20  # samples that are cleaned at once
 
@@ -85,8 +85,35 @@ def read_audio(path: str | os.PathLike[str], rate: int = 16000) -> Waveform:
     return Waveform(samples.astype(np.float32, copy=False), rate)
 
 
-def _decoded(path: Path, rate: int, sample_format: str) -> Iterator[bytes]:
-    """Mono samples at `rate` from ffmpeg, in pieces."""
+def sound_blocks(
+    path: str | os.PathLike[str], rate: int, channels: int
+) -> Generator[F32, None, None]:
+    """The first sound stream of any file in pieces (k, channels), from the file's start on.
+
+    Args:
+        channels: 1 or 2.
+
+    Raises:
+        MediaError: missing or unreadable.
+        AudioError: no sound in it.
+    """
+    path = Path(path)
+    with container_of(path, AudioError) as container:
+        if not container.streams.audio:
+            raise AudioError(f"{path}: there is no sound in it")
+    rest = b""
+    for piece in _decoded(path, rate, "f32le", "mono" if channels == 1 else "stereo"):
+        whole = rest + piece
+        used = len(whole) // (4 * channels) * (4 * channels)
+        samples = np.frombuffer(whole[:used], dtype="<f4").reshape(-1, channels)
+        rest = whole[used:]
+        yield np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
+
+
+def _decoded(
+    path: Path, rate: int, sample_format: str, out_layout: str = "mono"
+) -> Iterator[bytes]:
+    """Samples at `rate` from ffmpeg, channels interleaved, in pieces."""
     with container_of(path, AudioError) as container:
         layout = container.streams.audio[0].codec_context.layout
         channels = layout.nb_channels
@@ -104,7 +131,7 @@ def _decoded(path: Path, rate: int, sample_format: str) -> Iterator[bytes]:
         **{"async": 1},
         # Scale the mix of channels so that it cannot clip.
         rematrix_maxval=1.0,
-        out_chlayout="mono",
+        out_chlayout=out_layout,
     )
     with Process(sound.output("pipe:", format=sample_format)) as process:
         yield from process.chunks()
