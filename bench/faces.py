@@ -59,7 +59,9 @@ def right(faces: list[Face], width: int, place: tuple[float, float]) -> bool:
 
 
 def rows(data: Path) -> Iterator[str]:
-    yield "| face | of the frame | whole frame | in parts | search | follow |\n" + "|" + " --- |" * 6
+    yield (
+        "| face | of the frame | whole frame | in parts | search | follow |\n" + "|" + " --- |" * 6
+    )
     with open_detector(LandmarkOptions()) as detector:
         people = [person(data, name, detector) for name in PEOPLE]
         for width in WIDTHS:

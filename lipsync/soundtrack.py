@@ -11,7 +11,7 @@ Everything is mixed on disk, piece by piece: hours of sound do not fill the memo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,30 +43,28 @@ def speech_of(part: Part, duration: Fraction) -> Waveform:
     """
     if part.spans is None:
         return audio.load(_whole_of(part))
-    pieces = list(_pieces(part))
-    heard = audio.standard(
-        Waveform(np.concatenate([samples for _, samples in pieces]), audio.RATE),
-        part.named(", ".join(str(path) for path in part.sources)),
-    )
     line = np.zeros(math.ceil(duration * audio.RATE), np.float32)
-    at = 0
-    for first, samples in pieces:
-        end = min(first + len(samples), len(line))
-        line[first:end] = heard.samples[at : at + max(end - first, 0)]
-        at += len(samples)
+    for first, samples in _pieces(part):
+        line[first : first + len(samples)] = samples[: max(0, len(line) - first)]
     return Waveform(line, audio.RATE)
 
 
-def _pieces(part: Part) -> Iterable[tuple[int, F32]]:
-    """(first sample, samples) of what is heard, later ones over earlier ones."""
+def _pieces(part: Part) -> Iterator[tuple[int, F32]]:
+    """(first sample, samples at the standard level) of what is heard, later over earlier ones."""
     rate, spans = audio.RATE, part.spans or ()
-    if any(span.audio is None for span in spans):
-        whole = media.read_audio(_whole_of(part), rate).samples
-        for span in spans:
-            if span.audio is None:
-                first = max(0, round((float(span.start) - CONTEXT_S) * rate))
-                end = round((float(span.end) + CONTEXT_S) * rate)
-                yield first, whole[first:end]
+    in_time = [span for span in spans if span.audio is None]
+    if in_time:
+        path = _whole_of(part)
+        whole = media.read_audio(path, rate).samples
+        starts = [max(0, round((float(span.start) - CONTEXT_S) * rate)) for span in in_time]
+        ends = [round((float(span.end) + CONTEXT_S) * rate) for span in in_time]
+        heard = [whole[first:end] for first, end in zip(starts, ends, strict=True)]
+        # The level is that of the spans alone: a track that is silent for long is not raised.
+        level = audio.standard(
+            Waveform(np.concatenate(heard), rate), part.named(f"{path} in spans")
+        )
+        edges = np.cumsum([len(samples) for samples in heard])[:-1]
+        yield from zip(starts, np.split(level.samples, edges), strict=True)
     for span in spans:
         if span.audio is not None:
             yield round(span.start * rate), audio.load(span.audio).samples

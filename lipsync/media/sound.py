@@ -91,7 +91,7 @@ def sound_blocks(
     """The first sound stream of any file in pieces (k, channels), from the file's start on.
 
     Args:
-        channels: 1 or 2.
+        channels: 1 or 2; one channel is heard in both alike, at its own level.
 
     Raises:
         MediaError: missing or unreadable.
@@ -101,13 +101,15 @@ def sound_blocks(
     with container_of(path, AudioError) as container:
         if not container.streams.audio:
             raise AudioError(f"{path}: there is no sound in it")
+        decoded = min(channels, container.streams.audio[0].codec_context.channels)
     rest = b""
-    for piece in _decoded(path, rate, "f32le", "mono" if channels == 1 else "stereo"):
+    for piece in _decoded(path, rate, "f32le", "mono" if decoded == 1 else "stereo"):
         whole = rest + piece
-        used = len(whole) // (4 * channels) * (4 * channels)
-        samples = np.frombuffer(whole[:used], dtype="<f4").reshape(-1, channels)
+        used = len(whole) // (4 * decoded) * (4 * decoded)
+        samples = np.frombuffer(whole[:used], dtype="<f4").reshape(-1, decoded)
         rest = whole[used:]
-        yield np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
+        clean = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
+        yield np.broadcast_to(clean, (len(clean), channels))
 
 
 def _decoded(
