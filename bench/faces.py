@@ -36,7 +36,7 @@ def person(data: Path, name: str, detector: LandmarkDetector) -> tuple[U8, Face]
     """A frame of somebody, and their face in it."""
     video = data / f"{name}.mp4"
     file = video if video.is_file() else sorted((data / name).glob("*.m*"))[0]
-    frame = list(media.read_frames(media.probe(file), 10, 11))[0]
+    frame = next(iter(media.read_frames(media.probe(file), 10, 11)))
     return frame, detector.detect(frame)[0]
 
 
@@ -92,8 +92,8 @@ def main() -> None:
         [
             f"# Small faces\n\nWritten by `python bench/faces.py`, {datetime.date.today()}, "
             f"{platform.machine()}. Five people, four places each, in a frame of "
-            f"{SIZE[0]} × {SIZE[1]}. Found in the whole frame, and with a search of its parts; what "
-            "such a search costs (at most once a second), and following a face that it found (in "
+            f"{SIZE[0]} × {SIZE[1]}. Found in the whole frame, and with a search of its parts; "
+            "what such a search costs (at most once a second), and following a face found so (in "
             "every frame that does not show it by itself).\n",
             *rows(data),
         ]

@@ -235,10 +235,13 @@ def prepared(
 
 def _seen_in_spans(part: Part, track: FaceTrack, share: F32, order: I64) -> None:
     """Stop early where nothing could be changed."""
-    if not track.found[order][share > 0].any():
-        who = f"face {part.speaker.face} " if part.speaker.face != "largest" else ""
-        where = "in none of its spans" if part.spans is not None else "in the target"
-        raise NoFaceError(part.named(f"{who}no face is seen {where}; choose other spans"))
+    if track.found[order][share > 0].any():
+        return
+    seconds = len(order) / float(track.fps)
+    where = "any of its spans" if part.spans is not None else f"the first {seconds:.1f} s"
+    raise NoFaceError(
+        part.named(f"the face ({part.speaker.face}) is not seen in {where}; choose another")
+    )
 
 
 def _footage(

@@ -116,6 +116,8 @@ def render(
                 for part in parts
             ]
             _different(parts, tracks)
+            if not several and (seen := landmarks.rivals(faces)) > 1:
+                notes.append(f"{seen} people are seen; the most prominent speaks (--face chooses)")
 
         mouths = [
             mouth.prepared(part, wave, track, faces, info, timing, options, cache, clock, progress)

@@ -88,9 +88,9 @@ def test_the_first_frame_that_shows_so_many_counts() -> None:
     assert x("500,60@0.32") == 500
     with pytest.raises(OptionsError, match="at most 3 faces"):
         x("4")
-    with pytest.raises(OptionsError, match="no face there.*301,"):
+    with pytest.raises(OptionsError, match=r"no face there.*301,"):
         x("20,20")
-    with pytest.raises(OptionsError, match="ends at 0.48 s"):
+    with pytest.raises(OptionsError, match=r"ends at 0\.48 s"):
         x("300,60@9")
 
 

@@ -29,7 +29,7 @@ from lipsync.landmarks.detector import (
     open_detector,
 )
 from lipsync.landmarks.faces import Faces
-from lipsync.landmarks.people import people
+from lipsync.landmarks.people import people, rivals
 from lipsync.landmarks.track import look, track
 from lipsync.landmarks.wanted import WantedFace
 from lipsync.media import read_frames
@@ -50,6 +50,7 @@ __all__ = [
     "most_like",
     "open_detector",
     "people",
+    "rivals",
     "seen_elsewhere",
     "track",
     "track_video",

@@ -27,6 +27,7 @@ BONUS = 0.3  # likeness that ending where the other begins is worth
 UNSEEN = 0.6  # likeness of what was too short to be looked at: that of two strangers
 MEAN = 0.65  # likeness that all of two people's pieces have at least in the mean
 LOOKS = 6  # of a piece that are compared
+RIVAL = 0.3  # of the most prominent one's prominence, from which somebody may be meant as well
 ALONE = 2.0  # affinity of pieces of a shot that never shows two faces: more than any likeness
 
 
@@ -61,6 +62,13 @@ def people(faces: Faces) -> list[I64]:
         for group in _joined(faces, pieces)
     ]
     return sorted(found, key=lambda rows: -float(size[rows].sum()))
+
+
+def rivals(faces: Faces) -> int:
+    """How many people are about as prominent as the most prominent one, who counts as well."""
+    size = faces.size
+    shares = [float(size[rows].sum()) for rows in people(faces)] if len(faces) else []
+    return sum(share >= RIVAL * shares[0] for share in shares)
 
 
 def _pieces(faces: Faces, shot: I64) -> list[_Piece]:
