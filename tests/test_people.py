@@ -21,6 +21,7 @@ from lipsync.landmarks.small import SmallFaces
 from lipsync.types import U8
 
 OPTIONS = LandmarkOptions()
+PEOPLE = ("grid_s1", "grid_s4", "grid_s26")
 PIECE = "scale=540:432,crop=260:360:{x}:40"  # head and shoulders of a GRID speaker
 
 
@@ -277,3 +278,39 @@ def test_footage_of_one_person_has_the_detectors_own_points(shared: Path, target
         seen = [detector.detect(frame) for frame in frames]
     assert [len(faces) for faces in seen] == [1] * 30
     assert np.array_equal(found.points, np.stack([faces[0].points for faces in seen]))
+
+
+@pytest.fixture(scope="module")
+def takes(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Faces:
+    """Shot and reverse shot: s1, s4, s1 again, and s26 before the same wall as s1; 1 s each."""
+    path = tmp_path_factory.mktemp("takes") / "takes.mp4"
+    folders = {name: sorted((shared / "data" / name).glob("*.m*")) for name in PEOPLE}
+    wanted = (("grid_s1", 4), ("grid_s4", 4), ("grid_s1", 299), ("grid_s26", 4))
+    clips = [folders[name][i] for name, i in wanted]
+    scaled = "".join(f"[{i}:v]trim=end_frame=25,scale=480:384,setsar=1[c{i}];" for i in range(4))
+    joined = "[c0][c1][c2][c3]concat=n=4[v]"
+    inputs = [word for clip in clips for word in ("-i", str(clip))]
+    run(*inputs, "-filter_complex", scaled + joined, "-map", "[v]", "-crf", "12", str(path))
+    info = media.probe(path)
+    return landmarks.look(media.read_frames(info), info.fps, OPTIONS)
+
+
+@pytest.mark.real
+def test_shot_and_reverse_shot_are_two_people(takes: Faces) -> None:
+    """One of the cuts changes so little of the picture that only the jump of the head tells it."""
+    assert 75 not in takes.cuts
+    shots = [sorted(set((takes.frame[rows] // 25).tolist())) for rows in people(takes)]
+    assert sorted(shots) == [[0, 2], [1], [3]]
+    main = landmarks.choose(takes, "largest", OPTIONS)
+    elsewhere = np.flatnonzero(landmarks.seen_elsewhere(takes, main))
+    assert main.found.sum() == 50
+    assert elsewhere.tolist() == [*range(25, 50), *range(75, 100)]
+
+
+@pytest.mark.real
+def test_of_further_footage_the_same_person_is_taken(takes: Faces, crossed: Faces) -> None:
+    for side in ("left", "right"):
+        person = landmarks.choose(crossed, side, OPTIONS)
+        found = landmarks.most_like(takes, landmarks.looks_of(crossed, person))
+        shots = set((np.flatnonzero(found.found) // 25).tolist())
+        assert shots == ({0, 2} if side == "left" else {3})

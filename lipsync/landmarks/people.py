@@ -1,7 +1,8 @@
 """Faces seen one by one → people: who is where in every frame, across gaps, crossings and cuts.
 
 1. Pieces: from frame to frame a face goes on as the one that is nearest, where that is beyond
-   doubt. A face that is lost, or meets another, ends its piece.
+   doubt. A face that is lost, or meets another, ends its piece; so does a cut, and a moment at
+   which all heads jump, which may be a cut that changes little else.
 2. People: pieces are joined, the surest pair first, by the look of the upper face (`likeness`) and,
    over a short gap within a shot, by where the one ended and the other begins. Two pieces that are
    seen at the same time are never one person's.
@@ -12,18 +13,20 @@ Symbols: m faces, p pieces.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import numpy as np
 
 from lipsync.landmarks.faces import Faces
+from lipsync.landmarks.shots import head_jumps
 from lipsync.likeness import SAME, units
+from lipsync.threads import small_products
 from lipsync.types import F32, I64, Bools
 
 NEAR = 0.5  # diagonals of a face that it moves at most from one frame to the next
 GROWTH = 1.6  # times that it grows or shrinks at most
 GAP_S = 1.0  # over which a place still tells who it is
-BONUS = 0.3  # likeness that ending where the other begins is worth
+BONUS = 0.3  # likeness that ending where the other begins is worth …
+JUMPED = 0.12  # … and where all heads jump in between: not more than parts two strangers
 UNSEEN = 0.6  # likeness of what was too short to be looked at: that of two strangers
 MEAN = 0.65  # likeness that all of two people's pieces have at least in the mean
 LOOKS = 6  # of a piece that are compared
@@ -36,7 +39,7 @@ class _Piece:
     """One face from where it appears to where it is lost or in doubt."""
 
     rows: list[int]  # of the m faces
-    shot: int
+    take: int  # counts cuts and jumps
     looks: list[F32] = field(default_factory=list)
 
 
@@ -47,8 +50,8 @@ def people(faces: Faces) -> list[I64]:
         One array per person of indices of their faces, at most one per frame; the most prominent
         first, by the sum of their diagonals over all frames.
     """
-    shot = np.searchsorted(faces.cuts, faces.frame, side="right")
-    pieces = list(_pieces(faces, shot))
+    pieces = _pieces(faces, faces.cuts)
+    pieces = _pieces(faces, np.union1d(faces.cuts, _jumps(faces, pieces)))
     place = {row: i for i, piece in enumerate(pieces) for row in piece.rows}
     looks: list[list[int]] = [[] for _ in pieces]
     for look, face in enumerate(faces.looked.tolist()):
@@ -71,9 +74,21 @@ def rivals(faces: Faces) -> int:
     return sum(share >= RIVAL * shares[0] for share in shares)
 
 
-def _pieces(faces: Faces, shot: I64) -> list[_Piece]:
+def _jumps(faces: Faces, pieces: list[_Piece]) -> I64:
+    """Frames at which every head that is seen before and after is suddenly elsewhere."""
+    jumping, going = np.zeros(faces.count + 1, int), np.zeros(faces.count + 1, int)
+    for piece in pieces:
+        points = faces.points[piece.rows]
+        first = faces.frame[piece.rows[0]]
+        jumping[first + head_jumps(points, np.ones(len(points), bool), faces.scheme)] += 1
+        going[first + 1 : first + len(points)] += 1
+    return np.flatnonzero((jumping > 0) & (jumping == going)).astype(np.int64)
+
+
+def _pieces(faces: Faces, cuts: I64) -> list[_Piece]:
     """Faces linked from frame to frame where there is no doubt."""
     centre, size = faces.centre, faces.size
+    take = np.searchsorted(cuts, faces.frame, side="right")
     edges = np.searchsorted(faces.frame, np.arange(faces.count + 1))
     done: list[_Piece] = []
     running: list[_Piece] = []
@@ -81,7 +96,7 @@ def _pieces(faces: Faces, shot: I64) -> list[_Piece]:
         here = np.arange(first, end)
         going: list[_Piece] = []
         free = set(here.tolist())
-        if len(here) and running and running[0].shot == shot[first]:
+        if len(here) and running and running[0].take == take[first]:
             before = np.array([piece.rows[-1] for piece in running])
             near = _near(centre, size, before, here)
             for i, piece in enumerate(running):
@@ -95,7 +110,7 @@ def _pieces(faces: Faces, shot: I64) -> list[_Piece]:
                     done.append(piece)
         else:
             done += running
-        running = going + [_Piece([row], int(shot[row])) for row in sorted(free)]
+        running = going + [_Piece([row], int(take[row])) for row in sorted(free)]
     return done + running
 
 
@@ -138,15 +153,21 @@ def _together(faces: Faces, pieces: list[_Piece]) -> Bools:
 def _affinities(faces: Faces, pieces: list[_Piece]) -> F32:
     """How surely each two pieces show one person, (p, p)."""
     alike = _likenesses([piece.looks for piece in pieces])
-    shot = np.array([piece.shot for piece in pieces])
-    crowded = _crowded(faces)
-    for one in np.unique(shot).tolist():
-        here = np.flatnonzero(shot == one)
-        if one not in crowded:
-            alike[np.ix_(here, here)] = ALONE
-            continue
-        for i, j in combinations(here.tolist(), 2):
-            alike[i, j] = alike[j, i] = alike[i, j] + BONUS * _meeting(faces, pieces[i], pieces[j])
+    first = faces.frame[[piece.rows[0] for piece in pieces]]
+    last = faces.frame[[piece.rows[-1] for piece in pieces]]
+    shot = np.searchsorted(faces.cuts, first, side="right")
+    take = np.array([piece.take for piece in pieces])
+    gap = (first - last[:, None]) / float(faces.fps)  # from the end of one to the other
+    near = (shot == shot[:, None]) & (gap > 0) & (gap <= GAP_S)
+    for i, j in zip(*np.nonzero(near), strict=True):
+        bonus = BONUS if take[i] == take[j] else JUMPED
+        worth = bonus * (1 - 0.5 * gap[i, j] / GAP_S) * _meeting(faces, pieces[i], pieces[j])
+        alike[i, j] = alike[j, i] = alike[i, j] + worth
+    several = faces.frame[1:][np.diff(faces.frame) == 0]
+    cuts = np.array([first[take == one].min() for one in np.unique(take)[1:]])
+    crowded = np.unique(take)[np.unique(np.searchsorted(cuts, several, side="right"))]
+    alone = (take == take[:, None]) & ~np.isin(take, crowded)
+    alike[alone] = ALONE
     return alike
 
 
@@ -158,29 +179,18 @@ def _likenesses(looks: list[list[F32]]) -> F32:
         return alike
     every = units([look for i in seen for look in looks[i]])
     starts = np.cumsum([0, *(len(looks[i]) for i in seen)])
-    for i, first, end in zip(seen, starts[:-1], starts[1:], strict=True):
-        best = (every[first:end] @ every.T).max(0)
-        alike[i, seen] = np.maximum.reduceat(best, starts[:-1])
+    with small_products():
+        for i, first, end in zip(seen, starts[:-1], starts[1:], strict=True):
+            best = (every[first:end] @ every.T).max(0)
+            alike[i, seen] = np.maximum.reduceat(best, starts[:-1])
     return alike
 
 
-def _crowded(faces: Faces) -> set[int]:
-    """Shots in which two faces are ever seen at once."""
-    several = np.flatnonzero(np.diff(faces.frame) == 0)
-    shots = np.searchsorted(faces.cuts, faces.frame[several], side="right")
-    return set(shots.tolist())
-
-
-def _meeting(faces: Faces, one: _Piece, other: _Piece) -> float:
-    """1: the later piece begins just when and where the earlier one ended … 0: far from it."""
-    if one.shot != other.shot:
-        return 0.0
-    first, second = sorted((one, other), key=lambda piece: piece.rows[0])
-    end, begin = first.rows[-1], second.rows[0]
-    gap = float((faces.frame[begin] - faces.frame[end]) / faces.fps)
-    a, b = faces.points[end, :, :2], faces.points[begin, :, :2]
+def _meeting(faces: Faces, one: _Piece, later: _Piece) -> float:
+    """1: the later piece begins just where the earlier one ended … 0: far from there."""
+    a, b = (faces.points[row, :, :2] for row in (one.rows[-1], later.rows[0]))
     smaller, larger = sorted(float(np.linalg.norm(np.ptp(p, axis=0))) for p in (a, b))
-    if not 0 < gap <= GAP_S or larger > GROWTH * smaller:
+    if larger > GROWTH * smaller:
         return 0.0
     apart = float(np.linalg.norm(a.mean(0) - b.mean(0))) / (2 * NEAR * smaller)
-    return max(0.0, 1 - apart) * (1 - 0.5 * gap / GAP_S)
+    return max(0.0, 1 - apart)
