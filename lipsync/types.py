@@ -383,9 +383,9 @@ class RenderResult:
     sheet: Path | None
     frames: int
     fps: Fraction
-    duration: float  # seconds of the speech
+    duration: float  # seconds of the speech; with spans, of the target
     changed_frames: int
-    frames_without_face: int
+    frames_without_face: int  # of those in which somebody is to speak, as are the next two
     frames_turned: int  # the head is turned too far: the target's own mouth is kept
     frames_covered: int  # something is before the mouth: likewise
     coverage: tuple[tuple[float, float], ...]  # spans (s) in which the footage had no mouth near

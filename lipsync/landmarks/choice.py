@@ -118,7 +118,9 @@ def _like_picture(
         found = detector.detect(frame)
         scheme = detector.scheme
     if not found:
-        raise NoFaceError(f"{path}: no face was found in this picture; --face wants one with one")
+        raise NoFaceError(
+            f"{path}: no face was found in this picture; give one that shows the face"
+        )
     if len(found) > 1:
         raise MediaError(f"{path}: shows {len(found)} faces; cut it so that it shows one")
     look = look_of(frame, found[0].points, scheme).astype(np.float32) / STEPS

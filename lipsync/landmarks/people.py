@@ -23,6 +23,7 @@ from lipsync.threads import small_products
 from lipsync.types import F32, I64, Bools
 
 NEAR = 0.5  # diagonals of a face that it moves at most from one frame to the next
+CLEARLY, STILL = 3.0, 0.05  # times as far, and diagonals on top: one that is further is not meant
 GROWTH = 1.6  # times that it grows or shrinks at most
 GAP_S = 1.0  # over which a place still tells who it is
 BONUS = 0.3  # likeness that ending where the other begins is worth …
@@ -115,11 +116,14 @@ def _pieces(faces: Faces, cuts: I64) -> list[_Piece]:
 
 
 def _near(centre: F32, size: F32, before: I64, after: I64) -> Bools:
-    """Whether each face before (b) may be each one after (a), (b, a)."""
+    """Whether each face before (b) may be each one after (a), (b, a): none is much nearer."""
     apart = np.linalg.norm(centre[before][:, None] - centre[after][None], axis=-1)
     smaller = np.minimum(size[before][:, None], size[after][None])
     larger = np.maximum(size[before][:, None], size[after][None])
-    return np.asarray((apart < NEAR * smaller) & (larger < GROWTH * smaller))
+    possible = (apart < NEAR * smaller) & (larger < GROWTH * smaller)
+    apart = np.where(possible, apart, np.inf)
+    nearest = np.minimum(apart.min(1, keepdims=True), apart.min(0, keepdims=True))
+    return np.asarray(possible & (apart <= CLEARLY * nearest + STILL * smaller))
 
 
 def _joined(faces: Faces, pieces: list[_Piece]) -> list[list[int]]:
