@@ -18,6 +18,7 @@ from lipsync.landmarks.detector import Face, LandmarkDetector
 from lipsync.types import F32, U8
 
 PART = 0.4  # side of a searched part, of the frame's longer one: faces from 1/25 of it are found
+LEAST_PX = 128  # of a part: as many as the detector looks at, more cannot be seen in fewer
 OVERLAP = 0.15  # of the frame's longer side, of two parts: more than a face that the frame misses
 SMALL = 0.16  # a face at most this wide, of the frame's longer side, is followed
 AROUND = 3.0  # side of the surroundings looked at, widths of the face
@@ -62,8 +63,12 @@ class SmallFaces:
         if self._due(lost, faces):
             self._searched = self._frame
             for face in self._in_parts(frame):
-                if not any(same_place(face, other) for other in faces):
-                    faces.append(face)
+                if any(same_place(face, other) for other in faces):
+                    continue
+                # A texture may look like a face from one side: a second look has to agree.
+                again = self._around(frame, face)
+                if again is not None:
+                    faces.append(again)
         self._remember(frame, faces)
         return faces
 
@@ -95,7 +100,9 @@ class SmallFaces:
 
     def _in_parts(self, frame: U8) -> Iterator[Face]:
         """Faces of all parts; the same one may come from several."""
-        side = round(PART * max(frame.shape[:2]))
+        side = max(round(PART * max(frame.shape[:2])), LEAST_PX)
+        if side >= max(frame.shape[:2]):
+            return
         for top in _starts(frame.shape[0], side, max(frame.shape[:2])):
             for left in _starts(frame.shape[1], side, max(frame.shape[:2])):
                 yield from self._in_part(frame, np.array([left, top], np.float32), side)
