@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,19 @@ class Part:
         own = [span.audio for span in self.spans or () if span.audio is not None]
         whole = [self.speaker.audio] if self.speaker.audio is not None else []
         return list(dict.fromkeys([*whole, *own]))
+
+    def described(self) -> dict[str, Any]:
+        """Who speaks, from what, with which face, and where (s); JSON-able."""
+        spans = None
+        if self.spans is not None:
+            spans = [[float(span.start), float(span.end)] for span in self.spans]
+        sounds = [path.name for path in self.sources]
+        return {
+            "name": self.speaker.name,
+            "face": self.speaker.face,
+            "audio": sounds,
+            "spans": spans,
+        }
 
     def share(self, times: Times, fade: float, end: float) -> F32:
         """How much of the new mouth each of these times (s) shows, (n,) 0..1.

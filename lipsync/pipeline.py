@@ -151,6 +151,7 @@ def render(
                 frames=n,
                 fps=info.fps,
                 changed=findings.runs(_changed(mouths)),
+                speakers=[part.described() for part in parts],
             )
 
         with clock.stage("encode"):

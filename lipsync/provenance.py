@@ -96,6 +96,7 @@ def write_sidecar(
     frames: int,
     fps: Any,
     changed: Iterable[tuple[int, int]],
+    speakers: Iterable[Mapping[str, Any]] = (),
 ) -> Path:
     """Write `<output>.json`: what the video was made from, with what, and where it differs.
 
@@ -108,6 +109,7 @@ def write_sidecar(
         frames: in the output.
         fps: of the output, written exactly ("30000/1001").
         changed: (first, end) of every run of frames whose picture was changed; end exclusive.
+        speakers: who speaks what, with which face, where; JSON-able.
 
     Returns:
         The sidecar's path.
@@ -124,6 +126,7 @@ def write_sidecar(
         "inputs": {
             role: {"name": path.name, "sha256": sha256(path)} for role, path in inputs.items()
         },
+        "speakers": list(speakers),
         "models": [vars(model) for model in models],
         "options": dict(options),
         "frames": frames,

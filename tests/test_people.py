@@ -53,6 +53,7 @@ def test_two_faces_are_two_people_whatever_order_they_come_in() -> None:
         [100 + i for i in range(10)],
         [400 - i for i in range(10)],
     ]
+    assert landmarks.rivals(faces) == 2
 
 
 def test_one_who_is_lost_for_some_frames_is_not_replaced_by_the_other() -> None:
@@ -74,7 +75,8 @@ def test_over_a_cut_looks_decide() -> None:
 
 def test_nobody_is_no_error_until_somebody_is_wanted() -> None:
     faces = seen([[], [], []])
-    assert people(faces) == [] if len(faces) else True
+    assert people(faces) == []
+    assert landmarks.rivals(faces) == 0
     assert not landmarks.choose(faces, "largest", OPTIONS).found.any()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,13 @@ def test_each_moves_only_in_their_spans(spoken: tuple[lipsync.RenderResult, Seen
         assert changed[inside].sum() >= inside.sum() - 2  # of which two are hardly there
     assert result.changed_frames == np.array(seen.changed).any(1).sum()
     assert result.warnings == ()
+    record = json.loads(result.sidecar.read_text())
+    assert [(s["name"], s["face"]) for s in record["speakers"]] == [
+        ("Jack", "left"),
+        ("Linda", "right"),
+    ]
+    assert record["speakers"][1]["spans"] == [[2.0, 4.2]]
+    assert set(record["inputs"]) == {"video", "audio", "audio 2", "spans"}
     assert result.adaptation.startswith("Jack: ") and "; Linda: " in result.adaptation
 
 

@@ -25,9 +25,9 @@ def choose(faces: Faces, wanted: str, options: LandmarkOptions, device: str = "c
         NoFaceError, MediaError: the picture shows no face, or several.
     """
     face = WantedFace.of(wanted)
-    if not len(faces):
-        return faces.track(np.zeros(0, np.int64))
     everybody = people(faces)
+    if not everybody:
+        return faces.track(np.zeros(0, np.int64))
     least = GLIMPSE_S * float(faces.fps)
     persons = [rows for rows in everybody if len(rows) >= least] or everybody
     if face.kind == "largest":
@@ -48,7 +48,7 @@ def seen_elsewhere(faces: Faces, track: FaceTrack) -> Bools:
 
 def most_like(faces: Faces, looks: list[F32]) -> FaceTrack:
     """The track of the person most like these looks; the only one there is, whoever it is."""
-    persons = people(faces) if len(faces) else []
+    persons = people(faces)
     if not persons or not looks:
         return faces.track(persons[0] if persons else np.zeros(0, np.int64))
     return faces.track(max(persons, key=lambda rows: _likeness(faces, rows, looks)))

@@ -51,6 +51,8 @@ def people(faces: Faces) -> list[I64]:
         One array per person of indices of their faces, at most one per frame; the most prominent
         first, by the sum of their diagonals over all frames.
     """
+    if not len(faces):
+        return []
     pieces = _pieces(faces, faces.cuts)
     pieces = _pieces(faces, np.union1d(faces.cuts, _jumps(faces, pieces)))
     place = {row: i for i, piece in enumerate(pieces) for row in piece.rows}
@@ -71,7 +73,7 @@ def people(faces: Faces) -> list[I64]:
 def rivals(faces: Faces) -> int:
     """How many people are about as prominent as the most prominent one, who counts as well."""
     size = faces.size
-    shares = [float(size[rows].sum()) for rows in people(faces)] if len(faces) else []
+    shares = [float(size[rows].sum()) for rows in people(faces)]
     return sum(share >= RIVAL * shares[0] for share in shares)
 
 
