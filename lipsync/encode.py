@@ -6,25 +6,20 @@ import os
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lipsync.errors import OptionsError, OutputError
+from lipsync.errors import OutputError
 from lipsync.media import (
     SOUND_NAME,
     Carried,
     FrameFolder,
     Output,
-    Sound,
     Soundtrack,
     Writer,
-    probe_audio,
     refusals,
-    sound_skipped,
-    sound_tracks,
     video_writer,
     whole,
     whole_folder,
@@ -37,49 +32,13 @@ Preset = Literal["ultrafast", "veryfast", "faster", "fast", "medium", "slow", "s
 
 @options
 class EncodeOptions:
-    """How the result is compressed, and what is heard in it."""
+    """How the result is compressed."""
 
     crf: Annotated[int, Field(ge=0, le=51)] = 16
     """Constant quality of the picture: 0 is the best, 16 is hard to tell from the original."""
     # On two cores fast costs 0.1 to 0.3 dB against medium and saves a fifth to a third of the time.
     preset: Preset = "fast"
     """The encoder's effort: slower gives a slightly better picture and takes longer."""
-    audio_mix: Literal["speech", "background+speech"] = "speech"
-    """speech: nothing else is heard; background+speech: the target's own sound is heard under it,
-    from its beginning, both as loud as they were recorded."""
-    background_track: Annotated[int, Field(ge=1)] = 1
-    """Which of the target's sound tracks is the background; the first is 1."""
-
-
-def soundtrack(
-    speech: Path, info: VideoInfo, duration: Fraction, options: EncodeOptions
-) -> tuple[Soundtrack, tuple[str, ...]]:
-    """What is to be heard in the output, and what of it could not be done.
-
-    Args:
-        duration: seconds of the output; a speech that goes on is cut.
-
-    Raises:
-        OptionsError: the target has no such track.
-    """
-    cut = duration < probe_audio(speech).duration
-    alone = Soundtrack((Sound(speech),), duration if cut else None)
-    if options.audio_mix == "speech":
-        return alone, ()
-    tracks = sound_tracks(info.path) if info.has_audio else 0
-    if not tracks:
-        return alone, (f"{info.path}: has no sound for a background; the speech is heard alone",)
-    if options.background_track > tracks:
-        raise OptionsError(
-            f"option 'background_track': {info.path} has {tracks} sound tracks, "
-            f"got {options.background_track}"
-        )
-    skipped = sound_skipped(info)
-    background = Sound(info.path, options.background_track - 1, skipped)
-    over = duration - info.duration
-    ends = f"{info.path}: its sound ends {float(over):.1f} s before the output does"
-    mixed = Soundtrack((Sound(speech), background), duration)
-    return mixed, (ends,) if over > Fraction(1, 2) else ()
 
 
 def check_output(
@@ -165,7 +124,7 @@ def encode(
     Args:
         frames: (h, w, 3) each; consumed and, if it is a generator, closed.
         info: of the target.
-        sound: one recording is copied where the container can hold it, else coded anew.
+        sound: copied where the container can hold it, else coded anew.
         output: an existing file is replaced; see `check_output`.
         options: how to compress.
         tags: of the container.
@@ -181,10 +140,10 @@ def encode(
 
     Raises:
         OutputError: it could not be written whole; nothing is left behind.
-        AudioError: no sound in the first recording.
+        AudioError: there is no sound in it.
     """
     output = output if isinstance(output, Output) else Output.of(output)
-    sound = sound if isinstance(sound, Soundtrack) else Soundtrack((Sound(sound),))
+    sound = sound if isinstance(sound, Soundtrack) else Soundtrack(sound)
     place, done = output.path, 0
     with ExitStack() as stack:
         if isinstance(frames, Generator):

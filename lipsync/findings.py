@@ -16,10 +16,11 @@ LEAST_THIN_S = 0.2
 SMALL_PX, DARK = 40.0, 30.0  # outer-eye distance; level of the skin
 
 
-def kept(n: int, missing: int, turned: int, hidden: int) -> Iterator[str]:
-    """Why frames keep the target's own mouth."""
+def kept(n: int, missing: int, turned: int, hidden: int, others: int = 0) -> Iterator[str]:
+    """Why frames keep the target's own mouth; of those `missing`, `others` show another face."""
     reasons = (
-        (missing, "show no face"),
+        (missing - others, "show no face"),
+        (others, "show only other faces"),
         (turned, "show a head turned too far"),
         (hidden, "show something before the mouth"),
     )

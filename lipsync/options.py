@@ -28,6 +28,8 @@ from lipsync.mouth_bank import BankOptions
 from lipsync.options_base import options
 from lipsync.retime import TimingOptions
 from lipsync.shown import ShownOptions
+from lipsync.soundtrack import SoundOptions
+from lipsync.spans import SpanOptions
 from lipsync.texture.source import TextureOptions
 from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions
@@ -57,12 +59,14 @@ class RenderOptions:
     tuning: Annotated[TuneOptions, Flat] = field(default_factory=TuneOptions)
     silence: Annotated[SilenceOptions, Flat] = field(default_factory=SilenceOptions)
     timing: Annotated[TimingOptions, Flat] = field(default_factory=TimingOptions)
+    spans: Annotated[SpanOptions, Flat] = field(default_factory=SpanOptions)
     footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
     shown: Annotated[ShownOptions, Flat] = field(default_factory=ShownOptions)
     jaw: Annotated[JawOptions, Flat] = field(default_factory=JawOptions)
     composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)
+    sound: Annotated[SoundOptions, Flat] = field(default_factory=SoundOptions)
     encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 

@@ -25,6 +25,11 @@ def frame_count(info: VideoInfo, duration: Fraction) -> int:
     return max(1, sum(stamp < duration for stamp in info.stamps) + beyond)
 
 
+def least_duration(info: VideoInfo, count: int) -> Fraction:
+    """Seconds without which the first `count` frames cannot all be shown."""
+    return count / info.fps if info.stamps is None else info.stamps[count - 1]
+
+
 def times(info: VideoInfo, count: int) -> NDArray[np.float64]:
     """When the first `count` frames are shown, (count,), seconds."""
     if info.stamps is None:
@@ -58,10 +63,15 @@ class Pace:
         return self.steps is self.order
 
     @property
+    def end(self) -> float:
+        """When the last frame has been shown, seconds."""
+        usual = 1 / float(self.rate if self.regular else self.rate / FINER)
+        return float(self.times[-1]) + usual
+
+    @property
     def mean_rate(self) -> float:
         """Frames per second over the whole."""
-        usual = 1 / float(self.rate if self.regular else self.rate / FINER)
-        return len(self.times) / (float(self.times[-1]) + usual)
+        return len(self.times) / self.end
 
     def sampled(self, values: F32) -> F32:
         """Values (m, ...) of the steps at the time of every frame, linearly, (n, ...)."""

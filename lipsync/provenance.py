@@ -115,6 +115,7 @@ def write_sidecar(
     changed: Iterable[tuple[int, int]],
     place: Path | None = None,
     digest: str | None = None,
+    speakers: Iterable[Mapping[str, Any]] = (),
 ) -> Path:
     """Write `<output>.json`: what the video was made from, with what, and where it differs.
 
@@ -129,6 +130,7 @@ def write_sidecar(
         changed: (first, end) of every run of frames whose picture was changed; end exclusive.
         place: of the sidecar; None: beside the output.
         digest: of the output, where there is no file to take it from.
+        speakers: who speaks what, with which face, where; JSON-able.
 
     Returns:
         The sidecar's path.
@@ -145,6 +147,7 @@ def write_sidecar(
         "inputs": {
             role: {"name": path.name, "sha256": sha256(path)} for role, path in inputs.items()
         },
+        "speakers": list(speakers),
         "models": [vars(model) for model in models],
         "options": dict(options),
         "frames": frames,

@@ -369,6 +369,19 @@ class Timing:
         return Timing(whole.astype(np.int64), (position - whole).astype(np.float32))
 
 
+@dataclass(frozen=True)
+class Speaker:
+    """Somebody who speaks: what, and with which face of the target."""
+
+    name: str  # as spans call them; "" where there is only one
+    audio: Path | None = None  # the speech; with spans on the target's time line. None: `audio`'s
+    face: str = "largest"  # see `LandmarkOptions.face`
+
+    def __post_init__(self) -> None:
+        if self.audio is not None:
+            object.__setattr__(self, "audio", Path(self.audio))
+
+
 # A stage reports (stage name, done, total); None total: unknown.
 Progress = Callable[[str, int, int | None], None]
 
@@ -398,9 +411,9 @@ class RenderResult:
     plot: Path | None
     frames: int
     fps: Fraction
-    duration: float  # seconds of the speech
+    duration: float  # seconds of the speech; with spans, of the target
     changed_frames: int
-    frames_without_face: int
+    frames_without_face: int  # of those in which somebody is to speak, as are the next two
     frames_turned: int  # the head is turned too far: the target's own mouth is kept
     frames_covered: int  # something is before the mouth: likewise
     coverage: tuple[tuple[float, float], ...]  # spans (s) in which the footage had no mouth near

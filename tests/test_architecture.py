@@ -42,8 +42,13 @@ CONDUCTORS = {
     "options",
     "pipeline",
     "adaptation",
+    "dialogue",
     "findings",
     "footage",
+    "mouth",
+    "places",
+    "soundtrack",
+    "spoken",
     "tune",
 }
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")

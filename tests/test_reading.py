@@ -15,7 +15,7 @@ from lipsync import media, pace
 from lipsync.encode import encode
 from lipsync.errors import MediaError
 from lipsync.media import FORMATS, ReadOptions, read_target
-from lipsync.retime import bounce
+from lipsync.retime.turns import straight
 from lipsync.types import LipTrack, VideoInfo
 
 X264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
@@ -77,7 +77,7 @@ def test_steps_and_frames_of_a_varying_rate() -> None:
     """A line through the steps is the same line through the frames; every step has its frame."""
     info = _read(_shaky(".mp4"))
     n = pace.frame_count(info, Fraction(3, 2))
-    times = pace.Pace.of(info, bounce(info.frame_count, n).source)
+    times = pace.Pace.of(info, straight(info.frame_count, n))
     assert not times.regular
     assert times.mean_rate == pytest.approx(n / 1.5, rel=0.02)
     assert pace.Pace.of(media.probe(info.path), np.arange(7)).mean_rate == pytest.approx(

@@ -14,8 +14,8 @@ from lipsync.media.pngs import SOUND_NAME, FrameFolder, png_texts, xmp_text
 from lipsync.media.probe import damage, probe, yuv_coding
 from lipsync.media.process import binary
 from lipsync.media.reading import ReadOptions, read_target
-from lipsync.media.sound import probe_audio, read_audio, sound_tracks
-from lipsync.media.soundtrack import Sound, Soundtrack
+from lipsync.media.sound import probe_audio, read_audio, sound_blocks, sound_tracks
+from lipsync.media.soundtrack import Soundtrack
 from lipsync.media.whole import refusals, whole, whole_folder
 from lipsync.media.writer import Writer, video_writer
 
@@ -27,7 +27,6 @@ __all__ = [
     "FrameFolder",
     "Output",
     "ReadOptions",
-    "Sound",
     "Soundtrack",
     "Writer",
     "binary",
@@ -41,6 +40,7 @@ __all__ = [
     "read_frames",
     "read_target",
     "refusals",
+    "sound_blocks",
     "sound_skipped",
     "sound_tracks",
     "video_writer",

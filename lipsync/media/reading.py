@@ -25,8 +25,8 @@ class ReadOptions:
     frame_rate: Literal["auto", "keep", "constant"] = "auto"
     """Of a target whose frame rate varies. keep: every output frame is the target's next one, at
     its own time; constant: the usual rate, pictures repeated or left out; auto: keep, unless a
-    picture stays so long (0.15 s) that the mouth would be seen to stop. An output that outlasts its
-    target is constant."""
+    picture stays so long (0.15 s) that the mouth would be seen to stop, or the head is timed to the
+    speech. An output that outlasts its target is constant."""
     hdr: Literal["keep", "tonemap"] = "keep"
     """Of a target for screens of high dynamic range (PQ, HLG). keep: 10-bit HEVC, or 10-bit VP9 in
     a .webm; tonemap: BT.709 for every screen."""
@@ -59,6 +59,10 @@ def read_target(
         why = _against(kept, options, length, straight)
         if why is None:
             info = kept
+            if not straight:
+                told = (
+                    f"{path}: its frame times are kept, and the head is not timed to the speech",
+                )
         else:
             told = (f"{path}: its frame times are not kept: {why}",)
     return replace(info, remarks=(*info.remarks, *told, *_screen(info, path)))
@@ -69,7 +73,7 @@ def _against(
 ) -> str | None:
     """Why the target's own times will not do; None: they will."""
     stamps = kept.stamps or ()
-    if not straight:
+    if not straight and options.frame_rate == "auto":
         return "the head is timed to the speech (--timing cut leaves it as it is)"
     if length is not None and length > kept.duration + 1 / kept.fps / 2:
         return "the output is longer than the target"

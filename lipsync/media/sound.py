@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from lipsync.errors import AudioError
 from lipsync.media.container import container_of
 from lipsync.media.process import Process, url
-from lipsync.types import AudioInfo, Waveform
+from lipsync.types import F32, AudioInfo, Waveform
 
 BLOCK = 1 << 20  # samples that are cleaned at once
 
@@ -98,10 +98,49 @@ def read_audio(
     return Waveform(samples.astype(np.float32, copy=False), rate)
 
 
+def sound_blocks(
+    path: str | os.PathLike[str],
+    rate: int,
+    channels: int,
+    track: int = 0,
+    skipped: Fraction = Fraction(0),
+) -> Generator[F32, None, None]:
+    """A sound stream of any file in pieces (k, channels).
+
+    Args:
+        channels: 1 or 2; one channel is heard in both alike, at its own level.
+        skipped: as in `read_audio`.
+
+    Raises:
+        MediaError: missing or unreadable.
+        AudioError: no sound in it.
+    """
+    path = Path(path)
+    with container_of(path, AudioError) as container:
+        stream = next(iter(container.streams.audio[track:]), None)
+        if stream is None:
+            raise AudioError(f"{path}: there is no sound in it")
+        decoded = min(channels, stream.codec_context.channels)
+    rest = b""
+    layout = "mono" if decoded == 1 else "stereo"
+    for piece in _decoded(path, rate, "f32le", track, skipped, layout):
+        whole = rest + piece
+        used = len(whole) // (4 * decoded) * (4 * decoded)
+        samples = np.frombuffer(whole[:used], dtype="<f4").reshape(-1, decoded)
+        rest = whole[used:]
+        clean = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
+        yield np.broadcast_to(clean, (len(clean), channels))
+
+
 def _decoded(
-    path: Path, rate: int, sample_format: str, track: int = 0, skipped: Fraction = Fraction(0)
+    path: Path,
+    rate: int,
+    sample_format: str,
+    track: int = 0,
+    skipped: Fraction = Fraction(0),
+    out_layout: str = "mono",
 ) -> Iterator[bytes]:
-    """Mono samples at `rate` from ffmpeg, in pieces."""
+    """Samples at `rate` from ffmpeg, channels interleaved, in pieces."""
     with container_of(path, AudioError) as container:
         layout = container.streams.audio[track].codec_context.layout
         channels = layout.nb_channels
@@ -120,7 +159,7 @@ def _decoded(
         **{"async": 1},
         # Scale the mix of channels so that it cannot clip.
         rematrix_maxval=1.0,
-        out_chlayout="mono",
+        out_chlayout=out_layout,
     )
     with Process(sound.output("pipe:", format=sample_format)) as process:
         yield from process.chunks()

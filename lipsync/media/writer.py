@@ -54,19 +54,17 @@ def video_writer(
 ) -> Process:
     """Start ffmpeg writing `path`; feed it RGB frames of `info`'s size.
 
-    The picture has `info`'s times, depth and colour coding. Sound of one recording is copied where
-    the container can hold it and the copy would be in sync to the sample, else coded anew.
+    The picture has `info`'s times, depth and colour coding. The sound is copied where the
+    container can hold it and the copy would be in sync to the sample, else coded anew.
 
     Args:
         tags: of the container.
         onward: is given the stream instead of `path`.
 
     Raises:
-        AudioError: no sound in the first recording.
+        AudioError: there is no sound.
     """
-    first = sound.sounds[0]
-    codec = probe_audio(first.path, first.track).codec
-    copied = sound.untouched and codec in form.copied and sample_exact(first.path, first.track)
+    copied = probe_audio(sound.path).codec in form.copied and sample_exact(sound.path)
     arguments = ffmpeg.output(
         _picture(info, form),
         sound.stream(),

@@ -32,6 +32,7 @@ __all__ = [
     "output_frames",
     "picture",
     "retime",
+    "unchanged",
 ]
 
 FILLED_S = 0.5  # gaps of the speech shorter than this are no pauses (METHOD.md §6)
@@ -65,6 +66,11 @@ class Retimed:
     usual: float  # what 99.9 % of the footage's steps stay below
 
     @property
+    def straight(self) -> bool:
+        """The output's time line is the target's: frame i shows its frame i."""
+        return bool((self.timing.position == np.arange(len(self.timing))).all())
+
+    @property
     def line(self) -> str:
         """One line for the reader of a result."""
         if self.how != "retime":
@@ -92,13 +98,13 @@ def output_frames(spoken: int, info: VideoInfo, options: TimingOptions) -> int:
     return min(spoken, info.frame_count) if options.timing == "cut" and not info.still else spoken
 
 
-def in_order(target: VideoInfo, length: Fraction, options: TimingOptions) -> bool:
-    """Whether an output of `length` seconds shows the target's frames as they are, as far as known.
+def in_order(target: Fraction, length: Fraction, options: TimingOptions) -> bool:
+    """Whether an output of `length` seconds shows the frames of a target of `target` as they are.
 
     A target that is too short is repeated or held all the same.
     """
     if options.timing == "auto":
-        return target.duration - length <= EQUAL_S
+        return target - length <= EQUAL_S
     return options.timing != "retime"
 
 
@@ -133,6 +139,11 @@ def retime(speaking: Bools, motion: Motion, options: TimingOptions) -> Retimed:
     steps = motion.along(straight(m, m)) / motion.rate
     usual = float(np.nanpercentile(steps, 99.9)) if np.isfinite(steps).any() else 0.0
     return Retimed(Timing.at(position), how, motion.rate, jump, usual)
+
+
+def unchanged(n: int, rate: float) -> Retimed:
+    """The target as it is: what keeps its own time line, with spans or its own frame times."""
+    return Retimed(Timing.at(np.arange(n, dtype=np.float64)), "straight", rate, 0.0, 0.0)
 
 
 def _retimed(speaking: Bools, motion: Motion) -> NDArray[np.float64]:
