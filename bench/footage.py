@@ -20,12 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from footage_cases import CASES, FLASH, FLASH_EVERY_S, FLASH_PX, X264, Base, Case, run
+from people_cases import PEOPLE
 
 import lipsync
 from lipsync import audio, encode, features, geometry, landmarks, lip_lstm, media, sync
@@ -48,11 +50,6 @@ class Measured:
     sound_s: float
     picture_late_ms: float  # of the flashes, mean; NaN: none to be seen
     sound_late_ms: float  # of the speech
-
-    @property
-    def lag_ms(self) -> float:
-        """Positive: the sound comes late."""
-        return self.sound_late_ms - self.picture_late_ms
 
 
 def pictures(path: Path) -> tuple[F32, F32]:
@@ -136,8 +133,9 @@ def measure(path: Path, target: Path, speech: Path) -> Measured:
     )
 
 
-def mouth_late(path: Path, speech: Path, options: RenderOptions) -> tuple[float, float]:
+def mouth_late(path: Path, speech: Path, case: Case) -> tuple[float, float]:
     """(ms by which the finished mouth is later than the speech asks for, correlation r)."""
+    options = RenderOptions.of(face=case.face)
     info = media.probe(path)
     with Cache(None) as cache:
         track = landmarks.track_video(info, options.landmarks, cache)
@@ -146,49 +144,62 @@ def mouth_late(path: Path, speech: Path, options: RenderOptions) -> tuple[float,
     heard = features.extract(audio.load(speech), model.spec)
     profile = geometry.LipProfile.of(lips)
     wanted = lip_lstm.predict(model, heard, profile, info.fps, len(lips))
-    fit = sync.fit(lips.opening, wanted.opening, float(info.fps), np.ones(len(lips), bool))
+    times = np.arange(len(lips)) / float(info.fps)
+    spoken = np.ones(len(lips), bool)
+    if case.spans:
+        spoken = np.any([(times >= a) & (times < b) for a, b in case.spans], axis=0)
+    fit = sync.fit(lips.opening, wanted.opening, float(info.fps), spoken)
     return -1000 * fit.lag_s, fit.r
 
 
-def render(case: Case, target: Path, speech: Path, output: Path) -> RenderResult:
-    options = RenderOptions.of(adapt="never", preset="ultrafast", **case.options)
+def render(
+    case: Case, target: Path, speech: Path, output: Path, told: dict[str, Any]
+) -> RenderResult:
+    given = {"adapt": "never", "preset": "ultrafast", **case.options}
+    if "face" in told:
+        given["face"] = told.pop("face")
+    options = RenderOptions.of(**given)
     name = {"/": f"{output}/", "-": "-"}.get(case.output, str(output))
     if case.output != "-":
-        return lipsync.render(speech, target, name, options=options)
+        return lipsync.render(speech, target, name, options=options, **told)
     with output.open("wb") as file, contextlib.redirect_stdout(io.TextIOWrapper(file)):
         return lipsync.render(speech, target, name, options=options)
 
 
 def row(case: Case, base: Base) -> tuple[str, bool]:
     """A line of the table, and whether the case is as it should be."""
-    mouth, options = ["–", "–"], RenderOptions()
+    mouth = ["–", "–"]
     place = Path(tempfile.mkdtemp(dir=base.folder))
     target, speech = place / f"target{case.suffix}", base.speech
     case.make(base, target)
     if case.speech:
         speech = place / "speech.mkv"
         case.speech(base, speech)
+        base = replace(base, speech=speech)
     output = place / {"/": "frames", "-": "piped.mkv"}.get(case.output, f"out{case.output}")
+    told = case.told(base, place) if case.told else {}
     started = time.perf_counter()
     try:
-        result = render(case, target, speech, output)
+        result = render(case, target, speech, output, told)
     except Exception as error:
         return f"| {case.name} | **{type(error).__name__}: {error}** |", False
     spent = time.perf_counter() - started
     seen = measure(output, target, speech)
     if case.output != "/" and not case.still:
-        late, r = mouth_late(output, speech, options)
+        late, r = mouth_late(output, output if case.begins else speech, case)
         mouth = [f"{late:+.0f}", f"{r:.2f}"]
     said = "; ".join(w.replace(f"{target}: ", "") for w in result.warnings) or "–"
     # Where the rate was made constant, a picture goes to the nearest frame.
     most_ms = 500 / float(result.fps) if "made constant" in said else 1.0
-    fits = abs(seen.sound_late_ms) <= 1 and not abs(seen.lag_ms) > most_ms
+    sound_late = seen.sound_late_ms - 1000 * case.begins
+    lag_ms = float("nan") if case.timed else sound_late - seen.picture_late_ms
+    fits = abs(sound_late) <= 1 and not abs(lag_ms) > most_ms
     good = fits and seen.frames == result.frames and case.warns in said and result.changed_frames
-    lag = "–" if np.isnan(seen.lag_ms) else f"{seen.lag_ms:+.1f}"
+    lag = "–" if np.isnan(lag_ms) else f"{lag_ms:+.1f}"
     cells = [
         case.name if good else f"**{case.name}**", f"{case.suffix} → {case.output}",
         f"{seen.given} → {seen.frames}", f"{float(result.fps):.6g}",
-        f"{seen.seconds:.3f} / {seen.sound_s:.3f}", f"{seen.sound_late_ms:+.2f}", lag, *mouth,
+        f"{seen.seconds:.3f} / {seen.sound_s:.3f}", f"{sound_late:+.2f}", lag, *mouth,
         str(result.changed_frames), f"{spent:.0f}", said,
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |", bool(good)
@@ -247,7 +258,7 @@ def main() -> None:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         base = Base.of(data, Path(name))
-        for case in (c for c in CASES if options.only in c.name):
+        for case in (c for c in (*CASES, *PEOPLE) if options.only in c.name):
             line, good = row(case, base)
             lines.append(line)
             wrong += not good

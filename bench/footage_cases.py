@@ -23,16 +23,8 @@ FLASH = (
     f":enable='between(mod(t+0.001\\,{FLASH_EVERY_S})\\,0\\,{FLASH_S})'"
 )
 X264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "12", "-pix_fmt", "yuv420p")
-HEVC10 = (
-    "-c:v",
-    "libx265",
-    "-preset",
-    "ultrafast",
-    "-crf",
-    "12",
-    "-x265-params",
-    "log-level=error",
-)
+QUICK10 = "-c:v libx265 -preset ultrafast -crf 12 -x265-params log-level=error"
+HEVC10 = tuple(QUICK10.split())
 TEN = (*HEVC10, "-pix_fmt", "yuv420p10le")
 
 
@@ -47,6 +39,7 @@ class Base:
     """The clips that everything is made of."""
 
     folder: Path
+    data: Path  # all real footage and speech
     target: Path  # 30 fps, 480 × 320, the flash in its corner, its own sound
     speech: Path  # another's voice, 48 kHz
 
@@ -62,10 +55,12 @@ class Base:
             *("-ss", "0.2", "-i", str(data / "speech" / "LJ001-0001.wav")),
             *("-t", str(SPEECH_SECONDS), "-ar", "48000", str(speech)),
         )
-        return Base(folder, target, speech)
+        return Base(folder, data, target, speech)
 
 
 Make = Callable[[Base, Path], None]
+# What else `lipsync.render` is given, made in this folder; `face` is an option.
+Told = Callable[[Base, Path], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -80,6 +75,11 @@ class Case:
     speech: Make | None = None  # None: the base's
     bounce: bool = False  # the speech outlasts the target
     still: bool = False  # no flash to be seen
+    timed: bool = False  # pictures come at other times than in the target
+    told: Told | None = None
+    face: str = "largest"  # whose mouth is measured
+    spans: tuple[tuple[float, float], ...] = ()  # where it speaks, seconds; (): throughout
+    begins: float = 0.0  # the speech in the output
     warns: str = ""  # words of a warning that is expected
 
 
