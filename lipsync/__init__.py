@@ -3,6 +3,11 @@
 The modules, in the order in which a render passes through them:
 
     pipeline    START HERE: render(), one straight-line call per stage
+    spans       where somebody speaks: SubRip, WebVTT, JSON
+    dialogue    who speaks what, when, and with which face
+    spoken      the speech that each mouth follows
+    soundtrack  what the result sounds like
+    mouth       one speaker's mouth, through all of the following stages
     audio       any file → mono sound
     features    sound → feature vectors at 100 Hz
     lip_lstm    features → 18 lip points per output frame
@@ -10,7 +15,7 @@ The modules, in the order in which a render passes through them:
     voice       where somebody speaks; what the mouth does in silence
     retime      which of the target's frames are shown when
     video       target → frames in that order, and pictures between them (inbetween)
-    landmarks   frames → face track
+    landmarks   frames → all their faces → the wanted face's track
     footage     the target and what else there is of the person, end to end
     mouth_bank  footage → the person's own mouths, as shapes and textures
     shown       where the target keeps its own mouth: heads turned away, hands before the mouth
@@ -38,7 +43,8 @@ if TYPE_CHECKING:
     from lipsync.errors import LipsyncError
     from lipsync.options import PersonOptions, RenderOptions
     from lipsync.pipeline import render
-    from lipsync.types import AdaptResult, RenderResult
+    from lipsync.spans import Span
+    from lipsync.types import AdaptResult, RenderResult, Speaker
 
 _HOMES = {
     "AdaptResult": "lipsync.types",
@@ -46,6 +52,8 @@ _HOMES = {
     "PersonOptions": "lipsync.options",
     "RenderOptions": "lipsync.options",
     "RenderResult": "lipsync.types",
+    "Span": "lipsync.spans",
+    "Speaker": "lipsync.types",
     "adapt": "lipsync.adaptation",
     "render": "lipsync.pipeline",
 }
@@ -56,6 +64,8 @@ __all__ = [
     "PersonOptions",
     "RenderOptions",
     "RenderResult",
+    "Span",
+    "Speaker",
     "__version__",
     "adapt",
     "render",

@@ -144,13 +144,21 @@ class SheetCollector:
             _write(sheet, f"{float(column.index / self._fps):.2f} s", left + 4, 33)
         return sheet
 
-    def save(self, path: Path) -> Path:
-        """Write the sheet as PNG; the file appears whole or not at all.
+    def save(self, path: Path, *others: SheetCollector) -> Path:
+        """Write the sheet as PNG, and others below it; the file appears whole or not at all.
 
         Raises:
             OutputError: it cannot be written there.
         """
-        return png.write(path, self.picture())
+        pictures = [one.picture() for one in (self, *others)]
+        width = max(picture.shape[1] for picture in pictures)
+        sheet = np.concatenate(
+            [
+                np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255)
+                for p in pictures
+            ]
+        )
+        return png.write(path, sheet)
 
 
 def _tile(

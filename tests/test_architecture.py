@@ -32,6 +32,7 @@ FOUNDATION = {
     "looks",
     "inbetween",
     "png",
+    "pace",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
 CONDUCTORS = {
@@ -41,8 +42,13 @@ CONDUCTORS = {
     "options",
     "pipeline",
     "adaptation",
+    "dialogue",
     "findings",
     "footage",
+    "mouth",
+    "places",
+    "soundtrack",
+    "spoken",
     "tune",
 }
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")

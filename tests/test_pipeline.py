@@ -205,3 +205,38 @@ def test_real_footage_speaks_what_was_predicted(
     wanted = lip_lstm.predict(model, heard, profile, result.fps, frames)
     seen = lips_in(result.output)
     assert np.corrcoef(wanted.opening, seen.opening)[0, 1] >= 0.8
+
+
+def test_a_varying_rate_keeps_its_times_and_its_lips(tmp_path: Path) -> None:
+    """Every frame of the output at its target's time, with the lips that are due then."""
+    import av
+    import clips
+
+    target, speech = tmp_path / "target.mkv", tmp_path / "speech.wav"
+    shaky = "select='not(eq(mod(n,5),2))',setpts='PTS+mod(N,2)*0.003/TB'"
+    clips.run(
+        *("-i", str(SAMPLE / "target.mp4"), "-t", "4", "-vf", shaky, "-fps_mode", "vfr", "-an"),
+        *("-c:v", "libx264", "-crf", "10", str(target)),
+    )
+    clips.run("-i", str(SAMPLE / "speech.wav"), "-t", "3", str(speech))
+    options = RenderOptions.of(adapt="never", preset="ultrafast", timing="cut")
+    result = lipsync.render(speech, target, tmp_path / "out.mkv", options=options)
+    assert result.warnings == ()
+
+    def times(path: Path) -> list[Fraction]:
+        with av.open(str(path)) as container:
+            return [f.pts * f.time_base for f in container.decode(video=0)]
+
+    kept = times(result.output)
+    assert kept == times(target)[: len(kept)]
+    assert kept[-1] < 3 <= times(target)[len(kept)]
+    assert result.frames == result.changed_frames == len(kept)
+    steady = lipsync.render(speech, SAMPLE / "target.mp4", tmp_path / "steady.mp4", options=options)
+    with Cache(Cache.default_root()) as cache:
+        info = media.probe(result.output, keep_stamps=True)
+        track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
+    seen = geometry.lips(track, geometry.align(track)).opening
+    want = lips_in(steady.output).opening
+    at = np.array([float(t) for t in kept])
+    due = np.interp(at, np.arange(len(want)) / float(steady.fps), want)
+    assert np.corrcoef(seen, due)[0, 1] > 0.9

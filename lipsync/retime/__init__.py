@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,17 @@ from lipsync.retime.plot import picture
 from lipsync.retime.turns import bounce, hold, loop, straight
 from lipsync.types import I64, Bools, Timing, VideoInfo
 
-__all__ = ["FILLED_S", "Motion", "Retimed", "TimingOptions", "output_frames", "picture", "retime"]
+__all__ = [
+    "FILLED_S",
+    "Motion",
+    "Retimed",
+    "TimingOptions",
+    "in_order",
+    "output_frames",
+    "picture",
+    "retime",
+    "unchanged",
+]
 
 FILLED_S = 0.5  # gaps of the speech shorter than this are no pauses (METHOD.md §6)
 # A target longer than the speech by less than this has no room to choose from, and is most often
@@ -55,6 +66,11 @@ class Retimed:
     usual: float  # what 99.9 % of the footage's steps stay below
 
     @property
+    def straight(self) -> bool:
+        """The output's time line is the target's: frame i shows its frame i."""
+        return bool((self.timing.position == np.arange(len(self.timing))).all())
+
+    @property
     def line(self) -> str:
         """One line for the reader of a result."""
         if self.how != "retime":
@@ -80,6 +96,16 @@ class Retimed:
 def output_frames(spoken: int, info: VideoInfo, options: TimingOptions) -> int:
     """How long the output is, given that of the speech (frames): `cut` ends with the target."""
     return min(spoken, info.frame_count) if options.timing == "cut" and not info.still else spoken
+
+
+def in_order(target: Fraction, length: Fraction, options: TimingOptions) -> bool:
+    """Whether an output of `length` seconds shows the frames of a target of `target` as they are.
+
+    A target that is too short is repeated or held all the same.
+    """
+    if options.timing == "auto":
+        return target - length <= EQUAL_S
+    return options.timing != "retime"
 
 
 def retime(speaking: Bools, motion: Motion, options: TimingOptions) -> Retimed:
@@ -113,6 +139,11 @@ def retime(speaking: Bools, motion: Motion, options: TimingOptions) -> Retimed:
     steps = motion.along(straight(m, m)) / motion.rate
     usual = float(np.nanpercentile(steps, 99.9)) if np.isfinite(steps).any() else 0.0
     return Retimed(Timing.at(position), how, motion.rate, jump, usual)
+
+
+def unchanged(n: int, rate: float) -> Retimed:
+    """The target as it is: what keeps its own time line, with spans or its own frame times."""
+    return Retimed(Timing.at(np.arange(n, dtype=np.float64)), "straight", rate, 0.0, 0.0)
 
 
 def _retimed(speaking: Bools, motion: Motion) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ Symbols: m target frames, r rigid landmarks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,11 +68,39 @@ class Motion:
         speed = head + BLINK * np.nan_to_num(lid)
         return Motion(points, head, speed, track.found, joined, rate)
 
+    @staticmethod
+    def together(motions: Sequence[Motion]) -> Motion:
+        """Of several faces of one video: the one that moves most counts, and all are to be seen.
+
+        Where no frame shows them all, as in shot and reverse shot, whoever is seen counts.
+        """
+        if len(motions) == 1:
+            return motions[0]
+        found = np.array([one.found for one in motions])
+        everybody = found.all(0)
+        met = bool(everybody.any())
+        seen = np.asarray(everybody if met else found.any(0))
+        counted = np.ones_like(found) if met else found
+        head, speed = (
+            np.where(seen, np.where(counted, values, 0).max(0), UNKNOWN).astype(np.float32)
+            for values in (
+                np.array([one.head for one in motions]),
+                np.array([one.speed for one in motions]),
+            )
+        )
+        joined = np.all([one.joined for one in motions], axis=0)
+        points = np.concatenate([one.points for one in motions], axis=1)
+        return Motion(points, head, speed, seen, joined, motions[0].rate)
+
     def along(self, position: Positions) -> F32:
         """Head speed of an output (n,) that shows these places; NaN: its first frame, and cuts."""
         shot = self.shot[np.floor(position).astype(np.int64)]
         steps = np.diff(at(self.points, position), axis=0)
-        speed = self.rate * np.linalg.norm(steps, axis=-1).mean(1)
+        lengths = np.linalg.norm(steps, axis=-1)
+        known = np.isfinite(lengths)  # of several faces some may not be seen
+        speed = np.full(len(lengths), np.nan)
+        total = np.where(known, lengths, 0).sum(1)
+        np.divide(self.rate * total, known.sum(1), out=speed, where=known.any(1))
         speed[np.diff(shot) != 0] = np.nan
         return np.concatenate([[np.nan], speed]).astype(np.float32)
 
