@@ -21,6 +21,7 @@ The modules, in the order in which a render passes through them:
     shown       where the target keeps its own mouth: heads turned away, hands before the mouth
     jaw         where the target's jaw goes with the new mouth
     texture     lip points + bank → mouth-and-chin patches
+    teeth       their teeth and edges like the person's own
     composite   patches → into the target's frames
     encode      frames + speech → the finished file
     provenance  what the file says about itself

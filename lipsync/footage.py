@@ -15,14 +15,25 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from lipsync import audio, features, geometry, landmarks, lip_lstm, media, pace, sync, voice
+from lipsync import (
+    audio,
+    features,
+    geometry,
+    landmarks,
+    lip_lstm,
+    media,
+    mouth_bank,
+    pace,
+    sync,
+    voice,
+)
 from lipsync.digest import sha256
 from lipsync.errors import AudioError, NoFaceError
 from lipsync.features.said import said as heard_at
 from lipsync.geometry import Complexes
 from lipsync.options_base import options
 from lipsync.sync import LAG_MOST_S, LEAST_R
-from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, Progress, VideoInfo
+from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, MouthBank, Progress, VideoInfo
 
 if TYPE_CHECKING:
     from lipsync.cache import Cache
@@ -156,17 +167,52 @@ def gathered(
         NoFaceError: a further video does not show the person.
     """
     infos, tracks = [info], [track]
-    looks: list[F32] | None = None
     for name in options.footage.reference:
-        path = Path(name).expanduser()
-        more = media.probe(path, tonemap=not info.hdr)
-        seen = landmarks.look_at_video(
-            more, options.landmarks, cache, options.run.device, progress, all_of_them=False
-        )
-        looks = landmarks.looks_of(faces, track) if looks is None else looks
-        found = landmarks.most_like(seen, looks)
-        if not found.found.any():
-            raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")
+        more, found = _elsewhere(name, info, track, faces, options, cache, progress)
         infos.append(more)
         tracks.append(found)
     return Footage.of(infos, tracks, geometry.rigid_template(track))
+
+
+def teeth_given(
+    info: VideoInfo,
+    track: FaceTrack,
+    faces: Faces,
+    options: RenderOptions,
+    cache: Cache,
+    progress: Progress | None,
+) -> MouthBank | None:
+    """The mouths of the picture or video that `--teeth` names; None: it names none.
+
+    Raises:
+        NoFaceError: it does not show the person.
+    """
+    if options.teeth.teeth in ("auto", "off"):
+        return None
+    more, found = _elsewhere(options.teeth.teeth, info, track, faces, options, cache, progress)
+    shown = Footage.of([more], [found], geometry.rigid_template(track))
+    return mouth_bank.build(
+        shown.frames(), shown.track, shown.alignment, options.bank, cache, shown.digest
+    )
+
+
+def _elsewhere(
+    name: str,
+    info: VideoInfo,
+    track: FaceTrack,
+    faces: Faces,
+    options: RenderOptions,
+    cache: Cache,
+    progress: Progress | None,
+) -> tuple[VideoInfo, FaceTrack]:
+    """The person of the target in another video or picture."""
+    path = Path(name).expanduser()
+    more = media.probe(path, tonemap=not info.hdr)
+    device = options.run.device
+    seen = landmarks.look_at_video(
+        more, options.landmarks, cache, device, progress, all_of_them=False
+    )
+    found = landmarks.most_like(seen, landmarks.looks_of(faces, track))
+    if not found.found.any():
+        raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")
+    return more, found

@@ -1,7 +1,7 @@
 """One speaker's new mouth, from their speech and their face to finished frames.
 
     speech ─ features → lip_lstm ─┐
-                                  ├→ texture → composite
+                                  ├→ texture → teeth → composite
     track ─ geometry → mouth_bank ┘
        └→ adaptation ─ weights for lip_lstm
 
@@ -28,6 +28,7 @@ from lipsync import (
     lip_lstm,
     mouth_bank,
     shown,
+    teeth,
     texture,
     voice,
 )
@@ -74,6 +75,8 @@ class Mouth:
     alignment: Alignment
     footage: footage.Footage  # that the bank is made of
     bank: MouthBank
+    rows: teeth.Teeth  # of teeth, that lend their relief
+    sharpness: teeth.Sharpness  # of the person's own mouths
     where: shown.Shown
     choice: adaptation.Choice
     model: lip_lstm.LipLSTM
@@ -100,9 +103,19 @@ class Mouth:
             self.lips, self.track, self.alignment, order, self.said, self.moved
         )
         patches = findings.noted(clock.each("texture", patches), self.distances)
+        patches = teeth.finished(
+            patches,
+            self.lips,
+            self.track,
+            self.alignment,
+            order,
+            self.rows,
+            self.sharpness,
+            options.teeth,
+        )
         pictures = composite.composite(
             frames,
-            composite.faded(patches, self.visible),
+            composite.faded(clock.each("teeth", patches), self.visible),
             self.track,
             self.alignment,
             order,
@@ -217,6 +230,13 @@ def prepared(
         )
         said = heard_at(heard, model.spec, pace.times)
 
+    with clock.stage("teeth"):
+        rows = teeth.NO_TEETH
+        if options.teeth.teeth != "off":
+            given = footage.teeth_given(info, track, scene.faces, options, cache, progress)
+            rows = teeth.find(bank, given)
+        sharpness = teeth.sharpness_of(bank)
+
     with clock.stage("shown"):
         where = shown.shown(track, bank, options.shown)
         visible = visible * geometry.at(where.share, order)
@@ -231,6 +251,8 @@ def prepared(
         alignment=alignment,
         footage=sources,
         bank=bank,
+        rows=rows,
+        sharpness=sharpness,
         where=where,
         choice=choice,
         model=model,

@@ -30,6 +30,7 @@ from lipsync.retime import TimingOptions
 from lipsync.shown import ShownOptions
 from lipsync.soundtrack import SoundOptions
 from lipsync.spans import SpanOptions
+from lipsync.teeth import TeethOptions
 from lipsync.texture.source import TextureOptions
 from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions
@@ -63,6 +64,7 @@ class RenderOptions:
     footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
+    teeth: Annotated[TeethOptions, Flat] = field(default_factory=TeethOptions)
     shown: Annotated[ShownOptions, Flat] = field(default_factory=ShownOptions)
     jaw: Annotated[JawOptions, Flat] = field(default_factory=JawOptions)
     composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)
