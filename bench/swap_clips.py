@@ -146,7 +146,7 @@ def hand(frame: U8, place: F32, skin: U8) -> tuple[U8, U8]:
     Drawn otherwise than in training: a palm, four fingers, a thumb, with the skin's own texture.
     """
     cover = np.zeros(frame.shape[:2], np.uint8)
-    scale = float(np.sqrt(abs(np.linalg.det(place[:, :2]))))
+    scale = geometry.scale_of(place)
 
     def at(x: float, y: float) -> tuple[int, int]:
         point = place[:, :2] @ np.array([x, y]) + place[:, 2]

@@ -3,18 +3,25 @@
 The modules, in the order in which a render passes through them:
 
     pipeline    START HERE: render(), one straight-line call per stage
+    spans       where somebody speaks: SubRip, WebVTT, JSON
+    dialogue    who speaks what, when, and with which face
+    spoken      the speech that each mouth follows
+    soundtrack  what the result sounds like
+    mouth       one speaker's mouth, through all of the following stages
     audio       any file → mono sound
     features    sound → feature vectors at 100 Hz
     lip_lstm    features → 18 lip points per output frame
     adaptation  the target's own speech → a speech model of its own (tune: how it learns)
     voice       where somebody speaks; what the mouth does in silence
-    video       target → frames in the order in which they will be shown
-    landmarks   frames → face track
+    retime      which of the target's frames are shown when
+    video       target → frames in that order, and pictures between them (inbetween)
+    landmarks   frames → all their faces → the wanted face's track
     footage     the target and what else there is of the person, end to end
     mouth_bank  footage → the person's own mouths, as shapes and textures
     shown       where the target keeps its own mouth: heads turned away, hands before the mouth
     jaw         where the target's jaw goes with the new mouth
     texture     lip points + bank → mouth-and-chin patches
+    teeth       their teeth and edges like the person's own
     composite   patches → into the target's frames
     encode      frames + speech → the finished file
     provenance  what the file says about itself
@@ -26,11 +33,11 @@ The second path, another person's face:
     faceswap       the target's faces → the other person's, as patches
     face_pipeline  swap(), one straight-line call per stage
 
-Around them: `types` (the nouns), `options`, `errors`, `geometry`, `media` (ffmpeg),
-`face_space` (aligned
-faces), `checkpoint` (weights), `sync` (do lips and sound belong together?), `learning` (the loss),
-`running` (figures of a sound that is still arriving), `likeness` (whose face is it?), `looks` (of
-mouths: thumbnails, light), `findings` (what is said of a render), `threads` and `cli`.
+Around them: `types` (the nouns), `options`, `errors`, `geometry`, `media` (ffmpeg), `png`,
+`face_space` (aligned faces), `checkpoint` (weights), `sync` (do lips and sound belong together?),
+`learning` (the loss), `running` (figures of a sound that is still arriving), `likeness` (whose face
+is it?), `looks` (of mouths: thumbnails, light), `findings` (what is said of a render), `threads`,
+`console` and `cli`.
 """
 
 from __future__ import annotations
@@ -46,7 +53,8 @@ if TYPE_CHECKING:
     from lipsync.face_pipeline import swap
     from lipsync.options import PersonOptions, RenderOptions, SwapOptions
     from lipsync.pipeline import render
-    from lipsync.types import AdaptResult, RenderResult, SwapResult
+    from lipsync.spans import Span
+    from lipsync.types import AdaptResult, RenderResult, Speaker, SwapResult
 
 _HOMES = {
     "AdaptResult": "lipsync.types",
@@ -54,6 +62,8 @@ _HOMES = {
     "PersonOptions": "lipsync.options",
     "RenderOptions": "lipsync.options",
     "RenderResult": "lipsync.types",
+    "Span": "lipsync.spans",
+    "Speaker": "lipsync.types",
     "SwapOptions": "lipsync.options",
     "SwapResult": "lipsync.types",
     "adapt": "lipsync.adaptation",
@@ -67,6 +77,8 @@ __all__ = [
     "PersonOptions",
     "RenderOptions",
     "RenderResult",
+    "Span",
+    "Speaker",
     "SwapOptions",
     "SwapResult",
     "__version__",

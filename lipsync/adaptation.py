@@ -178,7 +178,7 @@ def prepare(model: LipLSTM, info: VideoInfo, lips: LipTrack, options: TuneOption
         AudioError: no sound to speak of.
     """
     _own_sound(info)
-    wave = audio.load(info.path)
+    wave = audio.load(info.path, media.sound_skipped(info))
     speech = voice.listen(wave)
     n, rate = len(lips), float(lips.rate)
     times = np.arange(n) / rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,17 @@ BLOCK = 1 << 20  # samples that are worked on at once: an hour of sound is copie
 SILENCE = 1e-4  # peak below which nothing is there: −80 dB, three steps of 16-bit sound
 
 
-def load(path: str | os.PathLike[str]) -> Waveform:
+def load(path: str | os.PathLike[str], skipped: Fraction = Fraction(0)) -> Waveform:
     """The sound of a file as 16 kHz mono without offset, at the standard level.
+
+    Args:
+        skipped: seconds of the file before sample 0, see `media.sound_skipped`.
 
     Raises:
         MediaError: the file is missing or unreadable.
         AudioError: no sound in it, shorter than 0.2 s, or silence throughout.
     """
-    wave = media.read_audio(path, RATE)
+    wave = media.read_audio(path, RATE, skipped)
     _standardise(wave.samples, wave.rate, str(Path(path)))  # in place: it may be hours
     return wave
 

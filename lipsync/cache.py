@@ -10,7 +10,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,13 @@ class Cache:
     def __exit__(self, *exc: object) -> None:
         if self._temporary:
             shutil.rmtree(self.root, ignore_errors=True)
+
+    @contextmanager
+    def room(self) -> Iterator[Path]:
+        """A folder for this job alone, gone with it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="job-", dir=self.root) as folder:
+            yield Path(folder)
 
     def folder(self, kind: str, key: dict[str, Any], make: Callable[[Path], None]) -> Path:
         """The folder holding the entry for `key`; `make(folder)` fills it if there is none.

@@ -24,7 +24,8 @@ from lipsync import cli_faces
 from lipsync.adaptation import adapt as run_adapt
 from lipsync.adaptation import described
 from lipsync.console import console, progress
-from lipsync.errors import LipsyncError
+from lipsync.dialogue import speaker_of
+from lipsync.errors import LipsyncError, OptionsError
 from lipsync.options import (
     PersonOptions,
     RenderOptions,
@@ -34,6 +35,7 @@ from lipsync.options import (
 )
 from lipsync.pipeline import render as run_render
 from lipsync.pipeline import summary
+from lipsync.spans import segment as one_segment
 
 
 def _options_file(app: App, commands: tuple[str, ...], arguments: Any) -> None:
@@ -66,10 +68,15 @@ app.command(cli_faces.faces)
 @app.command
 def render(
     *,
-    audio: Annotated[Path, Parameter(alias="-a")],
+    audio: Annotated[Path | None, Parameter(alias="-a")] = None,
     video: Annotated[Path, Parameter(alias="-v")],
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: Annotated[str | None, Parameter(alias="-o", allow_leading_hyphen=True)] = None,
+    speaker: tuple[str, ...] = (),
+    spans: Path | None = None,
+    segment: str | None = None,
     sheet: Path | None = None,
+    plot: Path | None = None,
+    sidecar: Path | None = None,
     options: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -83,10 +90,23 @@ def render(
         The speech: any file with sound that ffmpeg reads.
     video:
         The person: any video that ffmpeg reads, or a still picture.
+    speaker:
+        One of several speakers, as NAME=AUDIO:FACE (FACE as in --face); may be given repeatedly.
+    spans:
+        Where somebody speaks: a .srt, .vtt or .json file. Everything else stays as it is, and the
+        speech lies on the video's time line.
+    segment:
+        The same for one span, as 10s-25s or 1:02.5-1:10.
     output:
-        The result, an mp4. Default: VIDEO's name with .lipsync.mp4, beside it.
+        The result: an .mp4, .mov, .mkv or .webm; frames/ or frames/%06d.png for a folder of PNG
+        pictures and their sound; - for Matroska on stdout. Default: VIDEO's name with
+        .lipsync.mp4, beside it.
     sheet:
         Also write a contact sheet (PNG): target, result and close-ups of both mouths.
+    plot:
+        Also write a picture (PNG) of the speech, the head's motion and the frames chosen for it.
+    sidecar:
+        Where the JSON file goes that tells what was made of what. Default: beside the result.
     options:
         A YAML file of options; what the command line says goes first.
     as_json:
@@ -94,12 +114,21 @@ def render(
     overwrite:
         Replace the output if it exists.
     """
+    piped = output == "-"
+    if piped and as_json:
+        raise OptionsError("--json and --output - both want stdout; choose one of them")
+    if spans is not None and segment is not None:
+        raise OptionsError("--spans and --segment: give one of the two")
     with progress() as report:
         result = run_render(
             audio=audio,
             video=video,
             output=output,
+            speakers=[speaker_of(text) for text in speaker],
+            spans=[one_segment(segment)] if segment is not None else spans,
             sheet=sheet,
+            plot=plot,
+            sidecar=sidecar,
             options=settings,
             overwrite=overwrite,
             progress=report,
@@ -110,7 +139,7 @@ def render(
         console.print(f"warning: {warning}", style="yellow", highlight=False)
     if as_json:
         print(json.dumps(summary(result), indent=2))
-    else:
+    elif not piped:
         print(result.output)
 
 

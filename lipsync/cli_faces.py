@@ -24,7 +24,7 @@ def swap(
     video: Annotated[Path, Parameter(alias="-v")],
     model: Annotated[Path, Parameter(alias="-m")],
     consent: str | None = None,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: Annotated[str | None, Parameter(alias="-o")] = None,
     preview_at: Annotated[tuple[str, Path] | None, Parameter(name="--preview", negative="")] = None,
     options: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -44,7 +44,8 @@ def swap(
     consent:
         Who agreed to what. Required; kept in the result's record.
     output:
-        The result, an mp4. Default: VIDEO's name with .swap.mp4, beside it.
+        The result: an .mp4, .mov, .mkv or .webm; frames/ or frames/%06d.png for a folder of PNG
+        pictures and their sound. Default: VIDEO's name with .swap.mp4, beside it.
     preview_at:
         Instead of a video, write a PNG of one frame under a grid of choices: TIME PNG, for
         example 12.4s choices.png.

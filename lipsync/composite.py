@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from lipsync.geometry import mouth_outlines
+from lipsync.geometry import at, mouth_outlines
 from lipsync.jaw import Bender
 from lipsync.options_base import options
-from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, Patch
+from lipsync.types import F32, U8, Alignment, Bools, FaceTrack, Patch, Positions
 
 LEVELS = 4  # of the Laplacian pyramid
 FINE_FEATHER = 2.5  # pixels: wider ramps are made in reduced size
@@ -53,7 +53,7 @@ def composite(
     patches: Iterable[Patch | None],
     track: FaceTrack,
     alignment: Alignment,
-    order: I64,
+    order: Positions,
     options: CompositeOptions,
     jaw: F32 | None = None,
     outlines: F32 | None = None,
@@ -63,22 +63,23 @@ def composite(
     Args:
         frames: the target's frames in the order of the output.
         track, alignment: of the target, one per target frame.
-        order: (n,) the target frame that each output frame shows.
+        order: (n,) the target frame that each output frame shows, or a place between two.
         jaw: (n, j, 2) by how much its jaw points are moved, pixels; None: not at all.
         outlines: (f, k, 2) what bounds the patch in every target frame, pixels; None: the mouth
             and chin.
     """
     if outlines is None:
         outlines = mouth_outlines(track, options.mask_inset)
+    scale = alignment.scale
     bender = Bender(track, alignment) if jaw is not None else None
-    for i, (frame, patch, source) in enumerate(zip(frames, patches, order, strict=True)):
+    for i, (frame, patch, source) in enumerate(zip(frames, patches, order.tolist(), strict=True)):
         if patch is None:
             yield Composited(frame, frame, None, (0, 0))
             continue
-        feather = options.mask_feather * float(alignment.scale[source])
-        outline, below = outlines[source], frame
+        feather = options.mask_feather * float(at(scale, source))
+        outline, below = at(outlines, source), frame
         if bender is not None and jaw is not None:
-            below = bender.bent(frame, int(source), jaw[i])
+            below = bender.bent(frame, source, jaw[i])
             outline = moved_outline(outline, jaw[i], options.mask_inset)
         made = blend(below, patch, outline, feather, options.color_match, below is not frame)
         if options.grain:

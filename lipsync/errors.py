@@ -6,6 +6,7 @@ LipsyncError                 the user can mend it: one line, exit code 2
 │   ├── MediaError           it is missing, unreadable, or not the media we need
 │   │   └── NoFaceError      a picture in which no usable face was found
 │   ├── AudioError           no sound in it, or too little of it
+│   ├── SpansError           spans that cannot be read, overlap, or name nobody that is known
 │   ├── AdaptError           footage that cannot adapt the speech model
 │   └── FacesError           a set of faces that cannot be used, or too few of them
 ├── OutputError              where the result should go
@@ -39,6 +40,10 @@ class NoFaceError(MediaError):
 
 class AudioError(InputError):
     """No sound, or too little of it."""
+
+
+class SpansError(InputError):
+    """Spans cannot be read, overlap, lie beyond the target, or name an unknown speaker."""
 
 
 class AdaptError(InputError):

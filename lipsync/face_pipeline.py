@@ -2,6 +2,7 @@
 
     target ─ landmarks → geometry ─┐
     model ─ autoencoder ───────────┴→ faceswap ─ Patch → composite → encode → mark
+    target ─ sound, subtitles, chapters, tags ───────────────────────┘
 
 As in `pipeline`, tracks are arrays over the whole clip, frames and patches are streams.
 """
@@ -12,6 +13,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,20 +22,28 @@ import cv2
 import numpy as np
 
 from lipsync import composite as composite_stage
-from lipsync import encode, faceswap, findings, geometry, landmarks, likeness, media, provenance
-from lipsync.autoencoder import SIDES, FaceAutoencoder, Side
+from lipsync import (
+    encode,
+    faceswap,
+    findings,
+    geometry,
+    identities,
+    landmarks,
+    media,
+    provenance,
+)
+from lipsync.autoencoder import FaceAutoencoder, Side
 from lipsync.cache import Cache
 from lipsync.clock import Clock
 from lipsync.digest import sha256
-from lipsync.errors import FacesError, NoFaceError, OptionsError, WeightsError
+from lipsync.errors import NoFaceError, OptionsError, OutputError
 from lipsync.faceset.store import FaceSet
 from lipsync.faceswap import FaceMaker
 from lipsync.landmarks.detector import LandmarkDetector
 from lipsync.options import SwapOptions
 from lipsync.threads import one_thread
-from lipsync.types import F32, U8, Alignment, FaceTrack, Progress, SwapResult, VideoInfo
+from lipsync.types import F32, U8, FaceTrack, Progress, SwapResult, VideoInfo
 
-SOME = 4  # frames of the target that are looked at to tell whose face it is
 DETECT_PX = 256  # made faces are enlarged to this for their landmarks
 
 
@@ -54,14 +64,15 @@ def swap(
         source_faces: a set (`lipsync faces extract`) of the person whose face is to be shown.
         video: of the other person that the model learnt.
         model: weights of `training.train_autoencoder` on these two people.
-        output: an .mp4; default: the video's name with `.swap.mp4`, beside it.
+        output: see `media.Output.of`, but for a pipe; default: the video's name with `.swap.mp4`,
+            beside it.
         consent: who agreed to what; it is kept in the result's record.
         options: see `SwapOptions`.
         overwrite: replace the output if it exists.
         progress: is told (stage, done, total) as the work goes on.
 
     Returns:
-        SwapResult. The output has the video's frames and its sound.
+        SwapResult. The output has the video's frames, its sound, subtitles, chapters and tags.
 
     Raises:
         LipsyncError: something the caller can mend; nothing was written.
@@ -69,23 +80,30 @@ def swap(
     options = options or SwapOptions()
     consent = agreed(consent)
     source_faces, video, model = Path(source_faces), Path(video), Path(model)
-    output = Path(output) if output else video.with_name(f"{video.stem}.swap.mp4")
-    encode.check_output(output, [video, model], overwrite)
+    target = _checked_output(
+        output or video.with_name(f"{video.stem}.swap.mp4"), [video, model], overwrite
+    )
     clock = Clock()
     with ExitStack() as stack:
         with clock.stage("model"):
             network = FaceAutoencoder.load(model, options.run.device)
             faces = stack.enter_context(FaceSet(source_faces))
-            source = side_of(network, faces, model)
+            source = identities.side_of(network, faces, model)
         if options.run.device == "cpu":
             stack.enter_context(one_thread())
         with clock.stage("probe"):
-            info = media.probe(video)
+            info = media.read_target(video, options.reading, None, target.format)
+            sound, length = _own_sound(info, target.format)
+            carried, left = media.carried(info, target.format, length, straight=True)
         with clock.stage("landmarks"):
-            track = _tracked(info, options, progress)
+            track, rivals = _tracked(info, options, progress)
             alignment = geometry.align(track)
             points = geometry.smoothed_points(track, range(track.scheme.count))
-        warnings = list(_checked_target(network, source, info, track, alignment))
+        warnings = [
+            *identities.checked_target(network, source, info, track, alignment),
+            *rivals,
+            *left,
+        ]
         visible = faceswap.visibility(track, options.faces.bridge)
         maker = stack.enter_context(face_maker(network, source, options))
 
@@ -112,6 +130,7 @@ def swap(
             ),
         )
         changed = np.zeros(len(track), bool)
+        said = f"{provenance.GENERATED_FACE}. Consent: {consent}"
 
         def finished() -> Iterator[U8]:
             for i, picture in enumerate(pictures):
@@ -121,9 +140,9 @@ def swap(
                     progress("swap", i + 1, len(track))
 
         def seal(whole_file: Path) -> None:
-            provenance.mark(whole_file, f"{provenance.GENERATED_FACE}. Consent: {consent}")
+            provenance.mark(whole_file, target, said)
             provenance.write_sidecar(
-                output, whole_file,
+                target.path, whole_file,
                 inputs={"video": video, "source_faces": faces.path},
                 models=[_card(network, model)],
                 options=options.flat(), frames=len(track), fps=info.fps,
@@ -133,25 +152,52 @@ def swap(
 
         with clock.stage("encode"):
             encode.encode(
-                finished(), info, video if info.has_audio else None, output, options.encode,
-                comment=provenance.GENERATED_FACE, seal=seal,
+                finished(), info, sound, target, options.encode,
+                tags={**provenance.TAGS, "comment": said}, texts=provenance.texts(said),
+                carried=carried, seal=seal,
             )  # fmt: skip
     missing = int((visible.share <= 0).sum())
     if missing:
         warnings.append(f"{missing} of {len(track)} frames show no face and keep the target's own")
+    warnings += findings.read([info])
     return SwapResult(
-        output=output,
-        sidecar=provenance.sidecar_path(output),
+        output=target.path,
+        sidecar=provenance.sidecar_path(target.path),
         frames=len(track),
         fps=info.fps,
         changed_frames=int(changed.sum()),
         frames_without_face=missing,
         frames_bridged=int(visible.bridged.sum()),
-        source=_name(network, source),
+        source=identities.name_of(network, source),
         consent=consent,
         warnings=tuple(warnings),
         seconds={name: round(value, 3) for name, value in clock.seconds.items()},
     )
+
+
+def _checked_output(name: str | Path, inputs: list[Path], overwrite: bool) -> media.Output:
+    """Where the result goes.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    target = media.Output.of(name)
+    if target.format.pipe:
+        raise OutputError("-: the record of a swap lies beside it; give the name of a file")
+    encode.check_output(target, inputs, overwrite)
+    return target
+
+
+def _own_sound(info: VideoInfo, form: media.Format) -> tuple[media.Soundtrack | None, Fraction]:
+    """The target's own sound, if it has any, and how long the whole output is, seconds."""
+    if not info.has_audio:
+        return None, info.duration
+    skipped = media.sound_skipped(info)
+    sound = media.probe_audio(info.path)
+    # A wav begins at once; everything else holds sound that begins later as it is.
+    moved = skipped if skipped or form.frames else None
+    length = max(info.duration, sound.start + sound.duration - skipped)
+    return media.Soundtrack(info.path, skipped=moved), length
 
 
 def agreed(consent: str | None) -> str:
@@ -177,79 +223,20 @@ def composite_options(options: SwapOptions) -> composite_stage.CompositeOptions:
     )
 
 
-def side_of(network: FaceAutoencoder, faces: FaceSet, model: Path) -> Side:
-    """Which of a network's two people a set shows: by the very set, else by their looks.
-
-    Raises:
-        FacesError: neither.
-        WeightsError: the checkpoint does not say whom it knows.
-    """
-    digests = network.meta.get("sets", {})
-    for side in SIDES:
-        if digests.get(side) == faces.digest:
-            return side
-    if not network.known:
-        raise WeightsError(f"{model}: does not say whose faces it knows; train it again")
-    alike = {
-        side: likeness.likeness(faces.some_upper(), _known(network, side))
-        for side in SIDES
-        if side in network.known
-    }
-    best: Side = "a" if alike.get("a", 0) >= alike.get("b", 0) else "b"
-    if alike[best] < likeness.SAME:
-        people = " and ".join(_name(network, side) for side in SIDES)
-        raise FacesError(
-            f"{faces.path}: shows neither of the two people that {model.name} learnt ({people}; "
-            f"likeness {alike[best]:.2f}, wanted {likeness.SAME}); train a model on these faces"
-        )
-    return best
-
-
-def _known(network: FaceAutoencoder, side: Side) -> list[F32]:
-    return list(network.known[side].float().numpy())
-
-
-def _name(network: FaceAutoencoder, side: Side) -> str:
-    return str(network.meta.get("people", {}).get(side, side))
-
-
-def _tracked(info: VideoInfo, options: SwapOptions, progress: Progress | None) -> FaceTrack:
+def _tracked(
+    info: VideoInfo, options: SwapOptions, progress: Progress | None
+) -> tuple[FaceTrack, list[str]]:
+    """The face that is replaced, and whether there were others."""
+    how, device = options.landmarks, options.run.device
+    several = how.face != "largest"
     with Cache(Cache.default_root() if options.run.cache else None) as cache:
-        track = landmarks.track_video(info, options.landmarks, cache, options.run.device, progress)
+        faces = landmarks.look_at_video(info, how, cache, device, progress, several)
+    track = landmarks.choose(faces, how.face, how, device)
     if not track.found.any():
         raise NoFaceError(f"{info.path}: no face was found in its {len(track)} frames")
-    return track
-
-
-def _checked_target(
-    network: FaceAutoencoder, source: Side, info: VideoInfo, track: FaceTrack, alignment: Alignment
-) -> Iterator[str]:
-    """Is the target the other person? Warnings if it is hard to tell.
-
-    Raises:
-        FacesError: the target shows the source already.
-    """
-    other: Side = "b" if source == "a" else "a"
-    if set(network.known) != set(SIDES):
-        return
-    found = np.flatnonzero(track.found)
-    some = found[np.linspace(0, len(found) - 1, min(SOME, len(found))).astype(int)]
-    upper = []
-    for i in some.tolist():
-        frame = next(media.read_frames(info, i, i + 1))
-        upper.append(likeness.upper_face(frame, alignment.to_frame[i]))
-    like_source = likeness.likeness(upper, _known(network, source))
-    like_other = likeness.likeness(upper, _known(network, other))
-    if like_source >= likeness.SAME and like_source > like_other:
-        raise FacesError(
-            f"{info.path}: shows {_name(network, source)} already (likeness {like_source:.2f}); "
-            f"give a video of {_name(network, other)}, or the other person's --source-faces"
-        )
-    if like_other < likeness.SAME:
-        yield (
-            f"the person in {info.path.name} is not like {_name(network, other)}, whom the model "
-            f"learnt (likeness {like_other:.2f}); the result will be poor"
-        )
+    seen = 1 if several else landmarks.rivals(faces)
+    told = f"{seen} people are seen; the most prominent one's face is replaced (--face chooses)"
+    return track, [told] if seen > 1 else []
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from lipsync import composite as composite_stage
 from lipsync import faceswap, geometry, landmarks, media
 from lipsync.autoencoder import FaceAutoencoder
 from lipsync.errors import NoFaceError, OptionsError
-from lipsync.face_pipeline import agreed, composite_options, face_maker, side_of
+from lipsync.face_pipeline import agreed, composite_options, face_maker
 from lipsync.faceset.store import FaceSet
 from lipsync.faceswap import preview as preview_stage
+from lipsync.identities import side_of
 from lipsync.options import SwapOptions
 from lipsync.sheet import check_sheet
 from lipsync.threads import one_thread

@@ -11,7 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lipsync.geometry import apply, compose, smoothed_points
+from lipsync.geometry import apply, compose, scale_of, smoothed_points
 from lipsync.types import F32, U8, Alignment, FaceTrack, LandmarkScheme
 
 CENTRE = (0.0, 0.45)  # canonical
@@ -47,7 +47,7 @@ def cut_face(frame: U8, to_frame: F32, size: int, share: float = 1.0) -> U8:
     high = np.clip(np.ceil(corners.max(0)).astype(int) + 8, 1, frame.shape[1::-1])
     low = np.clip(np.floor(corners.min(0)).astype(int) - 8, 0, high - 1)
     piece = np.ascontiguousarray(frame[low[1] : high[1], low[0] : high[0]])
-    shrink = float(np.sqrt(abs(np.linalg.det(from_face[:, :2]))))
+    shrink = scale_of(from_face)
     if shrink > 1:  # average first: sampling alone would alias
         piece = cv2.GaussianBlur(piece, (0, 0), 0.45 * shrink)
     from_face[:, 2] -= low

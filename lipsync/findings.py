@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync.types import F32, Alignment, MouthBank, Patch
+from lipsync.media import damage
+from lipsync.types import F32, Alignment, MouthBank, Patch, VideoInfo
 
 # A wanted mouth is covered if a real one lies this near, RMS over the lips in outer-eye distances.
 THIN = 0.03
@@ -15,10 +16,11 @@ LEAST_THIN_S = 0.2
 SMALL_PX, DARK = 40.0, 30.0  # outer-eye distance; level of the skin
 
 
-def kept(n: int, missing: int, turned: int, hidden: int) -> Iterator[str]:
-    """Why frames keep the target's own mouth."""
+def kept(n: int, missing: int, turned: int, hidden: int, others: int = 0) -> Iterator[str]:
+    """Why frames keep the target's own mouth; of those `missing`, `others` show another face."""
     reasons = (
-        (missing, "show no face"),
+        (missing - others, "show no face"),
+        (others, "show only other faces"),
         (turned, "show a head turned too far"),
         (hidden, "show something before the mouth"),
     )
@@ -40,6 +42,19 @@ def warnings(spoken: bool, bank: MouthBank, thin_s: float) -> Iterator[str]:
             f"for {thin_s:.1f} s the footage has no mouth near the wanted one, which is bent "
             "from others; more footage of the person (--reference) helps"
         )
+
+
+def read(infos: Iterable[VideoInfo]) -> Iterator[str]:
+    """What reading the footage changed in it, and what of it was damaged."""
+    for info in infos:
+        yield from info.remarks
+        yield from damage(info)
+
+
+def unwritten(sidecar: bool) -> Iterator[str]:
+    """What a result lacks because of where it went."""
+    if sidecar:
+        yield "a pipe has no sidecar beside it; --sidecar names a place for one"
 
 
 def hard_to_see(alignment: Alignment, bank: MouthBank) -> Iterator[str]:

@@ -10,19 +10,35 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from cyclopts import Parameter
 
-from lipsync import audio, features, geometry, lip_lstm, media, sync, voice
+from lipsync import (
+    audio,
+    features,
+    geometry,
+    landmarks,
+    lip_lstm,
+    media,
+    mouth_bank,
+    pace,
+    sync,
+    voice,
+)
 from lipsync.digest import sha256
-from lipsync.errors import AudioError
+from lipsync.errors import AudioError, NoFaceError
 from lipsync.features.said import said as heard_at
 from lipsync.geometry import Complexes
 from lipsync.options_base import options
 from lipsync.sync import LAG_MOST_S, LEAST_R
-from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, VideoInfo
+from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, MouthBank, Progress, VideoInfo
+
+if TYPE_CHECKING:
+    from lipsync.cache import Cache
+    from lipsync.landmarks import Faces
+    from lipsync.options import RenderOptions  # which knows this module's options
 
 
 @options
@@ -70,8 +86,11 @@ class Footage:
 
     @property
     def digest(self) -> str:
-        """Changes with the content of any video, and with their order."""
-        together = "".join(sha256(info.path) for info in self.infos)
+        """Changes with the content of any video, how it is read, and with their order."""
+        together = "".join(
+            f"{sha256(info.path)} {info.frame_count} {info.stamps is not None} {info.tonemapped} "
+            for info in self.infos
+        )
         return hashlib.sha256(together.encode()).hexdigest()
 
     def said(self, model: lip_lstm.LipLSTM) -> F32 | None:
@@ -118,14 +137,82 @@ def _said(
     if info.still or not info.has_audio or not np.isfinite(lips.points).any():
         return None
     try:
-        wave = audio.load(Path(info.path))
+        wave = audio.load(Path(info.path), media.sound_skipped(info))
     except AudioError:
         return None
-    times = np.arange(len(lips)) / float(lips.rate)
+    steady = pace.regular(lips, info)
     heard = features.extract(wave, model.spec)
-    predicted = lip_lstm.predict(model, heard, profile, lips.rate, len(lips))
-    speaking = voice.listen(wave).at(times)
-    fit = sync.fit(lips.opening, predicted.opening, float(lips.rate), speaking)
+    predicted = lip_lstm.predict(model, heard, profile, steady.rate, len(steady))
+    speaking = voice.listen(wave).at(np.arange(len(steady)) / float(steady.rate))
+    fit = sync.fit(steady.opening, predicted.opening, float(steady.rate), speaking)
     if not fit.r >= LEAST_R or abs(fit.lag_s) > LAG_MOST_S:
         return None
-    return heard_at(heard, model.spec, times + fit.lag_s)
+    return heard_at(heard, model.spec, pace.times(info, len(lips)) + fit.lag_s)
+
+
+def gathered(
+    info: VideoInfo,
+    track: FaceTrack,
+    faces: Faces,
+    options: RenderOptions,
+    cache: Cache,
+    progress: Progress | None,
+) -> Footage:
+    """The target and whatever else there is of the person: what `--reference` names.
+
+    Args:
+        track: of the person in the target `info`, one of its `faces`.
+
+    Raises:
+        NoFaceError: a further video does not show the person.
+    """
+    infos, tracks = [info], [track]
+    for name in options.footage.reference:
+        more, found = _elsewhere(name, info, track, faces, options, cache, progress)
+        infos.append(more)
+        tracks.append(found)
+    return Footage.of(infos, tracks, geometry.rigid_template(track))
+
+
+def teeth_given(
+    info: VideoInfo,
+    track: FaceTrack,
+    faces: Faces,
+    options: RenderOptions,
+    cache: Cache,
+    progress: Progress | None,
+) -> MouthBank | None:
+    """The mouths of the picture or video that `--teeth` names; None: it names none.
+
+    Raises:
+        NoFaceError: it does not show the person.
+    """
+    if options.teeth.teeth in ("auto", "off"):
+        return None
+    more, found = _elsewhere(options.teeth.teeth, info, track, faces, options, cache, progress)
+    shown = Footage.of([more], [found], geometry.rigid_template(track))
+    return mouth_bank.build(
+        shown.frames(), shown.track, shown.alignment, options.bank, cache, shown.digest
+    )
+
+
+def _elsewhere(
+    name: str,
+    info: VideoInfo,
+    track: FaceTrack,
+    faces: Faces,
+    options: RenderOptions,
+    cache: Cache,
+    progress: Progress | None,
+) -> tuple[VideoInfo, FaceTrack]:
+    """The person of the target in another video or picture."""
+    path = Path(name).expanduser()
+    more = media.probe(path, tonemap=not info.hdr)
+    device = options.run.device
+    seen = landmarks.look_at_video(
+        more, options.landmarks, cache, device, progress, all_of_them=False
+    )
+    found = landmarks.most_like(seen, landmarks.looks_of(faces, track))
+    if not found.found.any():
+        raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")
+    return more, found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ MEDIAPIPE_478 = LandmarkScheme(
     nose=(1, 98, 327),
     anchors=(33, 133, 362, 263, 1, 2, 98, 327, 195, 50, 280),
     outer_eyes=(33, 263),
+    lids=((159, 145), (386, 374)),
 )
 
 # The 68-point iBUG annotation, as face-alignment returns it.
@@ -41,6 +43,7 @@ IBUG_68 = LandmarkScheme(
     nose=(30, 31, 35),
     anchors=(36, 39, 42, 45, 27, 29, 30, 31, 33, 35),
     outer_eyes=(36, 45),
+    lids=((37, 41), (44, 46)),
 )
 
 SCHEMES = {s.name: s for s in (MEDIAPIPE_478, IBUG_68)}
@@ -81,6 +84,28 @@ def compose(second: F32, first: F32) -> F32:
     linear = second[..., :2] @ first[..., :2]
     shift = second[..., :2] @ first[..., 2:] + second[..., 2:]
     return np.concatenate([linear, shift], axis=-1).astype(np.float32)
+
+
+def at(values: NDArray[Any], position: NDArray[Any] | int | float) -> NDArray[Any]:
+    """Values per target frame (m, ...) at positions in the target (...), which may lie between.
+
+    Half-way between two frames lies the mean of their values (of flags: whether both are set), as
+    the picture there is the two frames' own, moved half-way (`Timing`).
+    """
+    first = np.floor(position).astype(np.int64)
+    share = np.asarray(position - first)
+    if not share.any():
+        return np.asarray(values[first])
+    low, high = values[first], values[np.ceil(position).astype(np.int64)]
+    if values.dtype == np.bool_:
+        return np.asarray(low & high)
+    share = share.reshape(share.shape + (1,) * (values.ndim - 1))
+    return np.asarray(low + share * (high - low)).astype(values.dtype)
+
+
+def scale_of(matrix: F32) -> float:
+    """By how much a (2, 3) similarity enlarges: pixels per outer-eye distance of `to_frame`."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
 def rigid_template(track: FaceTrack, rounds: int = 4) -> Complexes:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import gaussian_filter1d
 
-from lipsync.geometry import apply, smoothed_points
+from lipsync.geometry import apply, at, smoothed_points
 from lipsync.options_base import options
-from lipsync.types import F32, I64, N_LIPS, U8, Alignment, FaceTrack, LipTrack, MouthBank
+from lipsync.types import F32, N_LIPS, U8, Alignment, FaceTrack, LipTrack, MouthBank, Positions
 from lipsync.warp import CoarseGrid, ThinPlate
 
 REACH = 0.4  # outer-eye distances from the jaw line to where neck and background stay
@@ -44,7 +44,7 @@ def corrections(
     own_lips: F32,
     track: FaceTrack,
     alignment: Alignment,
-    frames: I64,
+    frames: Positions,
     options: JawOptions,
 ) -> F32 | None:
     """By how much the target's jaw points are to be moved, (n, j, 2) pixels; None: not at all.
@@ -52,7 +52,7 @@ def corrections(
     Args:
         lips: the wanted ones, one per output frame; NaN: the jaw stays.
         own_lips: (target frames, 18, 2) those of the target.
-        frames: (n,) the target frame that each output frame shows.
+        frames: (n,) the target frame that each output frame shows, or a place between two.
     """
     known = bank.quality > 0
     if options.jaw == 0 or known.sum() < 2 * N_LIPS:
@@ -60,7 +60,7 @@ def corrections(
     jaw_points = slice(N_LIPS, N_LIPS + len(track.scheme.jaw))
     theirs = apply(Alignment(bank.to_crop[known]).to_canonical, bank.control[known][:, jaw_points])
     slopes = _slopes(_features(bank.lips[known]), theirs.reshape(len(theirs), -1))
-    own = _features(own_lips)[frames]
+    own = at(_features(own_lips), frames)
     moved = (_features(lips.points) - own) @ slopes
     moved = np.nan_to_num(moved).reshape(len(frames), -1, 2)
     shots = np.searchsorted(track.cuts, frames, side="right")
@@ -68,7 +68,7 @@ def corrections(
         moved[run] = gaussian_filter1d(moved[run], SMOOTH_FRAMES, axis=0, mode="nearest")
     length = np.linalg.norm(moved, axis=-1, keepdims=True)
     moved *= options.jaw * np.minimum(1, MOST / np.maximum(length, 1e-9))
-    turned = alignment.to_frame[frames][:, :, :2]
+    turned = at(alignment.to_frame, frames)[:, :, :2]
     return np.asarray(moved @ np.swapaxes(turned, 1, 2), np.float32)
 
 
@@ -98,16 +98,16 @@ class Bender:
         self._middle = smoothed_points(track, scheme.nose).mean(1)
         self._scale = alignment.scale
 
-    def bent(self, frame: U8, index: int, moved: F32) -> U8:
+    def bent(self, frame: U8, index: float, moved: F32) -> U8:
         """A target frame with its jaw points moved by (j, 2) pixels; the same one if hardly.
 
         Args:
-            index: which target frame it is.
+            index: which target frame it is; it may lie between two.
         """
-        jaw, scale = self._jaw[index], float(self._scale[index])
+        jaw, scale = at(self._jaw, index), float(at(self._scale, index))
         if np.abs(moved).max() < LEAST_PX or not np.isfinite(jaw).all():
             return frame
-        outward = jaw - self._middle[index]
+        outward = jaw - at(self._middle, index)
         outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
         ring = jaw + REACH * scale * outward
         low = np.maximum(np.floor(ring.min(0)).astype(int), 0)
@@ -116,20 +116,20 @@ class Bender:
         if min(width, height) < 16:
             return frame
         grid = CoarseGrid(width, height)
-        at = grid.points + low.astype(np.float32)
-        still = np.concatenate([self._fixed[index], ring])
+        around = grid.points + low.astype(np.float32)
+        still = np.concatenate([at(self._fixed, index), ring])
         wanted = np.asarray(np.concatenate([jaw + moved, still]) / scale, np.float32)
         there = np.asarray(np.concatenate([jaw, still]) / scale, np.float32)
-        shift = ThinPlate(wanted, at / scale, 1e-3).maps_to(there - wanted) * scale
-        places = grid.refined(at + shift * self._share(at, index)[:, None])
+        shift = ThinPlate(wanted, around / scale, 1e-3).maps_to(there - wanted) * scale
+        places = grid.refined(around + shift * self._share(around, jaw, scale)[:, None])
         result = frame.copy()
         result[low[1] : high[1], low[0] : high[0]] = cv2.remap(
             frame, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         return result
 
-    def _share(self, grid: F32, index: int) -> F32:
-        """1 near the jaw line, 0 from REACH away from it on, for places (p, 2)."""
-        off = np.linalg.norm(grid[:, None] - self._jaw[index][None], axis=-1).min(1)
-        ramp = np.clip(1.5 - 1.5 * off / (REACH * float(self._scale[index])), 0, 1)
+    def _share(self, grid: F32, jaw: F32, scale: float) -> F32:
+        """1 near the jaw line (j, 2), 0 from REACH away from it on, for places (p, 2)."""
+        off = np.linalg.norm(grid[:, None] - jaw[None], axis=-1).min(1)
+        ramp = np.clip(1.5 - 1.5 * off / (REACH * scale), 0, 1)
         return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)

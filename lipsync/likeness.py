@@ -48,10 +48,10 @@ def upper_face(frame: U8, to_frame: F32) -> F32:
 
 def likeness(one: list[F32], other: list[F32]) -> float:
     """Correlation of the most alike pair of two sets of thumbnails (h, w); 0: they show nothing."""
-    return float((_units(one) @ _units(other).T).max())
+    return float((units(one) @ units(other).T).max())
 
 
-def _units(faces: list[F32]) -> F32:
+def units(faces: list[F32]) -> F32:
     """(n, h · w): thumbnails without their mean, of length 1; what shows nothing is 0."""
     flat = np.stack(faces).reshape(len(faces), -1)
     flat = flat - flat.mean(1, keepdims=True)

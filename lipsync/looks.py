@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from lipsync.geometry import apply, compose
+from lipsync.geometry import apply, compose, scale_of
 from lipsync.types import F32, U8, FaceTrack
 
 # A thumbnail shows this much of the canonical space, at this size: enough to tell teeth, tongue and
@@ -17,13 +17,14 @@ LOOK_SIZE = (20, 16)
 # Where the colour of the light is read from, canonical: beside the mouth and beside the chin.
 SKIN = ((-0.47, 0.75), (0.47, 0.75), (-0.32, 1.15), (0.32, 1.15))
 SKIN_SIZE = 0.12  # of such a patch
+INNER = [12, 13, 14, 15, 16, 17]  # lip points: the closed outline of the inner lips
 LIGHT_S = 0.5  # σ of its smoothing
 ALIKE, ODD_BANK = 20, 4000  # mouths of like shape that a mouth is compared with; of so many
 
 
 def skin_colour(frame: U8, to_frame: F32) -> F32:
     """Mean colour (3,) of the skin beside mouth and chin, levels; median over the SKIN patches."""
-    size = max(2, round(SKIN_SIZE * float(np.sqrt(abs(np.linalg.det(to_frame[:, :2]))))))
+    size = max(2, round(SKIN_SIZE * scale_of(to_frame)))
     centres = np.asarray(SKIN, np.float32) @ to_frame[:, :2].T + to_frame[:, 2]
     corners = np.round(centres - size / 2).astype(np.float32)
     colours = [cut_out(frame, corner, size, size).mean((0, 1)) for corner in corners]
@@ -91,13 +92,27 @@ def look(picture: U8, to_picture: F32) -> F32:
     to_piece[:, 2] -= low
     gray = cv2.cvtColor(np.ascontiguousarray(piece), cv2.COLOR_RGB2GRAY)
     # Average over about a cell first: sampling alone would alias.
-    cell = float(np.sqrt(abs(np.linalg.det(to_picture[:, :2])))) * x
+    cell = scale_of(to_picture) * x
     gray = cv2.GaussianBlur(gray, (0, 0), max(0.4 * cell, 0.3))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     small = cv2.warpAffine(
         gray, compose(to_piece, grid), LOOK_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(small.ravel() / (255 * np.sqrt(small.size)), np.float32)
+
+
+def inside_lips(lips: F32, shape: tuple[int, int], softness: float) -> F32:
+    """How much of every pixel (h, w) lies inside the inner lips, 0..1.
+
+    Args:
+        lips: (18, 2) pixels.
+        softness: σ of the border, pixels.
+    """
+    mask = np.zeros(shape, np.uint8)
+    shift = 4
+    inner = np.round(lips[INNER] * (1 << shift)).astype(np.int32)
+    cv2.fillPoly(mask, [inner], 255, cv2.LINE_AA, shift)
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(softness, 0.5)))
 
 
 def sharpness(crop: U8) -> float:

@@ -25,9 +25,14 @@ from lipsync.footage import FootageOptions
 from lipsync.jaw import JawOptions
 from lipsync.landmarks.detector import LandmarkOptions
 from lipsync.lip_lstm import LipOptions
+from lipsync.media import ReadOptions
 from lipsync.mouth_bank import BankOptions
 from lipsync.options_base import options
+from lipsync.retime import TimingOptions
 from lipsync.shown import ShownOptions
+from lipsync.soundtrack import SoundOptions
+from lipsync.spans import SpanOptions
+from lipsync.teeth import TeethOptions
 from lipsync.texture.source import TextureOptions
 from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions
@@ -51,17 +56,22 @@ class RunOptions:
 class RenderOptions:
     """What `lipsync render` can be told, stage by stage."""
 
+    reading: Annotated[ReadOptions, Flat] = field(default_factory=ReadOptions)
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
     adapt: Annotated[AdaptOptions, Flat] = field(default_factory=AdaptOptions)
     tuning: Annotated[TuneOptions, Flat] = field(default_factory=TuneOptions)
     silence: Annotated[SilenceOptions, Flat] = field(default_factory=SilenceOptions)
+    timing: Annotated[TimingOptions, Flat] = field(default_factory=TimingOptions)
+    spans: Annotated[SpanOptions, Flat] = field(default_factory=SpanOptions)
     footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
+    teeth: Annotated[TeethOptions, Flat] = field(default_factory=TeethOptions)
     shown: Annotated[ShownOptions, Flat] = field(default_factory=ShownOptions)
     jaw: Annotated[JawOptions, Flat] = field(default_factory=JawOptions)
     composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)
+    sound: Annotated[SoundOptions, Flat] = field(default_factory=SoundOptions)
     encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
@@ -85,6 +95,7 @@ class RenderOptions:
 class SwapOptions:
     """What `lipsync swap` can be told, stage by stage."""
 
+    reading: Annotated[ReadOptions, Flat] = field(default_factory=ReadOptions)
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     faces: Annotated[FaceOptions, Flat] = field(default_factory=FaceOptions)
     encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)

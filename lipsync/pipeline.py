@@ -1,235 +1,277 @@
 """A render from left to right, one call per stage. Start reading here.
 
-    speech ─ audio → features → lip_lstm ─────────────────┐ LipTrack
-                                                          ├→ texture → composite → encode → mark
-    target ─ landmarks → geometry → mouth_bank ───────────┘
-                    │         └→ retime → video ─ frames ──┘
-                    └→ adaptation ─ weights for lip_lstm
+    speech ─ spans → dialogue → spoken ─ who says what ─┐
+                                                        ├→ mouth (one per speaker) ─┐
+    target ─ landmarks ─ all faces → the wanted ones ───┘                           ├→ encode → mark
+                    └→ retime → video ─ frames ─────────────────────────────────────┤
+    sounds ─ soundtrack ────────────────────────────────────────────────────────────┘
 
-Tracks are arrays over the whole clip; frames and patches are streams: memory does not grow with
-the length of the video.
+`mouth` holds what happens to one speaker: lips, mouth bank, texture, composite. Tracks are arrays
+over the whole clip; frames and patches are streams: memory does not grow with the length of the
+video.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import combinations, tee
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lipsync import (
-    adaptation,
+    dialogue,
     encode,
-    features,
     findings,
-    geometry,
-    jaw,
     landmarks,
-    lip_lstm,
     media,
-    mouth_bank,
+    mouth,
+    pace,
+    png,
     provenance,
     retime,
-    texture,
+    soundtrack,
+    spoken,
     voice,
 )
-from lipsync import audio as audio_stage
-from lipsync import composite as composite_stage
 from lipsync import sheet as sheet_stage
-from lipsync import shown as shown_stage
+from lipsync import spans as spans_stage
 from lipsync import video as video_stage
 from lipsync.cache import Cache
 from lipsync.clock import Clock
+from lipsync.dialogue import Part
 from lipsync.digest import sha256
-from lipsync.errors import NoFaceError
-from lipsync.features.said import said as heard_at
-from lipsync.footage import Footage
+from lipsync.errors import NoFaceError, OptionsError
+from lipsync.lip_lstm import LipLSTM
+from lipsync.mouth import Mouth, Scene
 from lipsync.options import RenderOptions
-from lipsync.types import (
-    U8,
-    FaceTrack,
-    Progress,
-    RenderResult,
-    VideoInfo,
-)
+from lipsync.places import Places
+from lipsync.spans import Span
+from lipsync.standard_output import StandardOutput
+from lipsync.types import U8, Bools, FaceTrack, Progress, RenderResult, Speaker
 
 
 def render(
-    audio: str | Path,
+    audio: str | Path | None,
     video: str | Path,
     output: str | Path | None = None,
     *,
+    speakers: Sequence[Speaker] = (),
+    spans: str | Path | Sequence[Span] | None = None,
     sheet: str | Path | None = None,
+    plot: str | Path | None = None,
+    sidecar: str | Path | None = None,
     options: RenderOptions | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> RenderResult:
-    """Make the person in `video` say what is in `audio`.
+    """Make the person in `video` say what is in `audio`, or several people what each has to say.
 
     Args:
-        audio: any file with sound that ffmpeg reads.
-        video: any video, or a still image, of one person's face.
-        output: an .mp4; default: the video's name with `.lipsync.mp4`, beside it.
+        audio: any file with sound that ffmpeg reads; None where every speaker has their own.
+        video: any video, or a still image, that shows the face.
+        output: see `media.Output.of`; default: the video's name with `.lipsync.mp4`, beside it.
+        speakers: who speaks what with which face; none: one, with the face of the options.
+        spans: a file (see `lipsync.spans`) or Span objects: only there anything changes, and the
+            speech lies on the target's time line. None: the speech is heard throughout.
         sheet: also write a contact sheet (PNG) for looking at the result.
+        plot: also write a picture (PNG) of the speech, the head's motion and the chosen frames.
+        sidecar: the JSON file of what was made of what; default: beside the output if it is a file.
         options: see `RenderOptions`; default: all defaults.
         overwrite: replace the output if it exists.
         progress: is told (stage, done, total) as the work goes on.
 
     Returns:
-        RenderResult. The output has round(duration of the sound × fps) frames.
+        RenderResult. The output has round(duration of the sound × fps) frames, with `timing` cut
+        no more than the video; of kept irregular times, those within that duration; with spans as
+        many as the video.
 
     Raises:
         LipsyncError: something the caller can mend; nothing was written. See `lipsync.errors`.
     """
-    options = options or RenderOptions()
-    audio, video = Path(audio), Path(video)
-    output = Path(output) if output else video.with_name(f"{video.stem}.lipsync.mp4")
-    sheet = Path(sheet) if sheet else None
-    encode.check_output(output, [audio, video], overwrite)
-    sheet_stage.check_sheet(sheet, [audio, video, output])
-    clock = Clock()
-    with Cache(Cache.default_root() if options.run.cache else None) as cache:
-        with clock.stage("probe"):
-            info = media.probe(video)
-
+    options, video = options or RenderOptions(), Path(video)
+    lines = spans_stage.read_spans(Path(spans)) if isinstance(spans, (str, Path)) else spans
+    face = options.landmarks.face
+    parts = dialogue.parts_of(Path(audio) if audio else None, speakers, lines, face)
+    inputs = {"video": video, **_named_sources(parts)}
+    if isinstance(spans, (str, Path)):
+        inputs["spans"] = Path(spans)
+    places = Places.checked(
+        output or video.with_name(f"{video.stem}.lipsync.mp4"),
+        sidecar,
+        sheet,
+        plot,
+        inputs=inputs.values(),
+        overwrite=overwrite,
+    )
+    clock, device = Clock(), options.run.device
+    with Cache(Cache.default_root() if options.run.cache else None) as cache, cache.room() as room:
+        with clock.stage(
+            "probe"
+        ):  # what is wrong with the target is said before the sound's faults
+            length = media.probe(video).duration
         with clock.stage("audio"):
-            wave = audio_stage.load(audio)
-            duration = media.probe_audio(audio).duration
-            n = max(1, round(duration * info.fps))
+            duration = length if lines is not None else spoken.length_of(parts)
+        with clock.stage("probe"):
+            straight = lines is not None or retime.in_order(length, duration, options.timing)
+            ends = lines is not None or options.timing.timing == "cut"  # with the target
+            longest = None if ends and duration >= length else duration
+            info = media.read_target(
+                video, options.reading, longest, places.output.format, straight
+            )
+        with clock.stage("audio"):
+            parts, notes = dialogue.fitted(parts, info.duration)
+            duration = info.duration if lines is not None else duration
+            wanted = pace.frame_count(info, duration)
+            n = retime.output_frames(wanted, info, options.timing)
+            duration = duration if n == wanted else info.duration
+            waves = [spoken.speech_of(part, duration) for part in parts]
+            length = max(duration, pace.least_duration(info, n))
+            sound, unheard = soundtrack.soundtrack(parts, info, length, options.sound, room)
+            notes += [*spoken.overruns(parts), *unheard]
         with clock.stage("voice"):
-            speech = voice.listen(wave)
+            speeches = [voice.listen(wave) for wave in waves]
 
         with clock.stage("landmarks"):
-            device = options.run.device
-            track = landmarks.track_video(info, options.landmarks, cache, device, progress)
-            if not track.found.any():
-                raise NoFaceError(f"{video}: no face was found in its {len(track)} frames")
-            alignment = geometry.align(track)
-            own_lips = geometry.lips(track, alignment)
-        with clock.stage("adapt"):
-            choice = adaptation.choose(info, own_lips, options, cache, progress)
-            model = lip_lstm.LipLSTM.load(choice.weights, options.run.device)
-        with clock.stage("features"):
-            heard = features.extract(wave, model.spec)
-        timing = retime.bounce(info.frame_count, n)
-        order = timing.source
-
-        with clock.stage("lips"):
-            profile = geometry.LipProfile.of(own_lips)
-            predicted = lip_lstm.predict(model, heard, profile, info.fps, n)
-            closed = geometry.closed_mouth(own_lips)
-            lips, visible = voice.settle(
-                predicted, speech, closed, own_lips.points[order], options.silence
+            several = bool(speakers) or face != "largest"
+            faces = landmarks.look_at_video(
+                info, options.landmarks, cache, device, progress, several
             )
+            if not len(faces):
+                raise NoFaceError(f"{video}: no face was found in its {faces.count} frames")
+            tracks = [
+                landmarks.choose(faces, part.speaker.face, options.landmarks, device)
+                for part in parts
+            ]
+            _different(parts, tracks)
+            if not several and (seen := landmarks.rivals(faces)) > 1:
+                notes.append(f"{seen} people are seen; the most prominent speaks (--face chooses)")
+        with clock.stage("retime"):
+            motion = retime.Motion.together([retime.Motion.of(track) for track in tracks])
+            speaking = voice.anybody(speeches, pace.times(info, n), retime.FILLED_S)
+            if lines is not None or info.stamps is not None:
+                retimed = retime.unchanged(n, motion.rate)
+            else:
+                retimed = retime.retime(speaking, motion, options.timing)
+            scene = Scene(info, faces, pace.Pace.of(info, retimed.timing.position))
+            carried, left = media.carried(info, places.output.format, length, retimed.straight)
 
-        with clock.stage("mouth bank"):
-            footage = _footage(info, track, options, cache, progress)
-            bank = mouth_bank.build(
-                footage.frames(),
-                footage.track,
-                footage.alignment,
-                options.bank,
-                cache,
-                footage.digest,
-                (lambda: footage.said(model)) if model.spec.kind == "logmel+phones" else None,
-            )
-            said = heard_at(heard, model.spec, np.arange(n) / float(info.fps))
+        mouths = [
+            mouth.prepared(part, wave, speech, track, scene, options, cache, clock, progress)
+            for part, wave, speech, track in zip(parts, waves, speeches, tracks, strict=True)
+        ]
 
-        with clock.stage("shown"):
-            where = shown_stage.shown(track, bank, options.shown)
-            visible = visible * where.share[order]
-        with clock.stage("jaw"):
-            moved = jaw.corrections(
-                bank, lips, own_lips.points, track, alignment, order, options.jaw
-            )
-            if moved is not None:  # no jump where the target's own mouth returns
-                moved *= visible[:, None, None]
+        decoded = clock.each("decode", video_stage.frames_in_order(info, retimed.timing))
+        targets, frames = tee(decoded)  # both are drawn on in step: one frame is kept at most
+        for one in mouths:  # each on top of what the one before made
+            frames = one.onto(frames, options, clock)
 
-        frames = clock.each("decode", video_stage.frames_in_order(info, timing))
-        source = texture.open_texture(bank, options.texture)
-        patches = clock.each("texture", source.patches(lips, track, alignment, order, said, moved))
-        distances = np.zeros(n, np.float32)
-        patches = findings.noted(patches, distances)
-        pictures = clock.each(
-            "composite",
-            composite_stage.composite(
-                frames,
-                composite_stage.faded(patches, visible),
-                track,
-                alignment,
-                order,
-                options.composite,
-                moved,
-            ),
-        )
-
-        collector = sheet_stage.SheetCollector(sheet_stage.telling_frames(predicted), info.fps)
-        changed = np.zeros(n, bool)
+        sheets = [_sheet(one) for one in mouths] if places.sheet is not None else []
 
         def finished() -> Iterator[U8]:
-            for i, picture in enumerate(pictures):
-                changed[i] = picture.alpha is not None
-                if sheet is not None:
-                    place = alignment.to_frame[order[i]]
-                    collector.add(i, picture.target, picture.frame, place)
-                yield picture.frame
+            for i, (target, frame) in enumerate(zip(targets, frames, strict=True)):
+                for collector, one in zip(sheets, mouths, strict=bool(sheets)):
+                    collector.add(i, target, frame, one.place(i))
+                yield frame
                 if progress is not None:
                     progress("render", i + 1, n)
 
         def seal(whole_file: Path) -> None:
-            provenance.mark(whole_file)
+            provenance.mark(whole_file, places.output)
+            if places.sidecar is None:
+                return
             provenance.write_sidecar(
-                output,
+                places.output.path,
                 whole_file,
-                inputs={"audio": audio, "video": video},
-                models=[_card(model, choice.weights)],
+                inputs=inputs,
+                models=list(dict.fromkeys(_card(one.model, one.choice.weights) for one in mouths)),
                 options=options.flat(),
                 frames=n,
                 fps=info.fps,
-                changed=findings.runs(changed),
+                changed=findings.runs(_changed(mouths)),
+                place=places.sidecar,
+                digest=stream.sha256 if places.output.format.pipe else None,
+                speakers=[part.described() for part in parts],
             )
 
+        stream = StandardOutput()
         with clock.stage("encode"):
             encode.encode(
                 finished(),
                 info,
-                audio,
-                output,
+                sound,
+                places.output,
                 options.encode,
-                comment=provenance.GENERATED_MOUTH,
+                tags=provenance.TAGS,
+                texts=provenance.texts(),
+                carried=carried,
+                onward=stream.write,
                 seal=seal,
             )
-    if sheet is not None:
-        collector.save(sheet)
-    missing = int((~track.found[order]).sum())
-    turned = int((where.turned & track.found)[order].sum())
-    hidden = int(where.covered[order].sum())
-    thin = findings.coverage(distances, visible, float(info.fps))
+    if places.sheet is not None:
+        sheets[0].save(places.sheet, *sheets[1:])
+    if places.plot is not None:
+        heard = spoken.together(waves)
+        png.write(places.plot, retime.picture(heard, speaking, motion, scene.pace.order))
+    kept = [one.kept() for one in mouths]
     return RenderResult(
-        output=output,
-        sidecar=provenance.sidecar_path(output),
-        sheet=sheet,
+        output=places.output.path,
+        sidecar=places.sidecar,
+        sheet=places.sheet,
+        plot=places.plot,
         frames=n,
         fps=info.fps,
         duration=float(duration),
-        changed_frames=int(changed.sum()),
-        frames_without_face=missing,
-        frames_turned=turned,
-        frames_covered=hidden,
-        coverage=thin,
-        adaptation=choice.line,
+        changed_frames=int(_changed(mouths).sum()),
+        frames_without_face=sum(one.missing for one in kept),
+        frames_turned=sum(one.turned for one in kept),
+        frames_covered=sum(one.covered for one in kept),
+        coverage=tuple(sorted({span for one in mouths for span in one.coverage()})),
+        adaptation="; ".join(one.part.named(one.choice.line) for one in mouths),
+        timing=retimed.line,
         warnings=(
-            *findings.kept(n, missing, turned, hidden),
-            *findings.warnings(bool(len(speech.spans)), bank, sum(b - a for a, b in thin)),
-            *findings.hard_to_see(alignment, bank),
+            *notes,
+            *retimed.warnings(wanted),
+            *left,
+            *dict.fromkeys(findings.read(i for one in mouths for i in one.footage.infos)),
+            *findings.unwritten(places.sidecar is None),
+            *(line for one in mouths for line in one.warnings()),
         ),
         seconds={name: round(value, 3) for name, value in clock.seconds.items()},
     )
 
 
-def _card(model: lip_lstm.LipLSTM, weights: Path) -> provenance.ModelCard:
+def _named_sources(parts: Sequence[Part]) -> dict[str, Path]:
+    """Role → file of all speech, as the sidecar names it."""
+    files = list(dict.fromkeys(path for part in parts for path in part.sources))
+    roles = ["audio", *(f"audio {i}" for i in range(2, len(files) + 1))]
+    return dict(zip(roles, files, strict=False))
+
+
+def _different(parts: Sequence[Part], tracks: Sequence[FaceTrack]) -> None:
+    """Two speakers cannot have one face."""
+    for (one, track), (other, same) in combinations(zip(parts, tracks, strict=True), 2):
+        if np.array_equal(track.points, same.points, equal_nan=True):
+            raise OptionsError(
+                f"speakers {one.speaker.name} ({one.speaker.face}) and {other.speaker.name} "
+                f"({other.speaker.face}) have the same face; choose another for one of them"
+            )
+
+
+def _changed(mouths: Sequence[Mouth]) -> Bools:
+    """Output frames in which any mouth is new, (n,)."""
+    return np.asarray(np.any([one.changed for one in mouths], axis=0))
+
+
+def _sheet(one: Mouth) -> sheet_stage.SheetCollector:
+    return sheet_stage.SheetCollector(
+        sheet_stage.telling_frames(one.shown_lips()), one.predicted.rate
+    )
+
+
+def _card(model: LipLSTM, weights: Path) -> provenance.ModelCard:
     meta = model.meta
     return provenance.ModelCard(
         name=str(meta.get("name", "unnamed")),
@@ -239,29 +281,9 @@ def _card(model: lip_lstm.LipLSTM, weights: Path) -> provenance.ModelCard:
     )
 
 
-def _footage(
-    info: VideoInfo,
-    track: FaceTrack,
-    options: RenderOptions,
-    cache: Cache,
-    progress: Progress | None,
-) -> Footage:
-    """The target and whatever else there is of the person."""
-    infos, tracks = [info], [track]
-    for name in options.footage.reference:
-        path = Path(name).expanduser()
-        more = media.probe(path)
-        found = landmarks.track_video(more, options.landmarks, cache, options.run.device, progress)
-        if not found.found.any():
-            raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")
-        infos.append(more)
-        tracks.append(found)
-    return Footage.of(infos, tracks, geometry.rigid_template(track))
-
-
 def summary(result: RenderResult) -> dict[str, Any]:
     """A result as JSON-able values; `fps` as text, exactly."""
     values = asdict(result)
-    for name in ("output", "sidecar", "sheet"):
+    for name in ("output", "sidecar", "sheet", "plot"):
         values[name] = str(values[name]) if values[name] is not None else None
     return {**values, "fps": str(result.fps)}

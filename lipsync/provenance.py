@@ -3,11 +3,14 @@
 Three marks, each of which survives something that another does not: a comment in the container
 (shown by players, kept by remuxing), an XMP packet with the IPTC digital source type (read by
 photo and news software and by platforms), and a JSON file beside the video with every hash.
+Matroska has no place for XMP: there the source type is a tag. Of a folder of frames every picture
+has comment and XMP. A pipe has the tags.
 """
 
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import struct
@@ -21,7 +24,7 @@ from xml.sax.saxutils import quoteattr
 from lipsync import __version__
 from lipsync.digest import sha256
 from lipsync.errors import MediaError
-from lipsync.media import container_comment, refusals, whole
+from lipsync.media import Output, container_tags, png_texts, refusals, whole, xmp_text
 
 # IPTC NewsCodes, "digitalsourcetype": real footage combined with generated elements.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -36,6 +39,9 @@ GENERATED_FACE = (
     f"made with lipsync {__version__}: the face in this video was replaced by a generated one of "
     "another person"
 )
+_SOURCE_TAG = "digital_source_type"
+# Of every container; one that has no place for the second (mp4, mov) leaves it out.
+TAGS = {"comment": GENERATED_MOUTH, _SOURCE_TAG: SOURCE_TYPE}
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,22 @@ class Mark:
     sidecar_fits: bool | None  # the sidecar's hash is that of the file
 
 
-def mark(path: Path, comment: str = GENERATED_MOUTH) -> None:
-    """Append an XMP packet to a finished mp4: no box in it moves, nothing is read.
+def texts(comment: str = GENERATED_MOUTH) -> dict[str, str]:
+    """What every picture of a folder of frames says of itself."""
+    return {"Comment": comment, **xmp_text(_xmp(comment))}
+
+
+def mark(path: Path, output: Output | None = None, comment: str = GENERATED_MOUTH) -> None:
+    """Append an XMP packet to a finished mp4 or mov: no box in it moves, nothing is read.
+
+    Args:
+        output: what `path` is; other containers are left as they are. None: made of boxes.
 
     Raises:
         OutputError: it cannot be written.
     """
+    if output is not None and not output.format.boxes:
+        return
     packet = _xmp(comment).encode()
     box = struct.pack(">I4s", 24 + len(packet), b"uuid") + XMP_UUID + packet
     with refusals(path), path.open("ab") as file:
@@ -86,7 +102,8 @@ def _xmp(comment: str) -> str:
 
 
 def sidecar_path(output: Path) -> Path:
-    """`clip.mp4` → `clip.mp4.json`."""
+    """`clip.mp4` → `clip.mp4.json`, `frames/` → `frames.json` beside it."""
+    output = output if output.name else output.resolve()
     return output.with_name(output.name + ".json")
 
 
@@ -102,6 +119,9 @@ def write_sidecar(
     changed: Iterable[tuple[int, int]],
     statement: str = GENERATED_MOUTH,
     consent: str | None = None,
+    place: Path | None = None,
+    digest: str | None = None,
+    speakers: Iterable[Mapping[str, Any]] = (),
 ) -> Path:
     """Write `<output>.json`: what the video was made from, with what, and where it differs.
 
@@ -116,6 +136,9 @@ def write_sidecar(
         changed: (first, end) of every run of frames whose picture was changed; end exclusive.
         statement: what was generated.
         consent: who agreed to what, in the words of whoever made the video.
+        place: of the sidecar; None: beside the output.
+        digest: of the output, where there is no file to take it from.
+        speakers: who speaks what, with which face, where; JSON-able.
 
     Returns:
         The sidecar's path.
@@ -129,33 +152,51 @@ def write_sidecar(
         "statement": statement,
         **({"consent": consent} if consent is not None else {}),
         "digital_source_type": SOURCE_TYPE,
-        "output": {"name": output.name, "sha256": sha256(finished)},
+        "output": {"name": output.name, "sha256": digest or _digest(finished)},
         "inputs": {
             role: {"name": path.name, "sha256": sha256(path)} for role, path in inputs.items()
         },
+        "speakers": list(speakers),
         "models": [vars(model) for model in models],
         "options": dict(options),
         "frames": frames,
         "fps": str(fps),
         "changed_frames": [[first, end] for first, end in changed],
     }
-    place = sidecar_path(output)
+    place = place or sidecar_path(output)
     with whole(place) as temporary, refusals(place):
         text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
         temporary.write_text(text + "\n", encoding="utf-8")
     return place
 
 
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; of a folder, that of the lines `sha256sum *` prints for it."""
+    if not path.is_dir():
+        return sha256(path)
+    lines = (f"{sha256(file)}  {file.name}\n" for file in sorted(path.iterdir()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def read_mark(path: Path) -> Mark:
-    """Read every mark of a video back.
+    """Read every mark of a video, or of a folder of frames, back.
 
     Raises:
         MediaError: not media, or missing.
     """
-    comment = container_comment(path)
+    if path.is_dir():
+        first = next(iter(sorted(path.glob("*.png"))), None)
+        said = png_texts(first) if first else {}
+        comment = said.get("Comment")
+        packet = next((text for name, text in said.items() if name in xmp_text("")), "")
+        source_type = _find_source_type(packet.encode())
+    else:
+        tags = container_tags(path)
+        comment = tags.get("comment") or None
+        source_type = _source_type(path) or tags.get(_SOURCE_TAG)
     record = _read_sidecar(path)
-    fits = record["output"]["sha256"] == sha256(path) if record else None
-    return Mark(comment, _source_type(path), record, fits)
+    fits = record["output"]["sha256"] == _digest(path) if record else None
+    return Mark(comment, source_type, record, fits)
 
 
 def _read_sidecar(path: Path) -> dict[str, Any] | None:

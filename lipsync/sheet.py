@@ -6,9 +6,7 @@ only small tiles of those, and writes one PNG.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from lipsync import png
 from lipsync.errors import OutputError
 from lipsync.types import F32, U8, LipTrack
 
@@ -145,23 +144,21 @@ class SheetCollector:
             _write(sheet, f"{float(column.index / self._fps):.2f} s", left + 4, 33)
         return sheet
 
-    def save(self, path: Path) -> Path:
-        """Write the sheet as PNG; the file appears whole or not at all.
+    def save(self, path: Path, *others: SheetCollector) -> Path:
+        """Write the sheet as PNG, and others below it; the file appears whole or not at all.
 
         Raises:
             OutputError: it cannot be written there.
         """
-        _, data = cv2.imencode(".png", self.picture()[..., ::-1], (cv2.IMWRITE_PNG_COMPRESSION, 9))
-        partial = path.with_name(f".{path.stem[:100]}.{os.getpid()}.{secrets.token_hex(4)}.part")
-        try:
-            partial.write_bytes(data.tobytes())
-            partial.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                partial.unlink()
-        return path
+        pictures = [one.picture() for one in (self, *others)]
+        width = max(picture.shape[1] for picture in pictures)
+        sheet = np.concatenate(
+            [
+                np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255)
+                for p in pictures
+            ]
+        )
+        return png.write(path, sheet)
 
 
 def _tile(

@@ -28,8 +28,10 @@ F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Positions = NDArray[np.int64] | NDArray[np.float64]  # in the target, frames; may lie between two
 
 N_LIPS = 18
+HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ, HLG (ITU-R BT.2100)
 
 
 def _want(what: str, array: Any, dtype: DTypeLike, shape: tuple[int | None, ...]) -> None:
@@ -156,11 +158,24 @@ class VideoInfo:
     start: Fraction = Fraction(0)  # first picture's time stamp in the container
     has_audio: bool = False
     still: bool = False  # an image: one frame, shown as long as needed
+    depth: int = 8  # bits per component of the target's own pixels; frames always come in 8
+    tonemapped: bool = False  # an HDR target whose frames come as BT.709
+    # A rate that varies and is kept: when each frame is shown, seconds from the first, ascending.
+    # None: frame i is shown at i / fps. `fps` is then the usual rate.
+    stamps: tuple[Fraction, ...] | None = None
+    remarks: tuple[str, ...] = ()  # what reading the file changes in it, a line each
 
     @property
     def duration(self) -> Fraction:
         """Seconds."""
+        if self.stamps is not None:
+            return self.stamps[-1] + 1 / self.fps
         return self.frame_count / self.fps
+
+    @property
+    def hdr(self) -> bool:
+        """Frames are coded for a screen of high dynamic range (PQ or HLG)."""
+        return self.color.transfer in HDR_TRANSFERS
 
 
 @dataclass(frozen=True)
@@ -186,6 +201,7 @@ class LandmarkScheme:
     nose: tuple[int, ...]  # three nose points whose place in the canonical space tells the pose
     anchors: tuple[int, ...]  # around the mouth, hardly moved by speech: they hold a warp in place
     outer_eyes: tuple[int, int]  # image's left, image's right
+    lids: tuple[tuple[int, int], ...] = ()  # middle of the upper and of the lower lid, per eye
 
     def __post_init__(self) -> None:
         if len(self.lips) != N_LIPS:
@@ -327,7 +343,7 @@ class Patch:
 class Timing:
     """Which target frame every output frame shows.
 
-    `blend[i]` > 0 mixes frame `source[i]` with the following source frame (optical-flow warp).
+    `blend[i]` > 0: a picture that far on the way from frame `source[i]` to the one after it.
     """
 
     source: I64  # (n,)
@@ -340,6 +356,30 @@ class Timing:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    @property
+    def position(self) -> NDArray[np.float64]:
+        """(n,), target frames: source + blend, what `geometry.at` reads tracks by."""
+        return np.asarray(self.source + self.blend, np.float64)
+
+    @staticmethod
+    def at(position: NDArray[np.float64]) -> Timing:
+        """From positions (n,), e.g. 6.5 half-way between the frames 6 and 7."""
+        whole = np.floor(position)
+        return Timing(whole.astype(np.int64), (position - whole).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Somebody who speaks: what, and with which face of the target."""
+
+    name: str  # as spans call them; "" where there is only one
+    audio: Path | None = None  # the speech; with spans on the target's time line. None: `audio`'s
+    face: str = "largest"  # see `LandmarkOptions.face`
+
+    def __post_init__(self) -> None:
+        if self.audio is not None:
+            object.__setattr__(self, "audio", Path(self.audio))
 
 
 # A stage reports (stage name, done, total); None total: unknown.
@@ -365,18 +405,20 @@ class AdaptResult:
 class RenderResult:
     """What a render made. Paths exist; everything else is measured, nothing assumed."""
 
-    output: Path
-    sidecar: Path
+    output: Path  # "-": it went to standard output
+    sidecar: Path | None  # None: the output went to a pipe and no place was named for it
     sheet: Path | None
+    plot: Path | None
     frames: int
     fps: Fraction
-    duration: float  # seconds of the speech
+    duration: float  # seconds of the speech; with spans, of the target
     changed_frames: int
-    frames_without_face: int
+    frames_without_face: int  # of those in which somebody is to speak, as are the next two
     frames_turned: int  # the head is turned too far: the target's own mouth is kept
     frames_covered: int  # something is before the mouth: likewise
     coverage: tuple[tuple[float, float], ...]  # spans (s) in which the footage had no mouth near
     adaptation: str  # whether the speech model was adapted to the target, and why not
+    timing: str  # which of the target's frames are shown when
     warnings: tuple[str, ...]
     seconds: dict[str, float]  # wall time spent in each stage
 

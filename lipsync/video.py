@@ -1,9 +1,10 @@
-"""The target's frames in the order in which the output shows them."""
+"""The target's frames in the order in which the output shows them, and pictures between them."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
+from lipsync.inbetween import between
 from lipsync.media import read_frames
 from lipsync.types import U8, Timing, VideoInfo
 
@@ -11,17 +12,44 @@ MEMORY_BYTES = 256 << 20  # of decoded frames kept at a time
 
 
 def frames_in_order(info: VideoInfo, timing: Timing) -> Generator[U8, None, None]:
-    """Frames `timing.source` of the target, streamed; each is the caller's own to write on.
+    """Pictures at `timing.position` of the target, streamed; each is the caller's own to write on.
 
-    Forward runs are decoded as they come. A file cannot be decoded backwards, so a backward run
+    A picture between two frames is the two of them moved towards each other (`between`). Forward
+    runs are decoded as they come. A file cannot be decoded backwards, so a backward run
     is cut into pieces that fit in MEMORY_BYTES. Frames that all fit are decoded only once.
 
     Raises:
         MediaError: the target cannot be decoded.
     """
-    if timing.blend.any():
-        raise ValueError("frames_in_order: wanted an unblended Timing")
-    order = timing.source.tolist()
+    shares = timing.blend.tolist()
+    needed = _pairs(timing.source.tolist(), shares)
+    frames = _whole_frames(info, [index for pair in needed for index in pair])
+    try:
+        for (first, *rest), share in zip(needed, shares, strict=True):
+            frame = next(frames)
+            if rest:
+                share = share if rest[0] > first else 1 - share
+                frame = between(frame, next(frames), share)
+            yield frame
+    finally:
+        frames.close()
+
+
+def _pairs(sources: list[int], shares: list[float]) -> list[tuple[int, ...]]:
+    """The frames that every picture is made of, in the direction in which the order runs there."""
+    needed: list[tuple[int, ...]] = []
+    for source, share in zip(sources, shares, strict=True):
+        if share == 0:
+            needed.append((source,))
+        elif needed and needed[-1][-1] > source:
+            needed.append((source + 1, source))
+        else:
+            needed.append((source, source + 1))
+    return needed
+
+
+def _whole_frames(info: VideoInfo, order: list[int]) -> Generator[U8, None, None]:
+    """Frames of the target in any order."""
     if not order:
         return
     low, high = min(order), max(order)

@@ -7,6 +7,7 @@ a natural release and stays still, or the target's own frames return.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -59,6 +60,18 @@ class Speech:
         span = np.clip(np.searchsorted(self.spans[:, 0], times, side="right") - 1, 0, None)
         begin, end = self.spans[span].T
         return np.asarray((times >= begin) & (times < end))
+
+    def filled(self, pause: float) -> Speech:
+        """With pauses shorter than this (s) spoken over."""
+        return Speech(_joined(self.spans, pause)) if len(self.spans) else self
+
+
+def anybody(speeches: Sequence[Speech], times: NDArray[np.float64], pause: float) -> Bools:
+    """Whether anybody speaks at these times, (n,); pauses under `pause` s do not count."""
+    spans = np.concatenate([one.spans for one in speeches])
+    spans = spans[np.argsort(spans[:, 0])]
+    spans[:, 1] = np.maximum.accumulate(spans[:, 1])  # one may speak within another's stretch
+    return Speech(spans).filled(pause).at(times)
 
 
 def listen(wave: Waveform) -> Speech:
@@ -177,6 +190,26 @@ def settle(
         return LipTrack(points, lips.rate), np.ones(len(shown), np.float32)
     points[shown <= 0] = np.nan
     return LipTrack(points, lips.rate), np.minimum(4 * shown, 1)
+
+
+def within(lips: LipTrack, visible: F32, share: F32, own: F32) -> tuple[LipTrack, F32]:
+    """Lips that come from the target's own and return to them where spans begin and end.
+
+    Args:
+        lips, visible: as `settle` gives them.
+        share: (n,) 0..1, how much of the new mouth is wanted.
+        own: (n, 18, 2), the lips that the target's own frames show.
+
+    Returns:
+        The lips, NaN where none are wanted, and (n,) visibility. As in `settle` the lips move on
+        the way and are seen early: a fade between two different mouths would show both.
+    """
+    if (share >= 1).all():
+        return lips, visible
+    eased = own + share[:, None, None] * (lips.points - own)
+    points = np.where((share >= 1)[:, None, None], lips.points, eased).astype(np.float32)
+    points[share <= 0] = np.nan
+    return LipTrack(points, lips.rate), visible * np.minimum(4 * share, 1).astype(np.float32)
 
 
 def calm(points: F32, silent: Bools, rate: float) -> F32:

@@ -191,7 +191,14 @@ def main() -> None:
         )
         target = out / "target.mp4"
         info = VideoInfo(target, WINDOW[2], WINDOW[3], FPS, frames)
-        encode(pictures, info, wav, target, EncodeOptions(crf=20, preset="slower"), comment=COMMENT)
+        encode(
+            pictures,
+            info,
+            wav,
+            target,
+            EncodeOptions(crf=20, preset="slower"),
+            tags={"comment": COMMENT},
+        )
     for path in (target, out / "speech.wav"):
         print(f"{path}: {path.stat().st_size} bytes")
 

@@ -30,6 +30,9 @@ FOUNDATION = {
     "likeness",
     "jaw",
     "looks",
+    "inbetween",
+    "png",
+    "pace",
     "console",
     "face_space",
     "autoencoder",
@@ -43,12 +46,18 @@ CONDUCTORS = {
     "options",
     "pipeline",
     "adaptation",
+    "dialogue",
     "findings",
     "footage",
+    "mouth",
+    "places",
+    "soundtrack",
+    "spoken",
     "tune",
     "face_pipeline",
     "face_preview",
     "faceset",
+    "identities",
 }
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")
 

@@ -62,7 +62,7 @@ def test_version_and_help_are_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert lipsync.__version__ in capsys.readouterr().out
     assert run("render", "--help") == 0
     shown = capsys.readouterr().out
-    for flag in ("--audio", "--video", "--sheet", "--candidates", "--crf", "--no-cache"):
+    for flag in ("--audio", "--video", "--sheet", "--plot", "--timing", "--crf", "--no-cache"):
         assert flag in shown
 
 
@@ -85,6 +85,69 @@ def test_json_goes_to_stdout_alone(
         "sheet.png",
         "speech.wav",
     ]
+
+
+def test_a_pipe_gets_the_video_and_nothing_else(
+    speech: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    from lipsync.provenance import read_mark
+
+    where = ("-o", "-", "--sidecar", tmp_path / "piped.mkv.json")
+    assert run("render", "-a", speech, "-v", TARGET, *where) == 0
+    piped = tmp_path / "piped.mkv"
+    piped.write_bytes(capfdbinary.readouterr().out)
+    marks = read_mark(piped)
+    assert marks.comment is not None
+    assert "the mouth in this video was generated" in marks.comment
+    assert marks.source_type is not None
+    assert marks.sidecar_fits is True
+    assert marks.sidecar is not None
+    from lipsync import media
+
+    assert media.probe(piped).frame_count == marks.sidecar["frames"] == 25
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "piped.mkv",
+        "piped.mkv.json",
+        "speech.wav",
+    ]
+
+
+def test_a_pipe_has_no_sidecar_unless_a_place_is_named(
+    speech: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert run("render", "-a", speech, "-v", TARGET, "-o", "-") == 0
+    said = capfdbinary.readouterr()
+    assert said.out.startswith(b"\x1aE\xdf\xa3")  # EBML: Matroska
+    assert "a pipe has no sidecar beside it" in " ".join(said.err.decode().split())
+    assert [p.name for p in tmp_path.iterdir()] == ["speech.wav"]
+
+
+def test_a_reader_that_leaves_is_one_line(speech: Path) -> None:
+    command = [sys.executable, "-m", "lipsync.cli", "render", "-a", speech, "-v", TARGET, "-o", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == 2, said
+    (line,) = said.strip().splitlines()
+    assert "-: cannot be written (Broken pipe) at frame" in line
+
+
+def test_frames_go_into_a_folder_with_their_sound(
+    speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lipsync.provenance import SOURCE_TYPE, read_mark
+
+    folder = tmp_path / "frames"
+    assert run("render", "-a", speech, "-v", TARGET, "-o", f"{folder}/") == 0
+    assert capsys.readouterr().out.strip() == str(folder)
+    names = sorted(p.name for p in folder.iterdir())
+    assert names == [*(f"{i:06d}.png" for i in range(1, 26)), "sound.wav"]
+    marks = read_mark(folder)
+    assert marks.source_type == SOURCE_TYPE
+    assert marks.sidecar_fits is True
+    assert (tmp_path / "frames.json").is_file()
 
 
 def test_the_default_output_lies_beside_the_video(
@@ -126,6 +189,7 @@ def bad(tmp_path: Path, speech: Path) -> dict[str, Path]:
     made["taken.mp4"] = Path(shutil.copy(TARGET, tmp_path / "taken.mp4"))
     made["person.mp4"] = Path(shutil.copy(TARGET, tmp_path / "person.mp4"))
     made["speech"] = speech
+    (tmp_path / "s.json").write_text("{}")
     made["nowhere.wav"] = tmp_path / "nowhere.wav"
     made["faceless.avi"] = faceless(tmp_path / "faceless.avi")
     made["folder"] = tmp_path
@@ -146,9 +210,27 @@ CASES = {
     "output is input": ("speech", "person.mp4", ["-o", "person.mp4"], ["person.mp4", "input"]),
     "output exists": ("speech", "person.mp4", ["-o", "taken.mp4"], ["taken.mp4", "--overwrite"]),
     "no such folder": ("speech", "person.mp4", ["-o", "no/o.mp4"], ["no/o.mp4", "folder"]),
+    "json and pipe": ("speech", "person.mp4", ["-o", "-", "--json"], ["--json", "stdout"]),
+    "other container": ("speech", "person.mp4", ["-o", "o.avi"], ["o.avi", ".webm", "frames/"]),
+    "folder in use": ("speech", "person.mp4", ["-o", "./"], ["input is in it"]),
+    "sidecar exists": ("speech", "person.mp4", ["--sidecar", "s.json"], ["s.json", "overwrite"]),
+    "no such track": (
+        "speech",
+        "person.mp4",
+        ["--audio-mix", "background+speech", "--background-track", "9"],
+        ["background_track", "got 9"],
+    ),
     "unknown option": ("speech", "person.mp4", ["--candidats", "3"], ["--candidates"]),
     "bad value": ("speech", "person.mp4", ["--crf", "99"], ["crf", "51"]),
     "no number": ("speech", "person.mp4", ["--crf", "fine"], ["crf", "fine"]),
+    "no such timing": ("speech", "person.mp4", ["--timing", "back"], ["back", "bounce"]),
+    "a plot that is no png": ("speech", "person.mp4", ["--plot", "t.jpg"], ["t.jpg", ".png"]),
+    "plot over the sheet": (
+        "speech",
+        "person.mp4",
+        ["--sheet", "s.png", "--plot", "s.png"],
+        ["s.png", "other files"],
+    ),
     "unknown key": ("speech", "person.mp4", ["--options", "o.yaml"], ["o.yaml", "'candidates'"]),
     "no weights": ("speech", "person.mp4", ["--speech-model", "no.safetensors"], ["no.safetens"]),
     "bad weights": ("speech", "person.mp4", ["--speech-model", "w.safetensors"], ["w.safetens"]),

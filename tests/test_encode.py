@@ -178,7 +178,7 @@ def test_only_the_first_sound_and_none_of_its_tags(tmp_path: Path) -> None:
         str(speech),
     )
     info, out = _info(), tmp_path / "out.mp4"
-    encode(_pictures(info), info, speech, out, QUICK, comment="it's made; a=b, [c] é")
+    encode(_pictures(info), info, speech, out, QUICK, tags={"comment": "it's made; a=b, [c] é"})
     with av.open(str(out)) as container:
         assert [s.type for s in container.streams] == ["video", "audio"]
         assert "Secret" not in str(container.metadata) and "52" not in str(container.metadata)

@@ -11,7 +11,7 @@ import torch
 from faces import similarity, track_of
 from torch import nn
 
-from lipsync import composite, face_pipeline, face_preview, faceswap
+from lipsync import composite, face_preview, faceswap, identities
 from lipsync.autoencoder import FaceAutoencoder, FaceDims
 from lipsync.errors import FacesError, OptionsError
 from lipsync.faceset import FaceSet
@@ -233,12 +233,12 @@ def test_a_network_knows_its_people(tmp_path: Path) -> None:
             "b": torch.from_numpy(np.stack(other.some_upper())),
         }
         network.meta = {"people": {"a": "anna", "b": "bert"}}
-        assert face_pipeline.side_of(network, one, Path("m")) == "a"
-        assert face_pipeline.side_of(network, other, Path("m")) == "b"
+        assert identities.side_of(network, one, Path("m")) == "a"
+        assert identities.side_of(network, other, Path("m")) == "b"
         with pytest.raises(FacesError, match=r"neither of the two people .*anna and bert"):
-            face_pipeline.side_of(network, third, Path("m"))
+            identities.side_of(network, third, Path("m"))
         network.meta["sets"] = {"b": third.digest}
-        assert face_pipeline.side_of(network, third, Path("m")) == "b"
+        assert identities.side_of(network, third, Path("m")) == "b"
 
 
 def test_swap_options_are_checked_by_name() -> None:

@@ -12,6 +12,7 @@ from lipsync.geometry import (
     LipProfile,
     align,
     apply,
+    at,
     compose,
     fit_similarity,
     lips,
@@ -119,3 +120,20 @@ def test_schemes_name_points_that_exist_and_keep_lips_out_of_the_rigid_ones(sche
     assert max(every) < scheme.count
     assert not set(scheme.lips) & set(scheme.rigid + scheme.jaw + scheme.anchors)
     assert len(set(scheme.warp)) == len(scheme.warp)
+
+
+def test_values_between_two_frames_are_their_mean() -> None:
+    values = np.arange(12, dtype=np.float32).reshape(4, 3)
+    np.testing.assert_array_equal(at(values, np.array([2, 0])), values[[2, 0]])
+    between = at(values, np.array([2.0, 0.5, 2.25]))
+    np.testing.assert_array_equal(between, [values[2], values[:2].mean(0), values[2] + 0.75])
+    assert between.dtype == np.float32
+    np.testing.assert_array_equal(at(values, 1), values[1])
+    np.testing.assert_array_equal(at(values, 1.5), values[1:3].mean(0))
+    flags = np.array([True, True, False])
+    assert at(flags, np.array([0.5, 1.5, 2.0])).tolist() == [True, False, False]
+
+
+def test_positions_beyond_the_target_are_an_error() -> None:
+    with pytest.raises(IndexError):
+        at(np.zeros(3, np.float32), np.array([2.5]))

@@ -16,7 +16,6 @@ from lipsync.landmarks import (
     Face,
     LandmarkDetector,
     LandmarkOptions,
-    follow,
     open_detector,
     track,
     track_video,
@@ -81,9 +80,16 @@ def test_one_face_is_followed_through_a_crowd(scripted: type[Scripted]) -> None:
     assert np.allclose(found.points[11], face_at(41).points)
 
 
-def test_the_largest_face_is_taken_first() -> None:
-    points, _ = follow([[face_at(30), face_at(300, 60)]], SCHEME.count)
-    assert np.allclose(points[0], face_at(300, 60).points)
+def test_the_most_prominent_face_of_the_whole_target_is_taken(scripted: type[Scripted]) -> None:
+    """By size and time together: not the one that happens to be larger in the first frame."""
+    scripted.answers = tuple([face_at(30), face_at(300, 60)] for _ in range(12))
+    assert np.allclose(track(frames(12), FPS, LandmarkOptions()).points[3], face_at(300, 60).points)
+    scripted.answers = tuple(
+        [face_at(30), face_at(300, 60)] if i < 6 else [face_at(30)] for i in range(12)
+    )
+    found = track(frames(12), FPS, LandmarkOptions())
+    assert np.allclose(found.points[3], face_at(30).points)
+    assert found.found.all()
 
 
 def test_a_jump_of_the_head_is_a_cut_and_fast_motion_is_none() -> None:

@@ -73,3 +73,20 @@ def test_frames_without_a_face_are_not_known() -> None:
     found[5] = False
     odd = looks.oddness(pictures, points, replace(track, found=found))
     assert np.isnan(odd[5]) and np.isfinite(np.delete(odd, 5)).all()
+
+
+def test_the_inside_of_the_lips_has_the_area_of_its_polygon() -> None:
+    points = np.zeros((18, 2), np.float32)
+    points[[12, 13, 14, 15, 16, 17]] = [
+        (40, 60),
+        (80, 40),
+        (120, 60),
+        (120, 100),
+        (80, 120),
+        (40, 100),
+    ]
+    inside = looks.inside_lips(points, (160, 160), 1.0)
+    assert inside.shape == (160, 160)
+    assert inside[80, 80] == pytest.approx(1, abs=1e-3)
+    assert inside[20, 80] == inside[80, 20] == 0
+    assert inside.sum() == pytest.approx(80 * 40 + 2 * 80 * 20 / 2, rel=0.05)  # px²

@@ -55,6 +55,8 @@ RATES = [
     ("stream.ts", "50", X264, Fraction(50)),
     ("picture.gif", "10", (), Fraction(10)),
     ("bare.h264", "25", X264, Fraction(25)),
+    ("bare30.h264", "30000/1001", X264, Fraction(30000, 1001)),
+    ("bare.hevc", "50", ("-c:v", "libx265", "-x265-params", "log-level=error"), Fraction(50)),
 ]
 
 

@@ -6,12 +6,13 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import clips
 import cv2
 import numpy as np
 import pytest
 
 import lipsync
-from lipsync import geometry, landmarks, media
+from lipsync import geometry, landmarks, media, retime
 from lipsync.cache import Cache
 from lipsync.clock import Clock
 from lipsync.digest import sha256
@@ -27,6 +28,14 @@ def lips_in(video: Path) -> LipTrack:
     with Cache(Cache.default_root()) as cache:
         track = landmarks.track_video(media.probe(video), landmarks.LandmarkOptions(), cache)
     return geometry.lips(track, geometry.align(track))
+
+
+def positions(target: Path, n: int) -> np.ndarray:
+    """What n frames of a longer speech show of a target."""
+    with Cache(Cache.default_root()) as cache:
+        track = landmarks.track_video(media.probe(target), landmarks.LandmarkOptions(), cache)
+    motion = retime.Motion.of(track)
+    return retime.retime(np.ones(n, bool), motion, retime.TimingOptions()).timing.position
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +101,7 @@ def test_the_same_input_gives_the_same_file(rendered, tmp_path: Path) -> None:  
 
 
 def test_longer_speech_plays_the_video_back_and_forth(tmp_path: Path) -> None:
-    """Two seconds of target under five of speech: the head at 2 + t is the head at 2 − t."""
+    """Two seconds of target under five of speech: before the turn the head is as after it."""
     short = tmp_path / "short.mkv"
     frames = media.read_frames(media.probe(SAMPLE / "target.mp4"), 0, 50)
     writer = cv2.VideoWriter(str(short), cv2.VideoWriter.fourcc(*"FFV1"), 25, (0, 0))
@@ -103,11 +112,30 @@ def test_longer_speech_plays_the_video_back_and_forth(tmp_path: Path) -> None:
     writer.release()
     result = lipsync.render(SAMPLE / "speech.wav", short, tmp_path / "out.mp4")
     assert result.frames > 60
+    assert result.timing == "bounce"
+    turn = int(positions(short, result.frames).argmax())
+    assert 35 <= turn < 50
     shown = list(media.read_frames(media.probe(result.output), 0, 60))
     top = slice(0, shown[0].shape[0] // 4)  # hair and background: no mouth
     for k in (1, 5, 9):
-        there, back = shown[49 - k][top].astype(int), shown[49 + k][top].astype(int)
+        there, back = shown[turn - k][top].astype(int), shown[turn + k][top].astype(int)
         assert np.abs(there - back).mean() < 2  # levels; two encodings of one picture
+
+
+def test_cut_ends_with_the_target(tmp_path: Path) -> None:
+    """Sound and picture end together, one line says so, and the plot is there."""
+    short, plot = tmp_path / "short.mp4", tmp_path / "timing.png"
+    clips.run("-i", str(SAMPLE / "target.mp4"), "-frames:v", "40", "-an", str(short))
+    options = RenderOptions.of(timing="cut")
+    result = lipsync.render(
+        SAMPLE / "speech.wav", short, tmp_path / "out.mp4", options=options, plot=plot
+    )
+    assert result.frames == media.probe(result.output).frame_count == 40
+    assert result.duration == pytest.approx(1.6)
+    assert float(media.probe_audio(result.output).duration) == pytest.approx(1.6, abs=0.03)
+    assert "whose end was cut" in result.warnings[0]
+    assert result.plot == plot
+    assert cv2.imread(str(plot)).shape[1] > 1000
 
 
 def test_a_still_picture_speaks(tmp_path: Path) -> None:
@@ -134,7 +162,8 @@ def test_frames_without_a_face_keep_their_picture_and_are_counted(tmp_path: Path
     result = lipsync.render(
         SAMPLE / "target.mp4", target, tmp_path / "out.mp4", options=RenderOptions.of(crf=4)
     )
-    expected = int(sum(20 <= abs((i + 59) % 118 - 59) < 30 for i in range(result.frames)))
+    order = positions(target, result.frames)
+    expected = int(((order >= 20) & (order < 30)).sum())
     assert result.frames_without_face == expected
     assert result.changed_frames == result.frames - expected
     assert "no face" in result.warnings[0]
@@ -176,3 +205,38 @@ def test_real_footage_speaks_what_was_predicted(
     wanted = lip_lstm.predict(model, heard, profile, result.fps, frames)
     seen = lips_in(result.output)
     assert np.corrcoef(wanted.opening, seen.opening)[0, 1] >= 0.8
+
+
+def test_a_varying_rate_keeps_its_times_and_its_lips(tmp_path: Path) -> None:
+    """Every frame of the output at its target's time, with the lips that are due then."""
+    import av
+    import clips
+
+    target, speech = tmp_path / "target.mkv", tmp_path / "speech.wav"
+    shaky = "select='not(eq(mod(n,5),2))',setpts='PTS+mod(N,2)*0.003/TB'"
+    clips.run(
+        *("-i", str(SAMPLE / "target.mp4"), "-t", "4", "-vf", shaky, "-fps_mode", "vfr", "-an"),
+        *("-c:v", "libx264", "-crf", "10", str(target)),
+    )
+    clips.run("-i", str(SAMPLE / "speech.wav"), "-t", "3", str(speech))
+    options = RenderOptions.of(adapt="never", preset="ultrafast", timing="cut")
+    result = lipsync.render(speech, target, tmp_path / "out.mkv", options=options)
+    assert result.warnings == ()
+
+    def times(path: Path) -> list[Fraction]:
+        with av.open(str(path)) as container:
+            return [f.pts * f.time_base for f in container.decode(video=0)]
+
+    kept = times(result.output)
+    assert kept == times(target)[: len(kept)]
+    assert kept[-1] < 3 <= times(target)[len(kept)]
+    assert result.frames == result.changed_frames == len(kept)
+    steady = lipsync.render(speech, SAMPLE / "target.mp4", tmp_path / "steady.mp4", options=options)
+    with Cache(Cache.default_root()) as cache:
+        info = media.probe(result.output, keep_stamps=True)
+        track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
+    seen = geometry.lips(track, geometry.align(track)).opening
+    want = lips_in(steady.output).opening
+    at = np.array([float(t) for t in kept])
+    due = np.interp(at, np.arange(len(want)) / float(steady.fps), want)
+    assert np.corrcoef(seen, due)[0, 1] > 0.9

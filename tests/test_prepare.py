@@ -188,7 +188,7 @@ def test_the_same_clips_are_as_if_prepared_as_they_are(made: Made, tmp_path: Pat
     for clip in anna.clips:
         video = next((made.root / "anna" / "take 1").glob(f"{clip.name}.*"))
         (source / video.name).symlink_to(video)
-    shutil.copytree(made.out / "cache" / "track", tmp_path / "out" / "cache" / "track")
+    shutil.copytree(made.out / "cache" / "faces", tmp_path / "out" / "cache" / "faces")
     plain = prepare.prepare(source, tmp_path / "out", processes=1)
     assert plain.profile.width == anna.profile.width
     for a, b in zip(plain.clips, anna.clips, strict=True):
@@ -229,7 +229,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
     root.mkdir()
     for clip in sorted((shared / "data" / "grid_s26").glob("*.mkv"))[:2]:
         shutil.copy(clip, root)
-    tracked, heard = counted(monkeypatch, landmarks, "track"), counted(monkeypatch, takes, "Ear")
+    tracked, heard = counted(monkeypatch, landmarks, "look"), counted(monkeypatch, takes, "Ear")
     arguments = ["--videos", str(root), "--out", str(out), "--processes", "1"]
     with monkeypatch.context() as patch:
         patch.setattr(takes, "Ear", stops_after(takes.Ear, 1))

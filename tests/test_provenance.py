@@ -129,6 +129,44 @@ def test_other_tools_xmp_is_read_too(result: Path) -> None:
         assert read_mark(result).source_type == want
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_every_container_is_marked(suffix: str, tmp_path: Path) -> None:
+    from test_encode import QUICK, _info, _pictures
+
+    from lipsync.encode import encode
+    from lipsync.provenance import TAGS
+
+    output = media.Output.of(tmp_path / f"out{suffix}")
+    speech, info = clips.sound("s16.wav", "-c:a", "pcm_s16le"), _info(n=5)
+    encode(_pictures(info), info, speech, output, QUICK, tags=TAGS)
+    mark(output.path, output)
+    after = read_mark(output.path)
+    assert (after.comment, after.source_type) == (GENERATED_MOUTH, SOURCE_TYPE)
+    assert media.probe(output.path).frame_count == 5
+
+
+def test_a_folder_of_frames_is_marked_in_every_picture(tmp_path: Path) -> None:
+    from test_encode import QUICK, _info, _pictures
+
+    from lipsync.encode import encode
+    from lipsync.provenance import texts
+
+    output = media.Output.of(f"{tmp_path}/frames/")
+    speech, info = clips.sound("s16.wav", "-c:a", "pcm_s16le"), _info(n=3)
+    encode(_pictures(info), info, speech, output, QUICK, texts=texts())
+    for file in output.path.glob("*.png"):
+        assert media.png_texts(file)["Comment"] == GENERATED_MOUTH
+        assert SOURCE_TYPE in media.png_texts(file)["XML:com.adobe.xmp"]
+    assert sidecar_path(output.path) == tmp_path / "frames.json"
+    write_sidecar(output.path, output.path, inputs={}, models=[], options={}, frames=3, fps=25,
+                  changed=[])  # fmt: skip
+    after = read_mark(output.path)
+    assert (after.comment, after.source_type) == (GENERATED_MOUTH, SOURCE_TYPE)
+    assert after.sidecar_fits is True
+    (output.path / "000002.png").write_bytes(b"another")
+    assert read_mark(output.path).sidecar_fits is False
+
+
 def test_faults_are_one_line(result: Path, tmp_path: Path) -> None:
     sidecar_path(result).write_text("{not json")
     with pytest.raises(MediaError, match="not a JSON file"):

@@ -8,12 +8,8 @@ from lipsync.errors import OptionsError
 from lipsync.geometry import align, apply, lips, mouth_outlines, nose
 from lipsync.texture import TEXTURES, TextureOptions, open_texture
 from lipsync.texture.candidates import MASS, Candidates, describe, weigh
-from lipsync.texture.median import (
-    box_around,
-    successors,
-    weighted_median,
-    with_detail,
-)
+from lipsync.texture.detail import DETAIL_WINDOW, steadied, with_detail
+from lipsync.texture.median import box_around, successors, weighted_median
 from lipsync.texture.path import CONTINUITY, smoothest_path
 from lipsync.types import LipTrack, MouthBank, Patch
 from lipsync.warp import CoarseGrid
@@ -241,6 +237,19 @@ def test_detail_is_exchanged_and_nothing_else() -> None:
     assert np.abs(out[:, :10].astype(int) - 100).max() <= 1, "the light stays the median's"
     assert out[20, 30, 0] > 120
     assert np.array_equal(with_detail(steady, sharp, 2.0, 0.0), steady)
+
+
+def test_noise_that_neighbours_do_not_share_is_averaged_but_teeth_stay_one_frames() -> None:
+    n = len(DETAIL_WINDOW)
+    shared = RNG.integers(60, 200, (40, 40, 3))
+    noisy = (shared + RNG.normal(0, 8, (n, 40, 40, 3))).round().clip(0, 255).astype(np.uint8)
+    inside = np.zeros((40, 40), np.float32)
+    inside[10:20, 10:30] = 1
+    made = steadied(noisy, inside)
+    assert np.abs(made - noisy[n // 2])[inside > 0].max() < 1e-3
+    left = (made - shared)[inside == 0].std()
+    weights = np.array(DETAIL_WINDOW) / sum(DETAIL_WINDOW)
+    assert left == pytest.approx(8 * np.sqrt((weights**2).sum()), rel=0.1)  # levels
 
 
 def test_successors_stay_within_a_take(talking) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lipsync import media, video
-from lipsync.retime import bounce
+from lipsync.inbetween import between
+from lipsync.retime import Motion, turns
 from lipsync.types import Timing, VideoInfo
 
 FRAME = 96 * 64 * 3
@@ -26,7 +27,7 @@ def _timing(order: list[int]) -> Timing:
 
 ORDERS = {
     "plain": list(range(70)),
-    "bounce": bounce(70, 200).source.tolist(),
+    "bounce": turns.bounce(Motion.still(70, 25.0), 200).tolist(),
     "held": [5, 5, 5, 6, 6, 7, 7, 7, 6, 6, 5, 5],
     "jumps": [60, 61, 3, 4, 69, 0, 30, 29, 28, 50],
     "skips": list(range(0, 70, 3)),
@@ -63,7 +64,7 @@ def test_each_frame_is_the_callers_own(room: int, monkeypatch: pytest.MonkeyPatc
 def test_a_still_is_shown_as_long_as_needed() -> None:
     source = "smptebars=size=96x64"
     info = media.probe(clips.make("bars.png", "-f", "lavfi", "-i", source, "-frames:v", "1"))
-    frames = list(video.frames_in_order(info, bounce(1, 40)))
+    frames = list(video.frames_in_order(info, _timing([0] * 40)))
     assert len(frames) == 40
     assert all((f == frames[0]).all() for f in frames)
 
@@ -86,9 +87,36 @@ def test_wrong_orders() -> None:
     info = _clip()
     with pytest.raises(ValueError, match=r"0\.\.69"):
         list(video.frames_in_order(info, _timing([0, 70])))
-    blended = Timing(np.zeros(2, np.int64), np.array([0, 0.5], np.float32))
-    with pytest.raises(ValueError, match="unblended"):
-        list(video.frames_in_order(info, blended))
+    with pytest.raises(ValueError, match=r"0\.\.69, got 69\.\.70"):  # nothing after the last
+        list(video.frames_in_order(info, Timing.at(np.array([69.5]))))
+
+
+BETWEEN = {
+    "slow": np.arange(0, 20, 0.5),
+    "back": np.arange(60, 40, -0.5),
+    "turn": np.array([3, 4, 4.5, 5, 4.5, 4, 3.5, 3, 3, 3.25]),
+    "jump": np.array([60.5, 3, 3.5, 40.5, 40.5]),
+}
+
+
+@pytest.mark.parametrize("room", [8, 1000])
+@pytest.mark.parametrize("name", BETWEEN)
+def test_pictures_between_frames(name: str, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "MEMORY_BYTES", room * FRAME)
+    info = _clip()
+    frames = list(media.read_frames(info))
+    got = list(video.frames_in_order(info, Timing.at(BETWEEN[name])))
+    assert len(got) == len(BETWEEN[name])
+    for frame, position in zip(got, BETWEEN[name], strict=True):
+        first, share = int(position), position % 1
+        if share == 0:
+            np.testing.assert_array_equal(frame, frames[first])
+        else:
+            made = between(frames[first], frames[first + 1], share).astype(int)
+            # Half-way, the nearer of the two frames is the one that came before.
+            other = between(frames[first + 1], frames[first], 1 - share).astype(int)
+            off = [np.abs(frame.astype(int) - one).max() for one in (made, other)]
+            assert min(off) <= 1
 
 
 @pytest.mark.real

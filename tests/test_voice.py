@@ -159,3 +159,16 @@ def test_sound_without_recognised_speech_is_shown_whole() -> None:
 def test_an_unknown_way_of_silence() -> None:
     with pytest.raises(OptionsError, match="silence"):
         RenderOptions.of(silence="loud")
+
+
+def test_lips_come_from_the_targets_own_and_return_to_them() -> None:
+    lips = LipTrack(np.full((6, 18, 2), 0.4, np.float32), FPS)
+    own, visible = np.zeros((6, 18, 2), np.float32), np.full(6, 0.8, np.float32)
+    same, seen = voice.within(lips, visible, np.ones(6, np.float32), own)
+    assert same is lips and seen is visible
+    share = np.array([0, 0.1, 0.5, 1, 0.25, 0], np.float32)
+    eased, seen = voice.within(lips, visible, share, own)
+    assert np.isnan(eased.points[[0, 5]]).all()
+    assert eased.points[1:5, 0, 0] == pytest.approx([0.04, 0.2, 0.4, 0.1])
+    # Seen while still near the target's own: two different mouths never show at once.
+    assert seen == pytest.approx([0, 0.32, 0.8, 0.8, 0.8, 0])

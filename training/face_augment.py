@@ -21,7 +21,14 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as options_class
 
 from lipsync.face_space import INNER, hull, inverse
-from lipsync.geometry import apply, compose, fit_similarity, similarity_matrix, to_complex
+from lipsync.geometry import (
+    apply,
+    compose,
+    fit_similarity,
+    scale_of,
+    similarity_matrix,
+    to_complex,
+)
 from lipsync.types import F32, U8
 
 NODES = 5
@@ -190,7 +197,7 @@ def occluded(face: U8, points: F32, rng: Generator) -> tuple[U8, U8]:
 
 def _eye_mask(eyes: list[tuple[F32, float]], to_target: F32, size: int) -> U8:
     mask = np.zeros((size, size), np.uint8)
-    scale = float(np.sqrt(abs(np.linalg.det(to_target[:, :2]))))
+    scale = scale_of(to_target)
     for centre, half in eyes:
         x, y = apply(to_target, centre[None])[0]
         axes = (max(1, round(half * scale)), max(1, round(0.6 * half * scale)))
@@ -205,7 +212,7 @@ def _averaged(face: U8, shrink: float) -> U8:
 
 def _moved(face: U8, matrix: F32, size: int) -> U8:
     """The face under a map (2, 3) into a picture of `size`."""
-    shrink = 1 / float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    shrink = 1 / scale_of(matrix)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
         cv2.warpAffine(

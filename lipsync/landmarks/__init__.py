@@ -1,10 +1,15 @@
-"""Landmarks: a face's points in every frame, detected once and kept.
+"""Landmarks: the faces in every frame, detected once and kept; whose they are; which is wanted.
 
 detector        the seam, the table of implementations, the options
 mediapipe       the default
 face_alignment  2-D FAN (extra `fan`)
-track           frames → FaceTrack, following one face
+track           frames → Faces, and → one person's FaceTrack
+small           faces that the detector misses in the whole frame
+faces           Faces: all of them, nobody named yet
 shots           cuts
+people          whose is whose: across gaps, crossings and cuts
+wanted          which face is wanted, as it is written
+choice          the one that is wanted → FaceTrack
 """
 
 from __future__ import annotations
@@ -12,11 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from lipsync.cache import Cache
 from lipsync.digest import sha256
-from lipsync.geometry import SCHEMES
+from lipsync.landmarks.choice import choose, looks_of, most_like, seen_elsewhere
 from lipsync.landmarks.detector import (
     DETECTORS,
     Face,
@@ -25,21 +28,35 @@ from lipsync.landmarks.detector import (
     detector_class,
     open_detector,
 )
-from lipsync.landmarks.track import follow, track
+from lipsync.landmarks.faces import Faces
+from lipsync.landmarks.people import people, rivals
+from lipsync.landmarks.track import look, track
+from lipsync.landmarks.wanted import WantedFace
 from lipsync.media import read_frames
 from lipsync.types import U8, FaceTrack, Progress, VideoInfo
 
 __all__ = [
     "DETECTORS",
     "Face",
+    "Faces",
     "LandmarkDetector",
     "LandmarkOptions",
+    "WantedFace",
+    "choose",
     "detector_class",
-    "follow",
+    "look",
+    "look_at_video",
+    "looks_of",
+    "most_like",
     "open_detector",
+    "people",
+    "rivals",
+    "seen_elsewhere",
     "track",
     "track_video",
 ]
+
+LAYOUT = 1  # of the files in the cache, and of how small faces are searched for
 
 
 def track_video(
@@ -49,16 +66,38 @@ def track_video(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> FaceTrack:
-    """The face's track through a whole file: from the cache if it has been seen before.
+    """The track of the wanted face through a whole file; see `look_at_video` and `choose`."""
+    all_of_them = options.face != "largest"
+    faces = look_at_video(info, options, cache, device, progress, all_of_them)
+    return choose(faces, options.face, options, device)
+
+
+def look_at_video(
+    info: VideoInfo,
+    options: LandmarkOptions,
+    cache: Cache,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    all_of_them: bool = True,
+) -> Faces:
+    """All faces of a whole file: from the cache if it has been seen before.
+
+    Args:
+        all_of_them: look for small faces even in frames that show a face of ordinary size.
 
     Raises:
         MissingPackageError, WeightsError: from the detector.
     """
+    detector = detector_class(options)
     key = {
         "file": sha256(info.path),
         "fps": info.fps,
         "frames": info.frame_count,
-        "detector": detector_class(options).version,
+        "kept": info.stamps is not None,
+        "tonemapped": info.tonemapped,
+        "detector": detector.version,
+        "layout": LAYOUT,
+        "all": all_of_them and detector.short_sighted,
     }
 
     def counted() -> Iterator[U8]:
@@ -68,22 +107,7 @@ def track_video(
                 progress("landmarks", i + 1, info.frame_count)
 
     def make(folder: Path) -> None:
-        found = track(counted(), info.fps, options, device)
-        np.savez(
-            folder / "track.npz",
-            points=found.points,
-            found=found.found,
-            confidence=found.confidence,
-            cuts=found.cuts,
-            scheme=found.scheme.name,
-        )
+        look(counted(), info.fps, options, device, all_of_them).save(folder / "faces.npz")
 
-    with np.load(cache.folder("track", key, make) / "track.npz") as data:
-        return FaceTrack(
-            data["points"],
-            data["found"],
-            data["confidence"],
-            data["cuts"],
-            info.fps,
-            SCHEMES[str(data["scheme"])],
-        )
+    folder = cache.folder("faces", key, make)
+    return Faces.load(folder / "faces.npz", info.frame_count, info.fps)

@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from lipsync.landmarks.wanted import checked_face
 from lipsync.options_base import options
 from lipsync.types import F32, U8, LandmarkScheme
 
@@ -26,6 +27,8 @@ class LandmarkDetector(AbstractContextManager["LandmarkDetector"], Protocol):
 
     scheme: LandmarkScheme
     version: str  # changes whenever the same frame could give other points; part of cache keys
+    # Faces narrower than about a tenth of the frame are missed in it, and seen in a part of it.
+    short_sighted: bool = False
 
     def __init__(self, device: str) -> None: ...
 
@@ -43,6 +46,9 @@ class LandmarkOptions:
     network for its weights."""
     landmark_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Frames looked at side by side (mediapipe)."""
+    face: Annotated[str, BeforeValidator(checked_face)] = "largest"
+    """Whose: largest (over the whole target), left, right, the N-th from the left, X,Y or
+    X,Y@SECONDS (pixels of the upright frame), or a picture of that face alone."""
 
 
 # name → (module, class); imported when asked for, so that an unused detector costs nothing.

@@ -52,6 +52,7 @@ class MediaPipeDetector(LandmarkDetector):
 
     scheme = MEDIAPIPE_478
     version = f"mediapipe {version('mediapipe')} image-mode"
+    short_sighted = True  # its face finder sees the whole frame in 128 × 128 pixels
 
     def __init__(self, device: str = "cpu", model: Path | None = None) -> None:
         # Its GPU delegate wants a display and differs in its last digits: the CPU is fast enough.

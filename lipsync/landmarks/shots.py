@@ -18,7 +18,7 @@ JUMP_RATIO = 3.0
 
 
 class CutFinder:
-    """Fed with frames one by one, then with the track; tells the cuts."""
+    """Fed with frames one by one; tells where the picture is cut."""
 
     def __init__(self, fps: Fraction) -> None:
         from scenedetect import ContentDetector, FrameTimecode
@@ -36,10 +36,9 @@ class CutFinder:
         self._cuts += [int(c.frame_num) for c in self._detector.process_frame(at, small)]
         self._n += 1
 
-    def cuts(self, points: F32, found: Bools, scheme: LandmarkScheme) -> I64:
-        """First frame of every shot but the first: of the picture's cuts and the head's jumps."""
-        jumps = head_jumps(points, found, scheme)
-        return np.unique(np.array([*self._cuts, *jumps.tolist()], np.int64))
+    def cuts(self) -> I64:
+        """First frame of every shot but the first."""
+        return np.unique(np.array(self._cuts, np.int64))
 
 
 def head_jumps(points: F32, found: Bools, scheme: LandmarkScheme) -> I64:

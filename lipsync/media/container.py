@@ -48,12 +48,11 @@ def container_of(path: Path, wrong: type[InputError]) -> Iterator[Any]:
             yield container
 
 
-def container_comment(path: Path) -> str | None:
-    """The comment in a container's metadata.
+def container_tags(path: Path) -> dict[str, str]:
+    """A container's tags, their names in lower case.
 
     Raises:
         MediaError: missing, unreadable or not media.
     """
     with container_of(path, MediaError) as container:
-        comment = container.metadata.get("comment")
-        return str(comment) if comment else None
+        return {str(k).lower(): str(v) for k, v in container.metadata.items()}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -16,32 +16,23 @@ import numpy as np
 from lipsync.errors import MediaError
 from lipsync.media.container import container_of, readable
 from lipsync.media.rate import constant_rate, picture_of_frame
-from lipsync.types import I64, U8, ColorTags, VideoInfo
+from lipsync.media.times import STILL_FPS, Times, scan
+from lipsync.media.traits import Traits
+from lipsync.types import HDR_TRANSFERS, I64, U8, ColorTags, VideoInfo
 
-STILL_FPS = Fraction(25)
-
-# Codecs whose every packet is one shown picture, so that counting needs no decoding. VP8 hides
-# reference pictures, MPEG-4 packs two into one packet: those are decoded once to be counted.
-_PACKET_IS_PICTURE = frozenset(
-    ("h264", "hevc", "vvc", "av1", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo", "png")
-)
 # Containers with an index, in which ffmpeg finds an asked-for time stamp exactly.
 _INDEXED = ("mov,mp4", "matroska,webm")
 
-# ISO/IEC 23091-2 code points in ffmpeg's names.
-# fmt: off
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc",
-             10: "bt2020c"}
-_PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film",
-              9: "bt2020", 10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213"}
-_TRANSFERS = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear",
-              11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10",
-              15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67"}
-_RANGES = {1: "tv", 2: "pc"}
-# fmt: on
+# What pictures without a YUV matrix (stills, GIF, RGB video) and tone-mapped ones are written as.
+_BT709 = ColorTags("bt709", "bt709", "bt709", "tv")
 
-# What pictures without a YUV matrix (stills, GIF, RGB video) are written as.
-_FROM_RGB = ColorTags("bt709", "bt709", "bt709", "tv")
+
+@dataclass(eq=False)
+class Damage:
+    """What reading a file has met so far."""
+
+    lost: set[int] = field(default_factory=set)  # frames that show another's picture
+    torn: int = 0  # pictures that were decoded only in part
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,59 +46,88 @@ class Source:
     tick: Fraction  # seconds
     shown: I64  # (frames,) which picture each frame shows
     indexed: bool  # may be sought
-    yuv: bool  # has a YUV → RGB matrix
+    traits: Traits
+    stamped: bool = False  # a decoded picture is known by its time stamp
+    interlaced: bool = False
+    constant: bool = True  # the pictures follow a rate by themselves
+    made_constant: str | None = None  # the remark about that, where they do not
+    damage: Damage = field(default_factory=Damage)
 
 
-@dataclass(frozen=True, eq=False)
-class _Times:
-    """When the pictures of a stream are shown, in ticks."""
-
-    ticks: I64  # (n,) ascending
-    keys: I64  # which of them decode by themselves
-    end: int  # of the last
-
-    @staticmethod
-    def of(stamps: list[int], keys: list[bool], end: int) -> _Times:
-        order = np.argsort(np.array(stamps, dtype=np.int64), kind="stable")
-        ticks = np.array(stamps, dtype=np.int64)[order]
-        return _Times(ticks, np.flatnonzero(np.array(keys)[order]), end)
-
-
-def probe(path: str | os.PathLike[str]) -> VideoInfo:
+def probe(
+    path: str | os.PathLike[str], *, keep_stamps: bool = False, tonemap: bool = False
+) -> VideoInfo:
     """Inspect a video or a still image.
+
+    Args:
+        keep_stamps: where the frame rate varies, frames are the pictures themselves, each with
+            its own time; else it becomes constant.
+        tonemap: pictures of high dynamic range come as BT.709.
 
     Raises:
         MediaError: missing, unreadable, not media, or without a picture.
     """
-    return source_of(Path(path)).info
+    return source_of(Path(path), keep_stamps, tonemap).info
 
 
-def source_of(path: Path) -> Source:
+def damage(info: VideoInfo) -> Iterator[str]:
+    """What reading the file has met that was not whole, a line each; nothing if all was."""
+    met = source_of(info.path, info.stamps is not None, info.tonemapped).damage
+    if met.lost:
+        first = min(met.lost)
+        yield (
+            f"{info.path}: {len(met.lost)} of its {info.frame_count} frames are damaged and show "
+            f"the picture before them (the first is frame {first})"
+        )
+    if met.torn:
+        yield f"{info.path}: {met.torn} pictures are damaged and could be decoded only in part"
+
+
+def source_of(path: Path, keep_stamps: bool = False, tonemap: bool = False) -> Source:
     """The cached inspection of `path`, made again when the file has changed."""
     with readable(path):
         status = path.stat()
-    return _inspect(path, status.st_mtime_ns, status.st_size)
+    return _variant(path, status.st_mtime_ns, status.st_size, keep_stamps, tonemap)
+
+
+@lru_cache(maxsize=64)
+def _variant(path: Path, mtime_ns: int, size: int, keep_stamps: bool, tonemap: bool) -> Source:
+    """A file as it is to be read; looked into only once."""
+    source = _inspect(path, mtime_ns, size)
+    info, shown = source.info, source.shown
+    if tonemap and info.hdr:
+        info = replace(info, color=_BT709, depth=8, tonemapped=True)
+    if keep_stamps and source.stamped and not source.constant:
+        ticks = source.pictures
+        shown = np.arange(len(ticks), dtype=np.int64)
+        info = replace(
+            info,
+            frame_count=len(ticks),
+            stamps=tuple(int(t - ticks[0]) * source.tick for t in ticks),
+            remarks=tuple(r for r in info.remarks if r != source.made_constant),
+        )
+    return replace(source, info=info, shown=shown, damage=Damage())
 
 
 @lru_cache(maxsize=64)
 def _inspect(path: Path, _mtime_ns: int, _size: int) -> Source:
-    """Inspect a file; the arguments beyond the path make the cache notice a change."""
+    """Inspect a file; its date and size make the cache notice a change."""
     with container_of(path, MediaError) as container:
         video = next((s for s in container.streams.video if not _is_cover(s)), None)
         if video is None:
             raise MediaError(f"{path}: there is no picture in it; give a video or a still image")
         if _is_image(container.format.name):
             return _still(path)
-        first, times = _scan(container, video, path)
-        name = container.format.name
+        first, times = scan(container, video, path)
         has_audio = bool(container.streams.audio)
         if len(times.ticks) == 1 and not has_audio:
             return _still(path, decoded=first)
-        return _source(path, name, video, first, times, has_audio)
+        traits = Traits.of(first, video)
+        return _source(path, container.format.name, video, traits, times, has_audio)
 
 
 def _source(
-    path: Path, name: str, video: Any, first: Any, times: _Times, has_audio: bool
+    path: Path, name: str, video: Any, traits: Traits, times: Times, has_audio: bool
 ) -> Source:
     """Put together what the container, its first picture and its time stamps tell."""
     ticks, tick = times.ticks, Fraction(video.time_base)
@@ -115,21 +135,61 @@ def _source(
     declared = [Fraction(r) for r in claimed if r]
     fps, constant = constant_rate(ticks, tick, declared)
     shown = picture_of_frame(ticks, tick, times.end, fps, constant)
-    width, height, rotation = _upright(first, video)
-    yuv = not (first.format.is_rgb or first.format.has_palette)
+    remarks, varies = [*_remarks(traits, times)], None
+    missing = [] if constant else [*_missing(ticks, float(1 / fps / tick))]
+    if not (constant or missing):
+        varies = f"{path}: {_made_constant(fps, shown, len(ticks))}"
+    told = tuple(f"{path}: {remark}" for remark in (*remarks, *missing))
     info = VideoInfo(
         path=path,
-        width=width,
-        height=height,
+        width=traits.width,
+        height=traits.height,
         fps=fps,
         frame_count=len(shown),
-        rotation=rotation,
-        color=_color(first) if yuv else _FROM_RGB,
+        rotation=traits.rotation,
+        color=traits.color if traits.yuv else _BT709,
         start=int(ticks[0]) * tick,
         has_audio=has_audio,
+        depth=traits.depth if traits.yuv else 8,
+        remarks=(*told, varies) if varies else told,
     )
     indexed = name.startswith(_INDEXED)
-    return Source(info, video.index, ticks, times.keys, tick, shown, indexed, yuv)
+    return Source(
+        info, video.index, ticks, times.keys, tick, shown, indexed, traits, times.stamped,
+        times.interlaced, constant, varies,
+    )  # fmt: skip
+
+
+def _remarks(traits: Traits, times: Times) -> Iterator[str]:
+    """What reading changes in the pictures."""
+    if times.interlaced:
+        yield "interlaced; it was deinterlaced, one frame of two fields each"
+    if traits.alpha:
+        yield "partly transparent; the output shows it over black"
+    if times.absent:
+        promised = len(times.ticks) + times.absent
+        yield f"ends too early: {times.absent} of its {promised} pictures are not in the file"
+    if traits.depth > 8 and traits.yuv and traits.color.transfer not in HDR_TRANSFERS:
+        how = "" if traits.alpha else ", with dither against banding"
+        yield f"{traits.depth} bits per colour; worked on in 8{how}"
+
+
+def _made_constant(fps: Fraction, shown: I64, pictures: int) -> str:
+    held = int((np.diff(shown) == 0).sum())
+    dropped = pictures - len(np.unique(shown))
+    return (
+        f"its frame rate varies; made constant, {float(fps):.6g} per second: {held} frames repeat "
+        f"a picture, {dropped} pictures are left out"
+    )
+
+
+def _missing(ticks: I64, interval: float) -> Iterator[str]:
+    """Pictures that an otherwise regular rate leaves out in a few places."""
+    steps = np.diff(ticks) / interval
+    whole = np.rint(steps)
+    places = int((whole > 1).sum())
+    if places and places * 20 <= len(ticks) and np.abs(steps - whole).max() < 0.1:
+        yield f"{int((whole - 1).sum())} pictures are missing in {places} places of the file"
 
 
 def _is_cover(stream: Any) -> bool:
@@ -141,97 +201,30 @@ def _is_image(format_name: str) -> bool:
     return format_name.endswith("_pipe") or format_name in ("image2", "webp", "webp_anim", "ico")
 
 
-def _scan(container: Any, video: Any, path: Path) -> tuple[Any, _Times]:
-    """The first picture, and the times of all of them: from the packets, where they tell."""
-    video.thread_type = "AUTO"
-    first = None
-    stamps: list[int | None] = []
-    keys: list[bool] = []
-    end, countable = 0, video.codec_context.codec.canonical_name in _PACKET_IS_PICTURE
-    try:
-        for packet in container.demux(video):
-            if first is None:
-                first = next(iter(packet.decode()), None)
-            if packet.size and not packet.is_discard:
-                stamps.append(packet.pts)
-                keys.append(packet.is_keyframe)
-                end = max(end, (packet.pts or 0) + (packet.duration or 0))
-    except av.FFmpegError:
-        countable = False
-    if first is None:
-        raise MediaError(f"{path}: no picture in it can be decoded")
-    known = [s for s in stamps if s is not None]
-    whole = len(set(known)) == len(stamps) > 0
-    # Pictures before the first key picture, or none to start from: not all of them decode.
-    if countable and whole and keys[0] and known[0] == min(known) and not first.interlaced_frame:
-        return first, _Times.of(known, keys, end)
-    return first, _times_by_decoding(path, video)
-
-
-def _times_by_decoding(path: Path, video: Any) -> _Times:
-    """Decode everything once: slow, and right for every file."""
-    stamps: list[int | None] = []
-    keys: list[bool] = []
-    length = 0
-    with container_of(path, MediaError) as container:
-        stream = container.streams[video.index]
-        stream.thread_type = "AUTO"
-        for packet in container.demux(stream):
-            with contextlib.suppress(av.FFmpegError):  # damage: go on behind it
-                for frame in packet.decode():
-                    stamps.append(frame.pts)
-                    keys.append(bool(frame.key_frame))
-                    length = frame.duration or length
-    if not stamps:
-        raise MediaError(f"{path}: no picture in it can be decoded")
-    known = [s for s in stamps if s is not None]
-    if len(known) < len(stamps):  # a bare stream: pictures follow each other at the declared rate
-        step = 1 / (Fraction(video.average_rate or STILL_FPS) * Fraction(video.time_base))
-        known = [round(i * step) for i in range(len(stamps))]
-        length = round(step)
-    # Decoders give pictures in the order in which they are shown.
-    known = [int(t) for t in np.maximum.accumulate(known)]
-    return _Times.of(known, keys, known[-1] + length)
-
-
-def _upright(first: Any, video: Any) -> tuple[int, int, int]:
-    """(width, height, clockwise degrees) of the upright picture with square pixels."""
-    width, height = first.width, first.height
-    aspect = Fraction(video.sample_aspect_ratio or 1)
-    if aspect > 0 and round(width * aspect) != width:
-        width = max(2, round(width * aspect / 2) * 2)
-    rotation = -int(first.rotation) % 360
-    if rotation in (90, 270):
-        width, height = height, width
-    return width, height, rotation
-
-
-def _color(first: Any) -> ColorTags:
-    full = first.format.name.startswith("yuvj")
-    return ColorTags(
-        _PRIMARIES.get(int(first.color_primaries)),
-        _TRANSFERS.get(int(first.color_trc)),
-        _MATRICES.get(int(first.colorspace)),
-        "pc" if full else _RANGES.get(int(first.color_range)),
-    )
-
-
 def _still(path: Path, decoded: Any = None) -> Source:
     """A picture that stays: a photograph, or a video of one frame."""
-    image = load_image(path) if decoded is None else decoded.to_ndarray(format="rgb24")
-    info = VideoInfo(
-        path, image.shape[1], image.shape[0], STILL_FPS, 1, color=_FROM_RGB, still=True
-    )
+    image, alpha = _image(path) if decoded is None else (decoded.to_ndarray(format="rgb24"), False)
+    height, width = image.shape[:2]
+    remarks = (f"{path}: partly transparent; the output shows it over black",) if alpha else ()
+    info = VideoInfo(path, width, height, STILL_FPS, 1, color=_BT709, still=True, remarks=remarks)
     zero = np.zeros(1, dtype=np.int64)
-    return Source(info, 0, zero, zero, 1 / STILL_FPS, zero, False, False)
+    traits = Traits(width, height, 0, _BT709, 8, False, alpha, None)
+    return Source(info, 0, zero, zero, 1 / STILL_FPS, zero, False, traits)
 
 
 def load_image(path: Path) -> U8:
     """An image file as upright RGB, (h, w, 3): its EXIF orientation is applied.
 
+    What is transparent is shown over black.
+
     Raises:
         MediaError: it cannot be decoded.
     """
+    return _image(path)[0]
+
+
+def _image(path: Path) -> tuple[U8, bool]:
+    """The image, and whether some of it is transparent."""
     import cv2
 
     with readable(path) as file:
@@ -239,7 +232,12 @@ def load_image(path: Path) -> U8:
     image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     if image is None:
         raise MediaError(f"{path}: the image cannot be decoded; convert it to PNG or JPEG")
-    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    rgb = np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if raw is None or raw.ndim < 3 or raw.shape[2] != 4 or raw.shape[:2] != rgb.shape[:2]:
+        return rgb, False
+    share = raw[..., 3:].astype(np.float32) / np.iinfo(raw.dtype).max
+    return np.round(rgb * share).astype(np.uint8), bool(share.min() < 1)
 
 
 def yuv_coding(info: VideoInfo) -> tuple[str, str]:

@@ -12,7 +12,7 @@ STANDARD_RATES = tuple(
     Fraction(r)
     for r in (
         *("10", "12", "25/2", "15", "24000/1001", "24", "25", "30000/1001", "30"),
-        *("48", "50", "60000/1001", "60"),
+        *("48", "50", "60000/1001", "60", "100", "120000/1001", "120", "240"),
     )
 )
 
@@ -46,7 +46,7 @@ def constant_rate(ticks: I64, tick: Fraction, declared: list[Fraction]) -> tuple
     # Variable: the usual interval decides, so that the motion of the usual moment is kept.
     usual = 1.0 / max(float(np.median(np.diff(times))), 1e-4)
     for f in candidates:
-        if abs(float(f) / usual - 1) < 0.01 and 10 <= f <= 60:
+        if abs(float(f) / usual - 1) < 0.01 and 10 <= f <= 240:
             return f, False
     return min(STANDARD_RATES, key=lambda f: abs(np.log(float(f) / usual))), False
 

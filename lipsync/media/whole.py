@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,36 @@ def whole(output: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def whole_folder(output: Path) -> Iterator[Path]:
+    """A temporary folder beside `output` that becomes it on success and vanishes on any failure.
+
+    A folder that is there already is replaced.
+
+    Raises:
+        OutputError: the system refuses to make or to rename it.
+    """
+    token = secrets.token_hex(4)
+    temporary = output.with_name(f".{output.name[:100]}.{token}.part")
+    former = output.with_name(f".{output.name[:100]}.{token}.old")
+    try:
+        with refusals(output):
+            temporary.mkdir()
+        yield temporary
+        with refusals(output):
+            if output.exists():
+                output.rename(former)
+            try:
+                temporary.rename(output)
+            except OSError:
+                if former.exists():
+                    former.rename(output)
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 source      the seam, the table of implementations, the options
 candidates  which bank entries a wanted mouth is made from
 median      their warped weighted median
+detail      the finest detail, from single entries
 """
 
 from __future__ import annotations

@@ -11,21 +11,33 @@ of reduced pictures: what it costs does not grow with the resolution.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from lipsync.geometry import apply, mouth_outlines, nose, smoothed_points
+from lipsync.geometry import apply, at, mouth_outlines, nose, scale_of, smoothed_points
+from lipsync.looks import inside_lips
 from lipsync.texture.candidates import Candidates, describe
+from lipsync.texture.detail import DETAIL, DETAIL_WINDOW, INSIDE_SOFT, steadied, with_detail
 from lipsync.texture.path import smoothest_path
 from lipsync.texture.source import TextureOptions, TextureSource
 from lipsync.threads import small_products
-from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, LipTrack, MouthBank, Patch
+from lipsync.types import (
+    F32,
+    I64,
+    U8,
+    Alignment,
+    Bools,
+    FaceTrack,
+    LipTrack,
+    MouthBank,
+    Patch,
+    Positions,
+)
 from lipsync.warp import CoarseGrid, ThinPlate
 
-DETAIL = 0.02  # outer-eye distances: σ of the Gaussian that parts detail from the rest
 BLOCK = 500  # frames for which candidates are chosen at once
 SMOOTHING = 1e-3  # λ of the warp: trust no single landmark
 GAIN_MOST = 2.0  # a candidate's light is corrected up to this factor
@@ -39,7 +51,18 @@ class Choice:
 
     entries: I64  # (n,), nearest first
     weights: F32  # (n,), summing to 1
-    detail: int  # which of them gives the finest detail
+    details: I64  # (len(DETAIL_WINDOW),), entries that give the finest detail of the frames around
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """One mouth as it is wanted in one frame."""
+
+    control: F32  # (k, 2), the warp's points, canonical
+    lips: F32  # (18, 2), pixels
+    outline: F32  # (o, 2) of mouth and chin, pixels
+    to_canonical: F32  # (2, 3)
+    light: F32 | None  # (3,), colour of the frame's skin, levels; None: not known
 
 
 class MedianTexture(TextureSource):
@@ -57,37 +80,42 @@ class MedianTexture(TextureSource):
         lips: LipTrack,
         track: FaceTrack,
         alignment: Alignment,
-        frames: I64,
+        frames: Positions,
         said: F32 | None = None,
         jaw: F32 | None = None,
     ) -> Iterator[Patch | None]:
         """See `TextureSource`."""
         if self._bank.said is None:
             said = None
-        shown = track.found[frames] & np.isfinite(lips.points).all((1, 2))
+        shown = at(track.found, frames) & np.isfinite(lips.points).all((1, 2))
         stretch = _stretches(shown, np.searchsorted(track.cuts, frames, side="right"))
-        pose = nose(track, alignment)[frames]
-        light = None if self._bank.light is None else self._bank.light[frames]
+        pose = at(nose(track, alignment), frames)
+        light = None if self._bank.light is None else at(self._bank.light, frames)
         wanted = describe(lips.points, pose, stretch, np.arange(len(frames)), said, light)
         search = self._candidates(said is not None)
-        own = smoothed_points(track, track.scheme.warp[18:])
-        outlines = mouth_outlines(track)
-        to_canonical = alignment.to_canonical
+        own = at(smoothed_points(track, track.scheme.warp[18:]), frames)
+        outlines = at(mouth_outlines(track), frames)
+        to_canonical, to_frame = at(alignment.to_canonical, frames), at(alignment.to_frame, frames)
         for block in _blocks(stretch):
             if not shown[block[0]]:
                 yield from (None for _ in block)
                 continue
             for i, choice in zip(block, self._choose(search, wanted[block]), strict=True):
-                frame = frames[i]
-                inverse = to_canonical[frame]
-                around, outline = own[frame], outlines[frame]
+                inverse = to_canonical[i]
+                around, outline = own[i], outlines[i]
                 if jaw is not None:
                     around, outline = around.copy(), outline.copy()
                     around[: jaw.shape[1]] += jaw[i]
                     outline[: jaw.shape[1]] += jaw[i]
                 control = np.concatenate([lips.points[i], apply(inverse, around)])
-                gains = self._gains(choice.entries, int(frame))
-                patch = self._patch(control, outline, inverse, choice, gains)
+                mouth = Wanted(
+                    control=control,
+                    lips=apply(to_frame[i], lips.points[i]),
+                    outline=outline,
+                    to_canonical=inverse,
+                    light=None if light is None else light[i],
+                )
+                patch = self._patch(mouth, choice)
                 yield replace(patch, distance=self._distance(lips.points[i], choice.entries))
 
     def _candidates(self, heard: bool) -> Candidates:
@@ -102,53 +130,57 @@ class MedianTexture(TextureSource):
             entries = np.stack([f[0] for f in found])
             costs = np.stack([f[2] for f in found])
             path = smoothest_path(entries, costs, self._bank.looks, self._successors)
-        return [Choice(e, w, int(p)) for (e, w, _), p in zip(found, path, strict=True)]
+        picks = entries[np.arange(len(entries)), path]
+        reach = len(DETAIL_WINDOW) // 2
+        around = np.arange(len(picks))[:, None] + np.arange(-reach, reach + 1)
+        details = picks[np.clip(around, 0, len(picks) - 1)]
+        return [Choice(e, w, d) for (e, w, _), d in zip(found, details, strict=True)]
 
     def _distance(self, lips: F32, entries: I64) -> float:
         """Of the nearest of the entries' lips from the wanted ones, RMS."""
         off = np.square(self._bank.lips[entries] - lips).sum(-1).mean(-1)
         return float(np.sqrt(off.min()))
 
-    def _gains(self, entries: I64, frame: int) -> F32:
-        """What each entry's colours are multiplied by to be seen in the frame's light, (n, 3)."""
+    def _gains(self, entries: I64, light: F32 | None) -> F32:
+        """What each entry's colours are multiplied by to be seen in a frame's light, (n, 3)."""
         bank = self._bank
-        if bank.light is None:
+        if bank.light is None or light is None:
             return np.ones((len(entries), 3), np.float32)
         theirs = np.maximum(bank.light[bank.frames[entries]], 1)
-        gains = np.clip(np.maximum(bank.light[frame], 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
+        gains = np.clip(np.maximum(light, 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
         return np.asarray(gains, np.float32)
 
-    def _patch(
-        self, control: F32, outline: F32, to_canonical: F32, choice: Choice, gains: F32
-    ) -> Patch:
-        """One mouth: `control` (k, 2) are the wanted warp points, canonical."""
+    def _patch(self, mouth: Wanted, choice: Choice) -> Patch:
         entries, options = choice.entries, self._options
-        scale = 1 / float(np.sqrt(abs(np.linalg.det(to_canonical[:, :2]))))
+        scale = 1 / scale_of(mouth.to_canonical)
         detailed = options.detail > 0 and len(entries) > 1
         reduction = reduction_of(scale) if detailed and self._bank.small is not None else 1
-        corner, width, height = box_around(outline, reduction)
+        corner, width, height = box_around(mouth.outline, reduction)
         grid = CoarseGrid(width, height, reduction)
-        at = apply(to_canonical, grid.points + corner)
-        if options.warp:
-            places = ThinPlate(control, at, SMOOTHING).maps_to(self._bank.control[entries])
-        else:
-            places = np.stack([apply(to_crop, at) for to_crop in self._bank.to_crop[entries]])
-        stack = self._base(entries, places, grid, reduction)
-        for picture, gain in zip(stack, gains, strict=True):
-            lit(picture, gain)
+        places = self._warp(mouth.control, apply(mouth.to_canonical, grid.points + corner))
+        stack = self._bent(entries, mouth.light, places(entries), grid, reduction)
         rgb = weighted_median(stack, choice.weights)
         if detailed:
             if reduction > 1:
                 rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
-            one = choice.detail
-            sharp = remapped(self._bank.crops[entries[one]], grid.refined(places[one]))
-            lit(sharp, gains[one])
-            rgb = with_detail(rgb, sharp, DETAIL * scale, options.detail)
+            sharp = self._bent(choice.details, mouth.light, places(choice.details), grid)
+            inside = inside_lips(mouth.lips - corner, (height, width), INSIDE_SOFT * scale)
+            rgb = with_detail(rgb, steadied(sharp, inside), DETAIL * scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         return Patch(rgb, np.ones((height, width), np.float32), shift)
 
-    def _base(self, entries: I64, places: F32, grid: CoarseGrid, reduction: int) -> U8:
-        """All candidates (n, h, w, 3), in reduced size if the median is taken so."""
+    def _warp(self, control: F32, at: F32) -> Callable[[I64], F32]:
+        """Tells where places (p, 2) of the canonical space lie in bank entries, (n, p, 2)."""
+        bank = self._bank
+        if self._options.warp:
+            plate = ThinPlate(control, at, SMOOTHING)
+            return lambda entries: plate.maps_to(bank.control[entries])
+        return lambda entries: np.stack([apply(to_crop, at) for to_crop in bank.to_crop[entries]])
+
+    def _bent(
+        self, entries: I64, light: F32 | None, places: F32, grid: CoarseGrid, reduction: int = 1
+    ) -> U8:
+        """Bank entries in a frame's shape and light, (n, h, w, 3), reduced if it is asked for."""
         bank = self._bank
         if reduction == 1 or bank.small is None:
             crops = bank.crops
@@ -159,8 +191,10 @@ class MedianTexture(TextureSource):
             )  # a cell's centre is its pixels' mean
         width, height = grid.width // reduction, grid.height // reduction
         stack = np.empty((len(entries), height, width, 3), np.uint8)
-        for picture, entry, coarse in zip(stack, entries, places, strict=True):
+        gains = self._gains(entries, light)
+        for picture, entry, coarse, gain in zip(stack, entries, places, gains, strict=True):
             remapped(crops[entry], grid.refined(coarse, reduction), picture)
+            lit(picture, gain)
         return stack
 
 
@@ -199,18 +233,6 @@ def _blocks(stretch: I64) -> Iterator[I64]:
     for run in np.split(np.arange(len(stretch)), np.flatnonzero(np.diff(stretch)) + 1):
         for first in range(0, len(run), BLOCK):
             yield run[first : first + BLOCK]
-
-
-def with_detail(steady: U8, sharp: U8, radius: float, share: float) -> U8:
-    """`steady` with a share of its finest detail exchanged for that of `sharp`.
-
-    Args:
-        radius: σ of the Gaussian that parts detail from the rest, pixels.
-        share: 0..1.
-    """
-    difference = sharp.astype(np.float32) - steady
-    fine = difference - cv2.GaussianBlur(difference, (0, 0), radius)
-    return np.asarray(np.clip(np.rint(steady + share * fine), 0, 255), np.uint8)
 
 
 def box_around(outline: F32, multiple: int = 1) -> tuple[F32, int, int]:

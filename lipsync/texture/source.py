@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from lipsync.options_base import options
-from lipsync.types import F32, I64, Alignment, FaceTrack, LipTrack, MouthBank, Patch
+from lipsync.types import F32, Alignment, FaceTrack, LipTrack, MouthBank, Patch, Positions
 
 
 @options
@@ -34,7 +34,7 @@ class TextureSource(Protocol):
         lips: LipTrack,
         track: FaceTrack,
         alignment: Alignment,
-        frames: I64,
+        frames: Positions,
         said: F32 | None = None,
         jaw: F32 | None = None,
     ) -> Iterator[Patch | None]:
@@ -43,7 +43,7 @@ class TextureSource(Protocol):
         Args:
             lips: the wanted lips, one per output frame (n); NaN where none are wanted.
             track, alignment: of the target, one per target frame.
-            frames: (n,) the target frame that each output frame shows.
+            frames: (n,) the target frame that each output frame shows, or a place between two.
             said: (n, p) what is heard at each output frame (`features.said`); None: not known.
             jaw: (n, j, 2) by how much the target's jaw points are moved, pixels; None: not.
         """

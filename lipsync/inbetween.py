@@ -1,0 +1,102 @@
+"""The picture between two consecutive frames, by optical flow.
+
+Both frames are moved towards the wanted moment and mixed: the one is sampled where the flow to the
+other says that the pixel comes from, and the reverse. Where the two flows contradict each other, or
+the two moved frames do not show the same, something is hidden in one of them: there the nearer
+frame alone is shown, moved or, where even its own flow cannot be trusted, as it is.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from lipsync.types import F32, U8
+
+FLOW_SIDE = 480  # pixels of the longer side at which the flow is found: motion has no fine detail
+ROUNDS = 2  # of the search for where the pixel that is now at x came from
+# Pixels of the reduced picture between a place and where the way there and back ends, beyond which
+# the flow is not believed at all; and levels by which two moved frames may differ.
+LOST_PX, UNLIKE = 1.5, 24.0
+# Two frames' mean has less noise than either, and a softer grain for one frame is seen as a
+# flicker: what is finer than this (σ, pixels) is taken from the nearer frame alone.
+FINE_PX = 1.5
+
+
+def between(first: U8, second: U8, share: float) -> U8:
+    """The picture `share` (0..1) of the way from `first` to `second`, both (h, w, 3)."""
+    share = float(share)  # numpy's own would make every map float64
+    if share > 0.5:
+        return between(second, first, 1 - share)
+    there, back = _flows(first, second)
+    height, width = first.shape[:2]
+    from_first, sure_first = _moved(there, back, share)
+    from_second, sure_second = _moved(back, there, 1 - share)
+    one, other = (
+        _sampled(frame, shift, (width, height))
+        for frame, shift in ((first, from_first), (second, from_second))
+    )
+    small = sure_first.shape[::-1]
+    both = np.minimum(sure_first, sure_second) * _alike(one, other, small)
+    sure, both = (cv2.resize(values, (width, height)) for values in (sure_first, both))
+    near = first + sure[..., None] * (one - first)  # where its own flow is lost: as it is
+    mix = (share * both)[..., None] * (other - near)
+    mixed = near + cv2.GaussianBlur(mix, (0, 0), FINE_PX)
+    return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
+
+
+def _flows(first: U8, second: U8) -> tuple[F32, F32]:
+    """Motion from first to second and back, (h', w', 2) each, pixels of the reduced pictures."""
+    reduction = max(1.0, max(first.shape[:2]) / FLOW_SIDE)
+    size = tuple(max(16, round(side / reduction)) for side in first.shape[1::-1])
+    one, other = (
+        cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
+        for frame in (first, second)
+    )
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return flow.calc(one, other, None), flow.calc(other, one, None)
+
+
+def _moved(there: F32, back: F32, share: float) -> tuple[F32, F32]:
+    """Where the pixels come from that have gone a share of their way, and how sure that is.
+
+    Returns:
+        (h', w', 2) by how much to look elsewhere, and (h', w') 0..1.
+    """
+    places = _grid(there.shape)
+    shift = -share * there
+    for _ in range(ROUNDS):  # the flow that counts is that of the place where the pixel was
+        shift = -share * _looked_up(there, places + shift)
+    gone = places + shift
+    way = _looked_up(there, gone)
+    lost = np.linalg.norm(way + _looked_up(back, gone + way), axis=-1)
+    sure = np.clip(2 - 2 * lost / LOST_PX, 0, 1).astype(np.float32)
+    return shift, cv2.GaussianBlur(sure, (0, 0), 1.5)
+
+
+def _looked_up(field: F32, places: F32) -> F32:
+    return np.asarray(
+        cv2.remap(field, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
+
+
+def _sampled(frame: U8, shift: F32, size: tuple[int, int]) -> F32:
+    """The frame, each pixel taken from where the shift (of reduced size) says."""
+    scale = np.array([size[0] / shift.shape[1], size[1] / shift.shape[0]], np.float32)
+    full = cv2.resize(shift * scale, size, interpolation=cv2.INTER_LINEAR)
+    places = _grid(full.shape) + full
+    found = cv2.remap(frame, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32)
+
+
+def _alike(one: F32, other: F32, size: tuple[int, int]) -> F32:
+    """How far two pictures show the same, in reduced size, 0..1, by colours without their noise."""
+    off = cv2.resize(one - other, size, interpolation=cv2.INTER_AREA)
+    off = np.abs(cv2.GaussianBlur(off, (0, 0), 1.5)).max(-1)
+    return np.asarray(np.clip(2 - 2 * off / UNLIKE, 0, 1), np.float32)
+
+
+def _grid(shape: tuple[int, ...]) -> F32:
+    """Every pixel's own place, (h, w, 2)."""
+    x, y = np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)
+    return np.stack(np.meshgrid(x, y), axis=-1)

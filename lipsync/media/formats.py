@@ -1,0 +1,124 @@
+"""What can be written: containers, what they hold, and how their streams are coded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lipsync.errors import OutputError
+
+_TEXT = frozenset(("subrip", "ass", "mov_text", "webvtt", "text"))
+_AAC = {"c:a": "aac", "b:a": "192k"}
+# Lossless, and it begins at its first sample: Matroska's milliseconds cannot say anything finer.
+_FLAC = {"c:a": "flac"}
+
+
+@dataclass(frozen=True)
+class Format:
+    """A container and what goes into it."""
+
+    suffix: str
+    muxer: str  # ffmpeg's name
+    sound: Mapping[str, str]  # coding of sound that is not copied
+    copied: frozenset[str] = frozenset()  # sound codecs that are copied
+    vp9: bool = False  # else H.264, or HEVC where 8 bits do not do
+    # Codec of a subtitle in the target → how it is written.
+    subtitles: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)  # of the muxer
+
+    @property
+    def boxes(self) -> bool:
+        """Made of ISO 14496-12 boxes."""
+        return self.muxer in ("mp4", "mov")
+
+    @property
+    def frames(self) -> bool:
+        """A folder of pictures."""
+        return self.muxer == "png"
+
+    @property
+    def pipe(self) -> bool:
+        """Standard output."""
+        return self.suffix == "-"
+
+
+# A player begins before the whole file has come.
+_INDEX_FIRST = {"movflags": "+faststart"}
+_MATROSKA_SUBTITLES = {
+    **dict.fromkeys(("subrip", "ass", "webvtt", "dvd_subtitle", "dvb_subtitle"), "copy"),
+    "hdmv_pgs_subtitle": "copy",
+    "mov_text": "subrip",
+    "text": "subrip",
+}
+_MATROSKA_SOUND = frozenset(("aac", "flac", "opus", "pcm_s16le", "pcm_s24le", "pcm_f32le"))
+FORMATS = {
+    f.suffix: f
+    for f in (
+        Format(
+            ".mp4",
+            "mp4",
+            _AAC,
+            frozenset(("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")),
+            subtitles=dict.fromkeys(_TEXT, "mov_text"),
+            flags=_INDEX_FIRST,
+        ),
+        Format(
+            ".mov",
+            "mov",
+            _AAC,
+            frozenset(("aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le")),
+            subtitles=dict.fromkeys(_TEXT, "mov_text"),
+            flags=_INDEX_FIRST,
+        ),
+        Format(".mkv", "matroska", _FLAC, _MATROSKA_SOUND, subtitles=_MATROSKA_SUBTITLES),
+        Format(
+            ".webm",
+            "webm",
+            {"c:a": "libopus", "b:a": "160k"},
+            frozenset(("opus",)),
+            vp9=True,
+            subtitles=dict.fromkeys(_TEXT, "webvtt"),
+        ),
+        Format("/", "png", {"c:a": "pcm_s16le"}),
+        Format("-", "matroska", _FLAC, _MATROSKA_SOUND),
+    )
+}
+FRAME_NAMES = "%06d.png"
+_PATTERN = re.compile(r"[^%]*%(0\d)?d[^%]*\.png")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a result goes, and as what."""
+
+    path: Path  # of the file, of the folder of frames, or "-"
+    format: Format
+    frame_names: str = FRAME_NAMES  # in a folder of frames; the first is number 1
+
+    @staticmethod
+    def of(name: str | Path) -> Output:
+        """From what a user writes.
+
+        An .mp4, .mov, .mkv or .webm; `frames/` or `frames/%06d.png`: a folder of PNG pictures and
+        their sound; `-`: Matroska on standard output.
+
+        Raises:
+            OutputError: none of these.
+        """
+        path = Path(name)
+        if str(name) == "-":
+            return Output(path, FORMATS["-"])
+        if _PATTERN.fullmatch(path.name):
+            return Output(path.parent, FORMATS["/"], path.name)
+        if str(name).endswith(("/", "\\")) or (not path.suffix and path.is_dir()):
+            return Output(path, FORMATS["/"])
+        found = FORMATS.get(path.suffix.lower())
+        if found is None:
+            known = ", ".join(suffix for suffix in FORMATS if suffix.startswith("."))
+            raise OutputError(
+                f"{path}: only {known}, a folder of PNG pictures (frames/ or frames/%06d.png) or - "
+                "for a pipe can be written; choose a name like one of these"
+            )
+        return Output(path, found)

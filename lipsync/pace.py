@@ -1,0 +1,104 @@
+"""When the frames of an output are shown, and regular steps in between for what needs them.
+
+Lips and voice are worked out at a regular rate. Where the target's own irregular times are kept,
+that is a grid of its own, from which every frame takes what is due at its time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipsync.types import F32, LipTrack, Positions, VideoInfo
+
+FINER = 2  # steps per usual interval of irregular frames
+
+
+def frame_count(info: VideoInfo, duration: Fraction) -> int:
+    """Frames of `duration` seconds at the times of `info`, beyond its end at its usual rate."""
+    if info.stamps is None:
+        return max(1, round(duration * info.fps))
+    beyond = max(0, round((duration - info.duration) * info.fps))
+    return max(1, sum(stamp < duration for stamp in info.stamps) + beyond)
+
+
+def least_duration(info: VideoInfo, count: int) -> Fraction:
+    """Seconds without which the first `count` frames cannot all be shown."""
+    return count / info.fps if info.stamps is None else info.stamps[count - 1]
+
+
+def times(info: VideoInfo, count: int) -> NDArray[np.float64]:
+    """When the first `count` frames are shown, (count,), seconds."""
+    if info.stamps is None:
+        return np.arange(count) / float(info.fps)
+    return np.array([float(stamp) for stamp in info.stamps[:count]])
+
+
+@dataclass(frozen=True, eq=False)
+class Pace:
+    """Frames at times that may be irregular, over regular steps."""
+
+    times: NDArray[np.float64]  # (n,) when each frame is shown, seconds
+    order: Positions  # (n,) in the target, what each shows
+    rate: Fraction  # of the steps
+    steps: Positions  # (m,) in the target, what is shown at each step
+
+    @staticmethod
+    def of(info: VideoInfo, order: Positions) -> Pace:
+        """`order`: what of the target every frame of the output shows, frames."""
+        at = times(info, len(order))
+        if info.stamps is None:
+            return Pace(at, order, info.fps, order)
+        rate = FINER * info.fps
+        regular = np.arange(int(at[-1] * float(rate)) + 2) / float(rate)
+        shown = np.searchsorted(at, regular + 1e-9, side="right") - 1
+        return Pace(at, order, rate, order[np.maximum(shown, 0)])
+
+    @property
+    def regular(self) -> bool:
+        """Every step is a frame."""
+        return self.steps is self.order
+
+    @property
+    def end(self) -> float:
+        """When the last frame has been shown, seconds."""
+        usual = 1 / float(self.rate if self.regular else self.rate / FINER)
+        return float(self.times[-1]) + usual
+
+    @property
+    def mean_rate(self) -> float:
+        """Frames per second over the whole."""
+        return len(self.times) / self.end
+
+    def sampled(self, values: F32) -> F32:
+        """Values (m, ...) of the steps at the time of every frame, linearly, (n, ...)."""
+        if self.regular:
+            return values
+        return _linear(values, self.times * float(self.rate))
+
+    def track(self, lips: LipTrack, fps: Fraction) -> LipTrack:
+        """Lips of the steps at the time of every frame."""
+        return lips if self.regular else LipTrack(self.sampled(lips.points), fps)
+
+
+def regular(lips: LipTrack, info: VideoInfo) -> LipTrack:
+    """Lips of a video's frames at regular steps of its usual rate."""
+    if info.stamps is None:
+        return lips
+    at = times(info, len(lips))
+    steps = np.arange(int(at[-1] * float(info.fps)) + 1) / float(info.fps)
+    places = np.interp(steps, at, np.arange(len(at)))
+    return LipTrack(_linear(lips.points, places), info.fps)
+
+
+def _linear(values: F32, places: NDArray[np.float64]) -> F32:
+    """Values (m, ...) between whole places, linearly; the ends are held."""
+    left = np.clip(places.astype(np.int64), 0, max(len(values) - 2, 0))
+    right = np.minimum(left + 1, len(values) - 1)
+    share = np.clip(places - left, 0, 1).reshape(-1, *[1] * (values.ndim - 1))
+    # A step that is not known (NaN) counts only where it has a share.
+    mixed = np.where(share > 0, values[right] * share, 0)
+    return np.asarray(np.where(share < 1, values[left] * (1 - share), 0) + mixed, np.float32)

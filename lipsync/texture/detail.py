@@ -1,0 +1,44 @@
+"""The finest detail of a mouth: from single bank entries, steadied over neighbouring frames."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from lipsync.types import F32, U8
+
+# Of the frames around, for the finest detail. On three clips each of s4 and s1 it takes E_warp from
+# 1.50 to 1.15 and from 1.19 to 1.09, and adds 0.2 dB; a wider window gains little more.
+DETAIL_WINDOW = (1, 2, 1)
+INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips and teeth
+DETAIL = 0.02  # outer-eye distances: σ of the Gaussian that parts detail from the rest
+
+
+def steadied(sharp: U8, inside: F32) -> F32:
+    """Pictures of neighbouring frames' details as one: their mean; the middle one inside the lips.
+
+    Lips and skin are bent onto one another, so that what their pictures do not share is noise and
+    flicker. Teeth and tongue move by themselves: their mean would be blurred.
+
+    Args:
+        sharp: (len(DETAIL_WINDOW), h, w, 3).
+        inside: (h, w) 0..1.
+    """
+    weights = np.array(DETAIL_WINDOW, np.float32) / np.float32(sum(DETAIL_WINDOW))
+    middle = sharp[len(sharp) // 2].astype(np.float32)
+    mean = np.zeros_like(middle)
+    for picture, weight in zip(sharp, weights, strict=True):
+        mean += weight * picture
+    return np.asarray(mean + inside[..., None] * (middle - mean), np.float32)
+
+
+def with_detail(steady: U8, sharp: F32, radius: float, share: float) -> U8:
+    """`steady` with a share of its finest detail exchanged for that of `sharp`.
+
+    Args:
+        radius: σ of the Gaussian that parts detail from the rest, pixels.
+        share: 0..1.
+    """
+    difference = sharp - steady.astype(np.float32)
+    fine = difference - cv2.GaussianBlur(difference, (0, 0), radius)
+    return np.asarray(np.clip(np.rint(steady + share * fine), 0, 255), np.uint8)
