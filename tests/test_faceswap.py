@@ -11,7 +11,7 @@ import torch
 from faces import similarity, track_of
 from torch import nn
 
-from lipsync import composite, face_preview, faceswap, identities
+from lipsync import composite, face_pipeline, face_preview, faceswap, identities
 from lipsync.autoencoder import FaceAutoencoder, FaceDims
 from lipsync.errors import FacesError, OptionsError
 from lipsync.faceset import FaceSet
