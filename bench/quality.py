@@ -26,6 +26,7 @@ from reconstruction import HEAD, Line, Person, Scene
 import lipsync
 from lipsync import audio, features, geometry, landmarks, lip_lstm, media
 from lipsync.cache import Cache
+from lipsync.teeth import TeethOptions
 from lipsync.texture import TextureOptions
 from lipsync.types import U8, LipTrack
 
@@ -70,14 +71,21 @@ def median(n: int, *, warp: bool, detail: float = 0.0) -> TextureOptions:
     return TextureOptions(candidates=n, warp=warp, detail=detail)
 
 
-def from_lips(name: str, options: TextureOptions, said: str = "true") -> Row:
+def from_lips(
+    name: str,
+    options: TextureOptions,
+    said: str = "true",
+    finish: TeethOptions | None = None,
+    encoded: bool = True,
+) -> Row:
     """Made from the clip's true lips, or from those that the shipped model predicts."""
 
     def make(scene: Scene) -> U8:
         person = scene.person
-        return scene.remade(options, person.lips if said == "true" else person.predicted)
+        lips = person.lips if said == "true" else person.predicted
+        return scene.remade(options, lips, finish)
 
-    return Row(name, make)
+    return Row(name, make, encoded)
 
 
 ROWS = (
@@ -87,12 +95,13 @@ ROWS = (
     from_lips("nearest frame", median(1, warp=False)),
     *(from_lips(f"plain median, n = {n}", median(n, warp=False)) for n in (10, 30, 64, 100)),
     *(from_lips(f"warped median, n = {n}", median(n, warp=True)) for n in (10, 30, 64, 100)),
-    from_lips("**warped, n = 64, with detail** (default)", TextureOptions()),
-    Row("default, neither encoded", lambda s: s.remade(TextureOptions(), s.person.lips), False),
+    from_lips("warped, n = 64, with detail", TextureOptions()),
+    from_lips("**and teeth and edges** (default)", TextureOptions(), finish=TeethOptions()),
+    from_lips("default, neither encoded", TextureOptions(), finish=TeethOptions(), encoded=False),
 )
 PREDICTED = (
     from_lips("plain median, n = 64", median(64, warp=False), "predicted"),
-    from_lips("**default**", TextureOptions(), "predicted"),
+    from_lips("**default**", TextureOptions(), "predicted", TeethOptions()),
 )
 
 
@@ -146,7 +155,7 @@ def reconstruction(person: Person, clips: int, sheets: Path) -> list[str]:
         *block(person, scenes, PREDICTED, "predicted"),
     ]
     for scene in scenes[:2]:
-        result = scene.remade(TextureOptions(), person.lips)
+        result = scene.remade(TextureOptions(), person.lips, TeethOptions())
         scene.sheet(result, sheets / f"{person.name}_{scene.index}.png")
     return text
 

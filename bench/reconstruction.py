@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 from picture_figures import PictureFigures, Reference
 
-from lipsync import audio, encode, features, geometry, landmarks, lip_lstm, media, mouth_bank
+from lipsync import audio, encode, features, geometry, landmarks, lip_lstm, media, mouth_bank, teeth
 from lipsync.cache import Cache
 from lipsync.composite import CompositeOptions, composite, soft_mask
 from lipsync.features.said import said as heard_at
 from lipsync.footage import Footage
 from lipsync.sheet import SheetCollector
+from lipsync.teeth import TeethOptions
 from lipsync.texture import TextureOptions, open_texture
 from lipsync.types import F32, I64, U8, Alignment, Bools, LipTrack, MouthBank, VideoInfo
 
@@ -149,15 +150,29 @@ class Scene:
         own = (bank.frames >= self.first) & (bank.frames < self.end)
         return replace(bank, quality=np.where(own, 0, bank.quality).astype(np.float32))
 
-    def remade(self, options: TextureOptions, lips: LipTrack) -> U8:
-        """The clip with a new mouth, from other clips' pixels."""
+    def remade(
+        self, options: TextureOptions, lips: LipTrack, finish: TeethOptions | None = None
+    ) -> U8:
+        """The clip with a new mouth, from other clips' pixels; `finish`: with teeth and edges."""
         person, order = self.person, self.order
-        source = open_texture(self.bank(), options)
+        bank = self.bank()
+        source = open_texture(bank, options)
         wanted = LipTrack(lips.points[order], lips.rate)
         said = person.said[order]
         patches = source.patches(
             wanted, person.footage.track, person.footage.alignment, order, said
         )
+        if finish is not None:
+            patches = teeth.finished(
+                patches,
+                wanted,
+                person.footage.track,
+                person.footage.alignment,
+                order,
+                teeth.find(bank) if finish.teeth == "auto" else teeth.NO_TEETH,
+                teeth.sharpness_of(bank),
+                finish,
+            )
         parts = person.footage.track, person.footage.alignment, order, CompositeOptions()
         return np.stack([done.frame for done in composite(self.frames, patches, *parts)])
 

@@ -12,7 +12,7 @@ import pytest
 from faces import SCHEME, similarity, track_of
 
 from lipsync import media, retime
-from lipsync.retime import Motion, TimingOptions, path
+from lipsync.retime import Motion, TimingOptions, in_order, path, unchanged
 from lipsync.retime.turns import EDGE_S, bounce, hold, loop
 from lipsync.types import FaceTrack, Timing, VideoInfo, Waveform
 
@@ -393,3 +393,42 @@ def test_positions_and_timing_are_one() -> None:
     timing = Timing.at(position)
     np.testing.assert_array_equal(timing.position, position)
     assert timing.source.tolist() == [0, 0, 1, 2, 1]
+
+
+def test_the_face_that_moves_most_counts() -> None:
+    """Of two people: frames that show both, and the larger speed; apart, whoever is seen."""
+    still, quick = Motion.still(6, 25), Motion.still(6, 25)
+    quick = replace(quick, head=quick.head + 0.5, speed=quick.speed + 0.5)
+    assert Motion.together([quick]) is quick
+    one = replace(still, found=np.array([1, 1, 1, 1, 0, 0], bool))
+    other = replace(quick, found=np.array([0, 0, 1, 1, 1, 1], bool))
+    both = Motion.together([one, other])
+    assert both.found.tolist() == [False, False, True, True, False, False]
+    assert both.speed[2:4].tolist() == [0.5, 0.5]
+    assert both.points.shape == (6, 2, 2)
+    apart = replace(other, found=~one.found)
+    turns = Motion.together([one, apart])
+    assert turns.found.all()
+    assert turns.speed.tolist() == [0, 0, 0, 0, 0.5, 0.5]
+
+
+def test_a_face_that_is_not_seen_leaves_the_others_speed() -> None:
+    seen, gone = Motion.still(4, 25), Motion.still(4, 25)
+    seen.points[:, 0, 0] = np.arange(4) / 25  # one unit per second
+    gone.points[:] = np.nan
+    speed = Motion.together([seen, gone]).along(np.arange(4.0))
+    assert np.isnan(speed[0])
+    assert speed[1:] == pytest.approx(1)
+    assert speed[1:] == pytest.approx(seen.along(np.arange(4.0))[1:])
+
+
+def test_whether_the_targets_order_stays_is_known_before() -> None:
+    for how, length, stays in (
+        ("auto", 9.6, True), ("auto", 9.4, False), ("auto", 12, True),
+        ("cut", 5, True), ("retime", 9.9, False), ("bounce", 5, True),
+    ):  # fmt: skip
+        options = TimingOptions(timing=how)
+        assert in_order(Fraction(10), Fraction(length), options) == stays, (how, length)
+    same = unchanged(5, 25.0)
+    assert same.straight
+    assert not list(same.warnings(5))

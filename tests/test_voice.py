@@ -172,3 +172,14 @@ def test_lips_come_from_the_targets_own_and_return_to_them() -> None:
     assert eased.points[1:5, 0, 0] == pytest.approx([0.04, 0.2, 0.4, 0.1])
     # Seen while still near the target's own: two different mouths never show at once.
     assert seen == pytest.approx([0, 0.32, 0.8, 0.8, 0.8, 0])
+
+
+def test_anybody_speaks_where_one_of_them_does() -> None:
+    one = voice.Speech(np.array([[1.0, 2.0], [5.0, 6.0]]))
+    other = voice.Speech(np.array([[1.2, 1.5], [2.3, 3.0]]))
+    times = np.array([0.5, 1.8, 2.2, 2.8, 4.0, 5.5, 6.5])
+    spoken = voice.anybody([one, other], times, 0.5)
+    assert spoken.tolist() == [False, True, True, True, False, True, False]
+    nobody = voice.Speech(np.zeros((0, 2)))
+    assert not voice.anybody([nobody, nobody], times, 0.5).any()
+    assert voice.anybody([nobody, one], times, 0.5).tolist() == one.at(times).tolist()
