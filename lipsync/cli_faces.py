@@ -24,7 +24,7 @@ def swap(
     video: Annotated[Path, Parameter(alias="-v")],
     model: Annotated[Path, Parameter(alias="-m")],
     consent: str | None = None,
-    output: Annotated[str | None, Parameter(alias="-o")] = None,
+    output: Annotated[str | None, Parameter(alias="-o", allow_leading_hyphen=True)] = None,
     preview_at: Annotated[tuple[str, Path] | None, Parameter(name="--preview", negative="")] = None,
     options: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,

@@ -251,3 +251,36 @@ def test_subtitles_that_a_container_cannot_hold(tmp_path: Path) -> None:
     assert "1 of its subtitle tracks (webvtt) cannot be in a .mp4" in left[0]
     plain = media.probe(clips.video("plain.mp4", "-c:v", "libx264"))
     assert media.carried(plain, form, Fraction(1), False) == (None, ())
+
+
+@pytest.mark.parametrize("name", [".mp4", ".mkv", ".webm", "frames/"])
+def test_without_sound_the_result_is_silent(name: str, tmp_path: Path) -> None:
+    output = Output.of(f"{tmp_path}/out{name}")
+    assert encode(_pictures(_info(n=5)), _info(n=5), None, output, QUICK) == 5
+    if output.format.frames:
+        assert [p.suffix for p in output.path.iterdir()] == [".png"] * 5
+    else:
+        back = media.probe(output.path)
+        assert (back.frame_count, back.has_audio) == (5, False)
+
+
+@pytest.mark.parametrize("name", [".mp4", ".mkv", "frames/"])
+@pytest.mark.parametrize("late", ["picture", "sound"])
+def test_a_targets_own_sound_stays_with_its_picture(name: str, late: str, tmp_path: Path) -> None:
+    """Sample-exact from the first picture on, whichever of the two begins first."""
+    target, shift = tmp_path / "target.mkv", ("-itsoffset", "0.5")
+    wav = _click(tmp_path / "click.wav", 30000, seconds=2)
+    clips.run(
+        *(shift if late == "picture" else ()), "-i", str(clips.video("t.mp4", "-c:v", "libx264")),
+        *(shift if late == "sound" else ()), "-i", str(wav),
+        *("-map", "0", "-map", "1", "-c:v", "copy", "-c:a", "flac", str(target)),
+    )  # fmt: skip
+    info, output = media.probe(target), Output.of(f"{tmp_path}/out{name}")
+    skipped = media.sound_skipped(info)
+    assert skipped == (Fraction(1, 2) if late == "picture" else 0)
+    sound = media.Soundtrack(target, skipped=skipped)
+    encode(_pictures(_info(n=12)), _info(n=12), sound, output, QUICK)
+    out = output.path / "sound.wav" if output.format.frames else output.path
+    heard = media.read_audio(out, 48000).samples
+    first = 30000 + (-24000 if late == "picture" else 24000)
+    assert abs(_lag(media.read_audio(wav, 48000).samples, heard) - (first - 30000)) <= 1

@@ -6,13 +6,21 @@ import json
 import subprocess
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from lipsync import provenance
 from lipsync.cli import main
-from lipsync.media import binary, probe, probe_audio, read_frames
+from lipsync.media import (
+    binary,
+    container_tags,
+    probe,
+    probe_audio,
+    read_audio,
+    read_frames,
+)
 from lipsync.threads import one_thread
 from training import train_autoencoder
 
@@ -106,6 +114,39 @@ def test_a_silent_target_gives_a_silent_result(work: Path, tmp_path: Path) -> No
 
 @pytest.mark.real
 @pytest.mark.slow
+def test_a_swap_keeps_what_its_target_carries(work: Path, tmp_path: Path) -> None:
+    """Sound, subtitles and title, in another container; and the chosen face."""
+    (tmp_path / "s.srt").write_text("1\n00:00:00,100 --> 00:00:00,400\nHello\n")
+    target, output = tmp_path / "target.mkv", tmp_path / "out.mkv"
+    command = [binary(), "-y", "-v", "error", "-i", str(work / "grid_s4.mp4")]
+    command += ["-i", str(tmp_path / "s.srt"), "-metadata", "title=A title"]
+    subprocess.run([*command, "-c:v", "copy", "-c:a", "flac", str(target)], check=True)
+    model = work / "tiny" / "tiny.safetensors"
+    code = run("swap", "--source-faces", work / "grid_s1", "-v", target, "-m", model,
+               "--consent", AGREED, "--face", "left", "-o", output)  # fmt: skip
+    assert code == 0
+    tags = {name.lower(): text for name, text in container_tags(output).items()}
+    assert tags["title"] == "A title"
+    assert AGREED in tags["comment"]
+    assert tags["digital_source_type"] == provenance.SOURCE_TYPE
+    assert probe(output).frame_count == probe(target).frame_count
+    want, got = (read_audio(path, 48000).samples for path in (target, output))
+    n = min(len(want), len(got))
+    assert n > 0.55 * 48000
+    assert np.abs(want[:n] - got[:n]).max() < 1e-4
+    with av.open(str(output)) as container:
+        (stream,) = container.streams.subtitles
+        assert any(b"Hello" in bytes(packet) for packet in container.demux(stream))
+
+    frames = tmp_path / "frames"
+    assert run("swap", "--source-faces", work / "grid_s1", "-v", target, "-m", model,
+               "--consent", AGREED, "-o", f"{frames}/") == 0  # fmt: skip
+    assert len(list(frames.glob("*.png"))) == probe(target).frame_count
+    assert AGREED in (provenance.read_mark(frames).comment or "")
+
+
+@pytest.mark.real
+@pytest.mark.slow
 def test_a_frame_is_shown_under_a_grid_of_choices(work: Path, tmp_path: Path) -> None:
     picture = tmp_path / "choices.png"
     consent = ("--consent", AGREED, "--landmark-warp", "0.5")
@@ -136,6 +177,9 @@ def test_what_cannot_be_swapped_is_one_line(
     refused("grid_s1", "grid_s4", "--consent", " ", words="needs --consent")
     refused("grid_s4", "grid_s4", "--consent", AGREED, words="shows grid_s4 already")
     refused("nobody", "grid_s4", "--consent", AGREED, words="no set of faces there")
+    refused("grid_s1", "grid_s4", "--consent", AGREED, "--face", "3", words="choose from 1 to 1")
+    output = Path("-")
+    refused("grid_s1", "grid_s4", "--consent", AGREED, words="the record of a swap lies beside it")
 
 
 @pytest.mark.real

@@ -178,6 +178,6 @@ def test_faults_are_one_line(result: Path, tmp_path: Path) -> None:
 
 
 def test_a_swaps_consent_is_kept_in_the_mark(result: Path) -> None:
-    mark(result, f'{GENERATED_FACE}. Consent: Anna & "Bert" <both>')
+    mark(result, comment=f'{GENERATED_FACE}. Consent: Anna & "Bert" <both>')
     assert read_mark(result).source_type == SOURCE_TYPE
     assert "Anna &amp; " in result.read_bytes()[-3000:].decode("utf-8", "ignore")

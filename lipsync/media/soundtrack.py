@@ -17,18 +17,21 @@ class Soundtrack:
     """The first sound stream of a file, from the file's start on."""
 
     path: Path
-    ends: Fraction | None = None  # seconds after which it is cut; None: it is heard whole
+    ends: Fraction | None = (
+        None  # seconds of the output after which it is cut; None: it is heard whole
+    )
     # Seconds of the file that are over when the output begins; silence fills what is missing there.
     # None: the stream is left as it lies in the file.
     skipped: Fraction | None = None
 
     def stream(self) -> Any:
         """ffmpeg's stream of it."""
-        cut = {} if self.ends is None else {"t": f"{float(self.ends):.6f}"}
-        if self.skipped is None:
-            return ffmpeg.input(url(self.path), **cut)["a:0"]
-        late = {"itsoffset": f"{float(-self.skipped):.6f}"} if self.skipped else {}
+        skipped = self.skipped or Fraction(0)
+        cut = {} if self.ends is None else {"t": f"{float(self.ends + skipped):.6f}"}
+        late = {"itsoffset": f"{float(-skipped):.6f}"} if skipped else {}
         stream = ffmpeg.input(url(self.path), **cut, **late)["a:0"]
+        if self.copyable:
+            return stream
         return stream.filter("aresample", first_pts=0, **{"async": 1})
 
     @property
