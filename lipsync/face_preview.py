@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from lipsync import composite as composite_stage
 from lipsync import faceswap, geometry, landmarks, media
 from lipsync.autoencoder import FaceAutoencoder
+from lipsync.cache import Cache
 from lipsync.errors import NoFaceError, OptionsError
 from lipsync.face_pipeline import agreed, composite_options, face_maker
 from lipsync.faceset.store import FaceSet
@@ -19,7 +21,7 @@ from lipsync.identities import side_of
 from lipsync.options import SwapOptions
 from lipsync.sheet import check_sheet
 from lipsync.threads import one_thread
-from lipsync.types import U8, Alignment, FaceTrack, Patch
+from lipsync.types import U8, Alignment, FaceTrack, Patch, VideoInfo
 
 
 def preview(
@@ -55,7 +57,7 @@ def preview(
             f"--preview {at:g}s: {video} lasts {float(info.duration):.2f} s; choose a time in it"
         )
     frame = next(media.read_frames(info, index, index + 1))
-    track = landmarks.track([frame], info.fps, options.landmarks, options.run.device)
+    track = _tracked(frame, index, info, options)
     if not track.found.any():
         raise NoFaceError(f"{video}: no face at {at:g} s; choose another time")
     alignment = geometry.align(track)
@@ -63,6 +65,23 @@ def preview(
         grid = preview_stage.grid(frame, track, alignment, maker, options.faces, composited)
     preview_stage.save(picture, grid)
     return picture
+
+
+def _tracked(frame: U8, index: int, info: VideoInfo, options: SwapOptions) -> FaceTrack:
+    """The wanted face in one frame: which one it is may depend on all others."""
+    how, device = options.landmarks, options.run.device
+    if how.face == "largest":
+        return landmarks.track([frame], info.fps, how, device)
+    with Cache(Cache.default_root() if options.run.cache else None) as cache:
+        track = landmarks.track_video(info, how, cache, device)
+    one = slice(index, index + 1)
+    return replace(
+        track,
+        points=track.points[one],
+        found=track.found[one],
+        confidence=track.confidence[one],
+        cuts=track.cuts[:0],
+    )
 
 
 def composited(

@@ -154,6 +154,11 @@ def test_a_frame_is_shown_under_a_grid_of_choices(work: Path, tmp_path: Path) ->
     grid = cv2.imread(str(picture))
     assert grid is not None
     assert grid.shape[0] > 900
+    middle = ("--face", "342,354@0.4s", "--preview", "0.2s", tmp_path / "chosen.png")
+    assert swap(work, "grid_s1", "grid_s4", *consent, *middle) == 0
+    chosen = cv2.imread(str(tmp_path / "chosen.png"))
+    assert chosen is not None
+    assert chosen.shape == grid.shape
     assert swap(work, "grid_s1", "grid_s4", *consent, "--preview", "9s", tmp_path / "x.png") == 2
     assert not (tmp_path / "x.png").exists()
 
