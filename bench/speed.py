@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import lipsync
-from lipsync import composite, geometry, jaw, landmarks, media, mouth_bank, texture
+from lipsync import composite, geometry, jaw, landmarks, media, mouth_bank, teeth, texture
 from lipsync.cache import Cache
 from lipsync.footage import Footage
 from lipsync.threads import ahead
@@ -37,7 +37,7 @@ CASES = (
     ("englishvideo.mp4", "LJ001-0001.wav", 1),
     ("grid_s1_120s.mp4", "jfk.flac", 6),
 )
-STAGES = ("decode", "texture", "composite", "encode", "pictures")
+STAGES = ("decode", "texture", "teeth", "composite", "encode", "pictures")
 
 
 def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
@@ -106,7 +106,7 @@ def measure(target: Path, speech: Path, runs: int, folder: Path) -> dict[str, ob
 
 
 def pictures(target: Path, frames: int = 120) -> float:
-    """ms per frame of texture and composite together, with nothing else at work.
+    """ms per frame of texture, teeth and composite together, with nothing else at work.
 
     In a render the encoder takes the same cores: this is what the two stages themselves need.
     """
@@ -126,10 +126,12 @@ def pictures(target: Path, frames: int = 120) -> float:
     moved = jaw.corrections(bank, wanted, lips.points, *parts, jaw.JawOptions())
     shown = list(media.read_frames(info, 0, count))
     source = texture.open_texture(bank, texture.TextureOptions())
+    rows, sharp = teeth.find(bank), teeth.sharpness_of(bank)
 
     def made() -> float:
         start = time.perf_counter()
-        patches = ahead(source.patches(wanted, *parts, None, moved))
+        patches = source.patches(wanted, *parts, None, moved)
+        patches = ahead(teeth.finished(patches, wanted, *parts, rows, sharp, teeth.TeethOptions()))
         done = composite.composite(shown, patches, *parts, composite.CompositeOptions(), moved)
         for _ in done:
             pass
@@ -182,8 +184,8 @@ def write(rows: list[dict[str, object]], runs: int) -> None:
         f"(all from the cache, median of {runs}), and ffmpeg merely re-encoding as many frames "
         "at the same quality. The right-hand columns are ms per frame inside the process: "
         "landmarks per target frame when cold, the others per output frame when warm (encode is "
-        "the time spent waiting for the encoder, which works beside us). Pictures: texture and "
-        "composite together, when the encoder does not take their cores.\n\n"
+        "the time spent waiting for the encoder, which works beside us). Pictures: texture, "
+        "teeth and composite together, when the encoder does not take their cores.\n\n"
         f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, lipsync {lipsync.__version__}.\n\n" + table(rows)
     )

@@ -19,6 +19,7 @@ The modules, in the order in which a render passes through them:
     footage     the target and what else there is of the person, end to end
     mouth_bank  footage → the person's own mouths, as shapes and textures
     shown       where the target keeps its own mouth: heads turned away, hands before the mouth
+    pose        the lips as they are seen on a turned head
     jaw         where the target's jaw goes with the new mouth
     texture     lip points + bank → mouth-and-chin patches
     teeth       their teeth and edges like the person's own

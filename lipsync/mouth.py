@@ -27,6 +27,7 @@ from lipsync import (
     landmarks,
     lip_lstm,
     mouth_bank,
+    pose,
     shown,
     teeth,
     texture,
@@ -215,6 +216,7 @@ def prepared(
         settled, seen = voice.settle(wished, speech, closed, own, options.silence)
         predicted, lips = pace.track(wished, info.fps), pace.track(settled, info.fps)
         own = geometry.at(own_lips.points, order)
+        lips = pose.turned(lips, track, alignment, order)
         lips, visible = voice.within(lips, pace.sampled(seen), share, own)
 
     with clock.stage("mouth bank"):

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from clips import run
 
+import lipsync
 from lipsync import geometry, landmarks, media, mouth_bank, teeth
 from lipsync.cache import Cache
+from lipsync.errors import MediaError
 from lipsync.teeth.edges import edges
 from lipsync.teeth.rows import Row, tooth
 from lipsync.types import FaceTrack, LipTrack, MouthBank, Patch
@@ -182,3 +184,27 @@ def test_teeth_may_come_from_another_picture(woman: Footage) -> None:
     alone = teeth.find(closed, given)
     assert alone.upper is not None
     assert alone.lower is None
+
+
+@pytest.mark.real
+def test_a_render_takes_the_teeth_of_a_picture_and_says_what_is_wrong_with_it(
+    woman: Footage, shared: Path, tmp_path: Path
+) -> None:
+    target, speech, picture = woman.info.path, tmp_path / "speech.wav", tmp_path / "teeth.png"
+    run("-i", str(shared / "data/speech/LJ001-0001.wav"), "-t", "1", str(speech))
+    frame = int(woman.bank.frames[open_mouths(woman)[0]])
+    run("-ss", str(frame / 25), "-i", str(target), "-frames:v", "1", str(picture))
+
+    def rendered(name: str, **options: object) -> np.ndarray:
+        given = lipsync.RenderOptions.of(adapt="never", sharpen=0, timing="cut", **options)
+        result = lipsync.render(speech, target, tmp_path / name, options=given)
+        return np.stack(list(media.read_frames(media.probe(result.output))))
+
+    plain = rendered("off.mp4", teeth="off")
+    changed = rendered("given.mp4", teeth=str(picture), teeth_strength=1.0)
+    assert plain.shape == changed.shape
+    assert np.abs(plain.astype(int) - changed).max() > 8  # levels
+    for wrong in ("nothing.png", str(speech)):
+        with pytest.raises(MediaError):
+            rendered("wrong.mp4", teeth=wrong)
+    assert not list(tmp_path.glob("*wrong*"))
