@@ -90,6 +90,16 @@ def test_a_folder_of_frames(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["click.wav", "frames", "other"]
 
 
+def test_the_sound_beside_frames_begins_where_the_speech_does(tmp_path: Path) -> None:
+    wav, late = _click(tmp_path / "click.wav", 20011), tmp_path / "late.mkv"
+    picture = ("-f", "lavfi", "-i", "color=s=32x32:r=25:d=1")
+    clips.run(*picture, "-itsoffset", "0.5", "-i", str(wav), "-c:a", "pcm_s16le", str(late))
+    output = Output.of(f"{tmp_path}/frames/")
+    encode(_pictures(_info(n=10)), _info(n=10), late, output, QUICK)
+    said, made = (media.read_audio(f, 48000).samples for f in (wav, output.path / "sound.wav"))
+    assert np.abs(made).argmax() - np.abs(said).argmax() == 24000  # samples
+
+
 def test_a_folder_of_frames_is_replaced_whole(tmp_path: Path) -> None:
     wav, output = _click(tmp_path / "click.wav", 2000), Output.of(f"{tmp_path}/frames/")
     for n in (9, 4):

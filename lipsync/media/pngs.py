@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,9 @@ class FrameFolder:
         if self._sound is None:
             return 0
         place = url(self._folder / SOUND_NAME)
-        graph = self._sound.stream().output(
+        # A WAV knows no start: silence stands for what begins late.
+        sound = replace(self._sound, skipped=self._sound.skipped or Fraction(0))
+        graph = sound.stream().output(
             place, format="wav", map_metadata=-1, rf64="auto", **{"c:a": "pcm_s16le"}
         )
         with Process(graph) as process:
