@@ -73,7 +73,6 @@ class Case:
     output: str = ".mp4"
     options: dict[str, Any] = field(default_factory=dict)
     speech: Make | None = None  # None: the base's
-    bounce: bool = False  # the speech outlasts the target
     still: bool = False  # no flash to be seen
     timed: bool = False  # pictures come at other times than in the target
     told: Told | None = None
@@ -208,8 +207,8 @@ CASES = (
     Case("varying rate, kept all the same", ".mp4", to("-vf", HOLES, *VFR),
          options={"frame_rate": "keep"}),
     Case("varying rate, longer speech", ".mp4", to("-vf", JITTER, *VFR), speech=long_speech,
-         bounce=True, warns="longer than the target"),
-    Case("longer speech", ".mp4", to(), speech=long_speech, bounce=True),
+         timed=True, warns="longer than the target"),
+    Case("longer speech", ".mp4", to(), speech=long_speech, timed=True),
     Case("picture begins 0.4 s late", ".mp4", late("v", 0.4)),
     Case("picture begins 0.4 s late, Matroska", ".mkv", late("v", 0.4)),
     Case("sound begins 0.4 s late", ".mp4", late("a", 0.4),
@@ -277,9 +276,9 @@ CASES = (
     Case("damage inside, lost pictures", ".mkv",
          zeroed(to("-c:v", "ffv1", "-slicecrc", "1", "-c:a", "flac"), "whole.mkv", 0.4, 300000),
          warns="are missing"),
-    Case("ends too early, Matroska", ".mkv", cut(to(), "whole2.mkv", 0.8), bounce=True),
+    Case("ends too early, Matroska", ".mkv", cut(to(), "whole2.mkv", 0.8), timed=True),
     Case("ends too early, mp4", ".mp4", cut(to("-movflags", "+faststart"), "whole3.mp4", 0.8),
-         bounce=True, warns="ends too early"),
+         timed=True, warns="ends too early"),
     Case("MPEG-4 in AVI", ".avi", to("-c:v", "mpeg4", "-q:v", "2", "-bf", "2", "-c:a", "mp3")),
     Case("motion JPEG", ".mov",
          to("-c:v", "mjpeg", "-q:v", "2", "-pix_fmt", "yuvj420p", "-c:a", "pcm_s16le")),
