@@ -33,7 +33,8 @@ import lipsync
 from lipsync import audio, encode, features, geometry, landmarks, lip_lstm, media, sync
 from lipsync.cache import Cache
 from lipsync.options import RenderOptions
-from lipsync.types import F32, RenderResult
+from lipsync.results import RenderResult
+from lipsync.types import F32
 
 REPO = Path(__file__).resolve().parents[1]
 RATE = 48000

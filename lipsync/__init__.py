@@ -34,11 +34,11 @@ The second path, another person's face:
     faceswap       the target's faces → the other person's, as patches
     face_pipeline  swap(), one straight-line call per stage
 
-Around them: `types` (the nouns), `options`, `errors`, `geometry`, `media` (ffmpeg), `png`,
-`face_space` (aligned faces), `checkpoint` (weights), `sync` (do lips and sound belong together?),
-`learning` (the loss), `running` (figures of a sound that is still arriving), `likeness` (whose face
-is it?), `looks` (of mouths: thumbnails, light), `findings` (what is said of a render), `threads`,
-`console` and `cli`.
+Around them: `types` (the nouns), `results`, `options`, `errors`, `geometry`, `media` (ffmpeg),
+`png`, `face_space` (aligned faces), `checkpoint` (weights), `sync` (do lips and sound belong
+together?), `learning` (the loss), `running` (figures of a sound that is still arriving), `likeness`
+(whose face is it?), `looks` (of mouths: thumbnails, light), `findings` (what is said of a render),
+`threads`, `console` and `cli`.
 """
 
 from __future__ import annotations
@@ -54,19 +54,20 @@ if TYPE_CHECKING:
     from lipsync.face_pipeline import swap
     from lipsync.options import PersonOptions, RenderOptions, SwapOptions
     from lipsync.pipeline import render
+    from lipsync.results import AdaptResult, RenderResult, SwapResult
     from lipsync.spans import Span
-    from lipsync.types import AdaptResult, RenderResult, Speaker, SwapResult
+    from lipsync.types import Speaker
 
 _HOMES = {
-    "AdaptResult": "lipsync.types",
+    "AdaptResult": "lipsync.results",
     "LipsyncError": "lipsync.errors",
     "PersonOptions": "lipsync.options",
     "RenderOptions": "lipsync.options",
-    "RenderResult": "lipsync.types",
+    "RenderResult": "lipsync.results",
     "Span": "lipsync.spans",
     "Speaker": "lipsync.types",
     "SwapOptions": "lipsync.options",
-    "SwapResult": "lipsync.types",
+    "SwapResult": "lipsync.results",
     "adapt": "lipsync.adaptation",
     "render": "lipsync.pipeline",
     "swap": "lipsync.face_pipeline",

@@ -23,9 +23,10 @@ from lipsync.digest import sha256
 from lipsync.errors import AdaptError, InputError, NoFaceError
 from lipsync.lip_lstm import LipLSTM
 from lipsync.options import PersonOptions, RenderOptions
+from lipsync.results import AdaptResult
 from lipsync.sync import LAG_MOST_S, LEAST_R
 from lipsync.tune import Lesson, TuneOptions, Tuning, blocks, tune
-from lipsync.types import AdaptResult, LipTrack, Progress, VideoInfo
+from lipsync.types import LipTrack, Progress, VideoInfo
 
 VERSION = 1  # of the procedure; kept results of another one are not used
 # A stretch of 2 s that fits this badly is not spoken by this mouth: none of 68 right ones is (the

@@ -6,12 +6,10 @@ A bug of ours keeps its traceback.
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +32,7 @@ from lipsync.options import (
     validation_line,
 )
 from lipsync.pipeline import render as run_render
-from lipsync.pipeline import summary
+from lipsync.results import as_text
 from lipsync.spans import segment as one_segment
 
 
@@ -138,7 +136,7 @@ def render(
     for warning in result.warnings:
         console.print(f"warning: {warning}", style="yellow", highlight=False)
     if as_json:
-        print(json.dumps(summary(result), indent=2))
+        print(as_text(result))
     elif not piped:
         print(result.output)
 
@@ -169,7 +167,7 @@ def adapt(
         result = run_adapt(video, output, options=settings, overwrite=overwrite, progress=report)
     console.print(f"adapted: {described(result)}", highlight=False, soft_wrap=True)
     if as_json:
-        print(json.dumps(asdict(result), indent=2, default=str))
+        print(as_text(result))
     else:
         print(result.output)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +9,11 @@ from cyclopts import App, Parameter
 
 from lipsync.console import console, progress
 from lipsync.face_pipeline import agreed
-from lipsync.face_pipeline import summary as swap_summary
 from lipsync.face_pipeline import swap as run_swap
 from lipsync.face_preview import preview, seconds
 from lipsync.faceset import extract as run_extract
 from lipsync.options import ExtractOptions, SwapOptions
+from lipsync.results import as_text
 
 
 def swap(
@@ -78,7 +76,7 @@ def swap(
         )
     for warning in result.warnings:
         console.print(f"warning: {warning}", style="yellow", highlight=False)
-    print(json.dumps(swap_summary(result), indent=2) if as_json else result.output)
+    print(as_text(result) if as_json else result.output)
 
 
 faces = App(name="faces", help="Sets of faces, for training a face swap.")
@@ -125,4 +123,4 @@ def extract(
     )
     for line in result.missing:
         console.print(f"hardly any: {line}", highlight=False)
-    print(json.dumps(asdict(result), indent=2, default=str) if as_json else result.faces)
+    print(as_text(result) if as_json else result.faces)

@@ -12,11 +12,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -35,14 +33,14 @@ from lipsync import (
 from lipsync.autoencoder import FaceAutoencoder, Side
 from lipsync.cache import Cache
 from lipsync.clock import Clock
-from lipsync.digest import sha256
 from lipsync.errors import NoFaceError, OptionsError, OutputError
 from lipsync.faceset.store import FaceSet
 from lipsync.faceswap import FaceMaker
 from lipsync.landmarks.detector import LandmarkDetector
 from lipsync.options import SwapOptions
+from lipsync.results import SwapResult
 from lipsync.threads import one_thread
-from lipsync.types import F32, U8, FaceTrack, Progress, SwapResult, VideoInfo
+from lipsync.types import F32, U8, FaceTrack, Progress, VideoInfo
 
 DETECT_PX = 256  # made faces are enlarged to this for their landmarks
 
@@ -144,7 +142,7 @@ def swap(
             provenance.write_sidecar(
                 target.path, whole_file,
                 inputs={"video": video, "source_faces": faces.path},
-                models=[_card(network, model)],
+                models=[provenance.ModelCard.of(network.meta, model)],
                 options=options.flat(), frames=len(track), fps=info.fps,
                 changed=findings.runs(changed),
                 statement=provenance.GENERATED_FACE, consent=consent,
@@ -257,20 +255,3 @@ def _landmarks(detector: LandmarkDetector, face: U8) -> F32 | None:
     if not found:
         return None
     return np.asarray((found[0].points[:, :2] + 0.5) / scale - 0.5, np.float32)
-
-
-def _card(network: FaceAutoencoder, weights: Path) -> provenance.ModelCard:
-    meta = network.meta
-    return provenance.ModelCard(
-        name=str(meta.get("name", "unnamed")),
-        version=str(meta.get("version", "unknown")),
-        sha256=sha256(weights),
-        licence=str(meta.get("licence", "not stated")),
-    )
-
-
-def summary(result: SwapResult) -> dict[str, Any]:
-    """A result as JSON-able values."""
-    values = asdict(result)
-    return {**values, "output": str(result.output), "sidecar": str(result.sidecar),
-            "fps": str(result.fps)}  # fmt: skip

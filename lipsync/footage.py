@@ -167,8 +167,10 @@ def gathered(
         NoFaceError: a further video does not show the person.
     """
     infos, tracks = [info], [track]
-    for name in options.footage.reference:
-        more, found = _elsewhere(name, info, track, faces, options, cache, progress)
+    names = options.footage.reference
+    looks = landmarks.looks_of(faces, track) if names else []
+    for name in names:
+        more, found = _elsewhere(name, info, looks, options, cache, progress)
         infos.append(more)
         tracks.append(found)
     return Footage.of(infos, tracks, geometry.rigid_template(track))
@@ -189,7 +191,8 @@ def teeth_given(
     """
     if options.teeth.teeth in ("auto", "off"):
         return None
-    more, found = _elsewhere(options.teeth.teeth, info, track, faces, options, cache, progress)
+    looks = landmarks.looks_of(faces, track)
+    more, found = _elsewhere(options.teeth.teeth, info, looks, options, cache, progress)
     shown = Footage.of([more], [found], geometry.rigid_template(track))
     return mouth_bank.build(
         shown.frames(), shown.track, shown.alignment, options.bank, cache, shown.digest
@@ -199,20 +202,19 @@ def teeth_given(
 def _elsewhere(
     name: str,
     info: VideoInfo,
-    track: FaceTrack,
-    faces: Faces,
+    looks: list[F32],
     options: RenderOptions,
     cache: Cache,
     progress: Progress | None,
 ) -> tuple[VideoInfo, FaceTrack]:
-    """The person of the target in another video or picture."""
+    """Another video or picture, and the track of whoever in it is most like these looks."""
     path = Path(name).expanduser()
     more = media.probe(path, tonemap=not info.hdr)
     device = options.run.device
     seen = landmarks.look_at_video(
         more, options.landmarks, cache, device, progress, all_of_them=False
     )
-    found = landmarks.most_like(seen, landmarks.looks_of(faces, track))
+    found = landmarks.most_like(seen, looks)
     if not found.found.any():
         raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")
     return more, found

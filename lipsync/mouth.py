@@ -41,6 +41,7 @@ from lipsync.features.said import said as heard_at
 from lipsync.landmarks import Faces
 from lipsync.options import RenderOptions
 from lipsync.pace import Pace, regular
+from lipsync.provenance import ModelCard
 from lipsync.types import (
     F32,
     U8,
@@ -126,6 +127,10 @@ class Mouth:
         for i, picture in enumerate(clock.each("composite", pictures)):
             self.changed[i] = picture.alpha is not None
             yield picture.frame
+
+    def model_card(self) -> ModelCard:
+        """Of the speech model that moves it."""
+        return ModelCard.of(self.model.meta, self.choice.weights)
 
     def kept(self) -> Kept:
         """How many frames of this speaker keep the target's own mouth, and why."""

@@ -10,11 +10,12 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import yaml
 from cyclopts import Parameter
 from pydantic import ValidationError
+from typing_extensions import Self
 
 from lipsync.composite import CompositeOptions
 from lipsync.encode import EncodeOptions
@@ -38,7 +39,6 @@ from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions
 
 Flat = Parameter(name="*")
-T = TypeVar("T")
 
 
 @options
@@ -51,9 +51,44 @@ class RunOptions:
     """Keep face tracks and mouth banks on disk, so that the next render of a target is quicker."""
 
 
+class Composed:
+    """Options of several stages in one value, each by its plain name."""
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Options by their plain names, e.g. `RenderOptions.of(candidates=10, crf=18)`.
+
+        Raises:
+            OptionsError: a name is unknown (the message tells the nearest) or a value is not
+                allowed.
+        """
+        homes = dict(_homes(cls))
+        stages: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            if name not in homes:
+                raise OptionsError(f"unknown option {name!r}{nearest(name, homes)}")
+            stages.setdefault(homes[name], {})[name] = value
+        try:
+            return cls(**stages)
+        except ValidationError as error:
+            raise OptionsError(validation_line(error)) from None
+
+    def flat(self) -> dict[str, Any]:
+        """Every option by its plain name."""
+        stages = asdict(self).values()  # type: ignore[call-overload]
+        return {name: value for stage in stages for name, value in stage.items()}
+
+
+def _homes(composed: type) -> Iterator[tuple[str, str]]:
+    """(option name, name of the stage that owns it)."""
+    for stage, kind in get_type_hints(composed).items():
+        if is_dataclass(kind):
+            yield from ((option.name, stage) for option in fields(kind))
+
+
 @Flat
 @options
-class RenderOptions:
+class RenderOptions(Composed):
     """What `lipsync render` can be told, stage by stage."""
 
     reading: Annotated[ReadOptions, Flat] = field(default_factory=ReadOptions)
@@ -75,24 +110,10 @@ class RenderOptions:
     encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
-    @staticmethod
-    def of(**values: Any) -> RenderOptions:
-        """Options by their plain names, e.g. `RenderOptions.of(candidates=10, crf=18)`.
-
-        Raises:
-            OptionsError: a name is unknown (the message tells the nearest) or a value is not
-                allowed.
-        """
-        return _of(RenderOptions, values)
-
-    def flat(self) -> dict[str, Any]:
-        """Every option by its plain name."""
-        return _flat(self)
-
 
 @Flat
 @options
-class SwapOptions:
+class SwapOptions(Composed):
     """What `lipsync swap` can be told, stage by stage."""
 
     reading: Annotated[ReadOptions, Flat] = field(default_factory=ReadOptions)
@@ -101,23 +122,10 @@ class SwapOptions:
     encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
-    @staticmethod
-    def of(**values: Any) -> SwapOptions:
-        """Options by their plain names, e.g. `SwapOptions.of(color="none", crf=18)`.
-
-        Raises:
-            OptionsError: a name is unknown or a value is not allowed.
-        """
-        return _of(SwapOptions, values)
-
-    def flat(self) -> dict[str, Any]:
-        """Every option by its plain name."""
-        return _flat(self)
-
 
 @Flat
 @options
-class ExtractOptions:
+class ExtractOptions(Composed):
     """What `lipsync faces extract` can be told."""
 
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
@@ -127,38 +135,13 @@ class ExtractOptions:
 
 @Flat
 @options
-class PersonOptions:
+class PersonOptions(Composed):
     """What `lipsync adapt` can be told."""
 
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
     tuning: Annotated[TuneOptions, Flat] = field(default_factory=TuneOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
-
-
-def _of(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Options of all stages by their plain names."""
-    homes = dict(_homes(kind))
-    stages: dict[str, dict[str, Any]] = {}
-    for name, value in values.items():
-        if name not in homes:
-            raise OptionsError(f"unknown option {name!r}{nearest(name, homes)}")
-        stages.setdefault(homes[name], {})[name] = value
-    try:
-        return kind(**stages)
-    except ValidationError as error:
-        raise OptionsError(validation_line(error)) from None
-
-
-def _flat(composed: Any) -> dict[str, Any]:
-    return {name: value for stage in asdict(composed).values() for name, value in stage.items()}
-
-
-def _homes(composed: type) -> Iterator[tuple[str, str]]:
-    """(option name, name of the stage that owns it)."""
-    for stage, kind in get_type_hints(composed).items():
-        if is_dataclass(kind):
-            yield from ((option.name, stage) for option in fields(kind))
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -174,7 +157,7 @@ def validation_line(error: ValidationError) -> str:
     return f"option {name!r}: {first['msg'].lower()}, got {first['input']!r}"
 
 
-def read_options(path: Path, kind: type = RenderOptions) -> dict[str, Any]:
+def read_options(path: Path, kind: type[Composed] = RenderOptions) -> dict[str, Any]:
     """The options of a YAML file, checked to be some of `kind`.
 
     Raises:
@@ -192,7 +175,7 @@ def read_options(path: Path, kind: type = RenderOptions) -> dict[str, Any]:
         raise OptionsError(f"{path}: wanted `option: value` lines, got {type(values).__name__}")
     named = {str(name).replace("-", "_"): value for name, value in values.items()}
     try:
-        _of(kind, named)
+        kind.of(**named)
     except OptionsError as error:
         raise OptionsError(f"{path}: {error}") from None
     return named

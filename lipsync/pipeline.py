@@ -14,10 +14,8 @@ video.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import combinations, tee
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -42,15 +40,14 @@ from lipsync import video as video_stage
 from lipsync.cache import Cache
 from lipsync.clock import Clock
 from lipsync.dialogue import Part
-from lipsync.digest import sha256
 from lipsync.errors import NoFaceError, OptionsError
-from lipsync.lip_lstm import LipLSTM
 from lipsync.mouth import Mouth, Scene
 from lipsync.options import RenderOptions
 from lipsync.places import Places
+from lipsync.results import RenderResult
 from lipsync.spans import Span
 from lipsync.standard_output import StandardOutput
-from lipsync.types import U8, Bools, FaceTrack, Progress, RenderResult, Speaker
+from lipsync.types import U8, Bools, FaceTrack, Progress, Speaker
 
 
 def render(
@@ -186,7 +183,7 @@ def render(
                 places.output.path,
                 whole_file,
                 inputs=inputs,
-                models=list(dict.fromkeys(_card(one.model, one.choice.weights) for one in mouths)),
+                models=list(dict.fromkeys(one.model_card() for one in mouths)),
                 options=options.flat(),
                 frames=n,
                 fps=info.fps,
@@ -269,21 +266,3 @@ def _sheet(one: Mouth) -> sheet_stage.SheetCollector:
     return sheet_stage.SheetCollector(
         sheet_stage.telling_frames(one.shown_lips()), one.predicted.rate
     )
-
-
-def _card(model: LipLSTM, weights: Path) -> provenance.ModelCard:
-    meta = model.meta
-    return provenance.ModelCard(
-        name=str(meta.get("name", "unnamed")),
-        version=str(meta.get("version", "unknown")),
-        sha256=sha256(weights),
-        licence=str(meta.get("licence", "not stated")),
-    )
-
-
-def summary(result: RenderResult) -> dict[str, Any]:
-    """A result as JSON-able values; `fps` as text, exactly."""
-    values = asdict(result)
-    for name in ("output", "sidecar", "sheet", "plot"):
-        values[name] = str(values[name]) if values[name] is not None else None
-    return {**values, "fps": str(result.fps)}

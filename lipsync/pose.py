@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipsync.geometry import at, fit_similarity, smooth, to_complex
-from lipsync.types import F32, Alignment, FaceTrack, LipTrack, Positions
+from lipsync.types import Alignment, FaceTrack, LipTrack, Positions
 
 Floats = NDArray[np.float64]
 
@@ -92,12 +92,6 @@ def _nearest_rotations(matrices: Floats) -> Floats:
     u, _, v = np.linalg.svd(matrices)
     u[:, :, 2] *= np.linalg.det(u @ v)[:, None]
     return np.asarray(u @ v)
-
-
-def turn_degrees(track: FaceTrack, alignment: Alignment) -> F32:
-    """By how much the head is turned from its usual pose in each target frame, (f,) degrees."""
-    _, turns = _face_and_turns(track, alignment)
-    return _degrees(turns).astype(np.float32)
 
 
 def _degrees(turns: Floats) -> Floats:

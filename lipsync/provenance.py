@@ -53,6 +53,16 @@ class ModelCard:
     sha256: str
     licence: str
 
+    @staticmethod
+    def of(meta: Mapping[str, Any], weights: Path) -> ModelCard:
+        """From what weights say of themselves, and their file."""
+        return ModelCard(
+            name=str(meta.get("name", "unnamed")),
+            version=str(meta.get("version", "unknown")),
+            sha256=sha256(weights),
+            licence=str(meta.get("licence", "not stated")),
+        )
+
 
 @dataclass(frozen=True)
 class Mark:

@@ -33,6 +33,7 @@ FOUNDATION = {
     "inbetween",
     "png",
     "pace",
+    "results",
     "console",
     "face_space",
     "autoencoder",

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from lipsync.autoencoder import FaceDims
 from lipsync.errors import OptionsError
 from training.face_augment import FaceAugmentation
-from training.options import Count, Positive, Precision, Share
+from training.options import Count, Positive, Precision, Share, checked, read_values
 
 CALM, CALM_OVER = 0.12, 0.1
 Weight = Annotated[float, Field(ge=0)]
@@ -92,21 +91,9 @@ def read_config(path: Path, **changes: Any) -> AutoencoderOptions:
     Raises:
         OptionsError: missing file, unknown key, or a value that does not fit.
     """
-    if not path.is_file():
-        raise OptionsError(f"{path}: no such config; configs/train/ has some to start from")
+    options = checked(AutoencoderOptions, {**read_values(path), **changes}, str(path))
     try:
-        found = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise OptionsError(f"{path}: {str(error).splitlines()[0]}") from None
-    if not isinstance(found, dict):
-        raise OptionsError(f"{path}: no options in it; configs/train/ has some to start from")
-    try:
-        options = TypeAdapter(AutoencoderOptions).validate_python({**found, **changes})
         options.dims  # noqa: B018  (checked by building it)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise OptionsError(f"{path}: {key}: {first['msg']}") from None
     except ValueError as error:
         raise OptionsError(f"{path}: {error}") from None
     if options.size % 8:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -15,6 +15,8 @@ from lipsync.errors import OptionsError
 from lipsync.learning import Losses
 from lipsync.types import N_LIPS, FeatureSpec
 from training.augment import Augmentation
+
+T = TypeVar("T")
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Count = Annotated[int, Field(gt=0)]
@@ -61,6 +63,15 @@ def read_config(path: Path, **changes: Any) -> TrainOptions:
     Raises:
         OptionsError: missing file, unknown key, or a value that does not fit.
     """
+    return options_of({**read_values(path), **changes}, str(path))
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """The values of a YAML file, unchecked.
+
+    Raises:
+        OptionsError: missing, not YAML, or no mapping.
+    """
     if not path.is_file():
         raise OptionsError(f"{path}: no such config; configs/train/ has some to start from")
     try:
@@ -69,7 +80,21 @@ def read_config(path: Path, **changes: Any) -> TrainOptions:
         raise OptionsError(f"{path}: {str(error).splitlines()[0]}") from None
     if not isinstance(found, dict):
         raise OptionsError(f"{path}: no options in it; configs/train/ has some to start from")
-    return options_of({**found, **changes}, str(path))
+    return found
+
+
+def checked(kind: type[T], values: dict[str, Any], where: str) -> T:
+    """Values as options of a kind.
+
+    Raises:
+        OptionsError: unknown key, or a value that does not fit; begins with `where`.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise OptionsError(f"{where}: {key}: {first['msg']}") from None
 
 
 def options_of(values: dict[str, Any], where: str) -> TrainOptions:
@@ -78,12 +103,7 @@ def options_of(values: dict[str, Any], where: str) -> TrainOptions:
     Raises:
         OptionsError: unknown key, or a value that does not fit; begins with `where`.
     """
-    try:
-        found = TypeAdapter(TrainOptions).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise OptionsError(f"{where}: {key}: {first['msg']}") from None
+    found = checked(TrainOptions, values, where)
     shortest, stride = min(found.crop_steps), found.stride
     if shortest // stride - found.delay // stride < 2:
         raise OptionsError(

@@ -7,6 +7,7 @@ done by the first.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +73,19 @@ class Ranks:
 def speaks() -> bool:
     """Whether this process tells the user what is wrong: the first one of its machine."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+@contextmanager
+def command() -> Iterator[None]:
+    """A training as a command: what stops it is told once, in one line, with its exit code."""
+    try:
+        yield
+    except LipsyncError as error:
+        sys.exit(f"error: {error}" if speaks() else 1)
+    except KeyboardInterrupt as stop:
+        if speaks():
+            print(str(stop) or "stopped", file=sys.stderr)
+        sys.exit(130)
 
 
 @contextmanager

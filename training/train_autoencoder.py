@@ -27,7 +27,7 @@ import torch
 
 import lipsync
 from lipsync.autoencoder import SIDES, FaceAutoencoder, light
-from lipsync.errors import LipsyncError, OptionsError
+from lipsync.errors import OptionsError
 from training import face_progress, perceptual, ranks, run_state
 from training.autoencoder_options import FREE, AutoencoderOptions, read_config
 from training.face_batches import People, batches, mean_face, open_people
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, help="for the config's")
     parser.add_argument("--dry-run", action="store_true", help="print the options and stop")
     args = parser.parse_args(argv)
-    try:
+    with ranks.command():
         changes = {"precision": args.precision, "steps": args.steps}
         changes = {key: value for key, value in changes.items() if value is not None}
         options = read_config(args.config, **changes)
@@ -65,12 +65,6 @@ def main(argv: list[str] | None = None) -> None:
         if not args.dry_run:
             run = args.out / options.name
             train(options, args.a, args.b, run, args.resume, args.device)
-    except LipsyncError as error:
-        sys.exit(f"error: {error}" if ranks.speaks() else 1)
-    except KeyboardInterrupt as stop:
-        if ranks.speaks():
-            print(str(stop) or "stopped", file=sys.stderr)
-        sys.exit(130)
 
 
 def train(

@@ -25,7 +25,7 @@ import torch
 
 import lipsync
 from lipsync import lip_lstm
-from lipsync.errors import LipsyncError, OptionsError
+from lipsync.errors import OptionsError
 from lipsync.lip_lstm import LipDims, LipLSTM
 from lipsync.types import LipTrack
 from training import batches, corpus, figures, ranks, run_state
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the options and stop")
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # torchrun ends the others so
-    try:
+    with ranks.command():
         changes = {"speakers": args.speakers, "precision": args.precision}
         changes = {key: value for key, value in changes.items() if value is not None}
         options = read_config(args.config, **changes)
@@ -63,12 +63,6 @@ def main(argv: list[str] | None = None) -> None:
             print(text(options))
         if not args.dry_run:
             train(options, args.data, args.out / options.name, args.resume, args.device)
-    except LipsyncError as error:
-        sys.exit(f"error: {error}" if ranks.speaks() else 1)
-    except KeyboardInterrupt as stop:
-        if ranks.speaks():
-            print(str(stop) or "stopped", file=sys.stderr)
-        sys.exit(130)
 
 
 def train(

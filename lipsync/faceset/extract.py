@@ -26,8 +26,9 @@ from lipsync.faceset.store import NAME, writing
 from lipsync.footage import Footage
 from lipsync.landmarks import LandmarkOptions
 from lipsync.media import refusals, whole
+from lipsync.results import ExtractResult
 from lipsync.shown import head_angles
-from lipsync.types import F32, I64, U8, Bools, ExtractResult, Progress, VideoInfo
+from lipsync.types import F32, I64, U8, Bools, Progress, VideoInfo
 
 log = logging.getLogger(__name__)
 

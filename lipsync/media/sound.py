@@ -31,6 +31,18 @@ def sound_tracks(path: str | os.PathLike[str]) -> int:
         return len(container.streams.audio)
 
 
+def _stream(container: Any, path: Path, track: int) -> Any:
+    """A sound stream of an open container.
+
+    Raises:
+        AudioError: there are not so many.
+    """
+    stream = next(iter(container.streams.audio[track:]), None)
+    if stream is None:
+        raise AudioError(f"{path}: there is no sound in it")
+    return stream
+
+
 def probe_audio(path: str | os.PathLike[str], track: int = 0) -> AudioInfo:
     """Inspect one sound stream of a file; it is decoded once, so the duration is exact.
 
@@ -40,9 +52,7 @@ def probe_audio(path: str | os.PathLike[str], track: int = 0) -> AudioInfo:
     """
     path = Path(path)
     with container_of(path, AudioError) as container:
-        stream = next(iter(container.streams.audio[track:]), None)
-        if stream is None:
-            raise AudioError(f"{path}: there is no sound in it")
+        stream = _stream(container, path, track)
         codec = stream.codec_context.codec.canonical_name
         rate = stream.codec_context.sample_rate
         channels = stream.codec_context.channels
@@ -83,8 +93,7 @@ def read_audio(
     """
     path = Path(path)
     with container_of(path, AudioError) as container:
-        if not container.streams.audio:
-            raise AudioError(f"{path}: there is no sound in it")
+        _stream(container, path, 0)
     heard = bytearray()  # hours of it: kept once, and cleaned in place
     for piece in _decoded(path, rate, "f32le", skipped=skipped):
         heard += piece
@@ -117,9 +126,7 @@ def sound_blocks(
     """
     path = Path(path)
     with container_of(path, AudioError) as container:
-        stream = next(iter(container.streams.audio[track:]), None)
-        if stream is None:
-            raise AudioError(f"{path}: there is no sound in it")
+        stream = _stream(container, path, track)
         decoded = min(channels, stream.codec_context.channels)
     rest = b""
     layout = "mono" if decoded == 1 else "stereo"

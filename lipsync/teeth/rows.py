@@ -19,7 +19,6 @@ CONTRAST = 1.0  # k of METHOD.md §5
 LOOKED_AT = 400  # bank entries among which a row is looked for, and sharpness is learnt from
 OPEN = 0.05  # outer-eye distances between the inner lips, at least, to show teeth
 JUDGES, TRIED, FEWEST = 60, 24, 8  # frames that reliefs are tried on, tried reliefs, fewest fits
-ELSEWHERE = -(10**9)  # frame of a row that is not from the person's footage
 APART = 25  # frames: nearer ones are too alike to judge one another
 MARGIN = 0.08  # by which one of the two ways must fit better
 LEAST_FIT = 0.2  # mean correlation of a relief with the teeth of other frames, to be used
@@ -114,12 +113,11 @@ def find(bank: MouthBank, given: MouthBank | None = None) -> Teeth:
             teeth to judge them by: as the upper row then, which is the one that is mostly seen.
     """
     judges = _shown(bank)
-    shown = judges if given is None else [replace(row, frame=ELSEWHERE) for row in _shown(given)]
-    shown = sorted(shown, key=lambda row: -row.area)[:TRIED]
+    shown = sorted(judges if given is None else _shown(given), key=lambda row: -row.area)[:TRIED]
     judges = judges[:: max(1, len(judges) // JUDGES)]
     best: dict[str, Row] = {}
     for row in shown:
-        others = [one for one in judges if abs(one.frame - row.frame) > APART]
+        others = [one for one in judges if given is not None or abs(one.frame - row.frame) > APART]
         fits = {name: _fit(row, others, name == "lower") for name in ("upper", "lower")}
         name = max(fits, key=lambda each: fits[each])
         if abs(fits["upper"] - fits["lower"]) < MARGIN:
