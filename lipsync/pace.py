@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from lipsync.geometry import at
 from lipsync.types import F32, LipTrack, Positions, VideoInfo
 
 FINER = 2  # steps per usual interval of irregular frames
@@ -49,13 +50,13 @@ class Pace:
     @staticmethod
     def of(info: VideoInfo, order: Positions) -> Pace:
         """`order`: what of the target every frame of the output shows, frames."""
-        at = times(info, len(order))
+        when = times(info, len(order))
         if info.stamps is None:
-            return Pace(at, order, info.fps, order)
+            return Pace(when, order, info.fps, order)
         rate = FINER * info.fps
-        regular = np.arange(int(at[-1] * float(rate)) + 2) / float(rate)
-        shown = np.searchsorted(at, regular + 1e-9, side="right") - 1
-        return Pace(at, order, rate, order[np.maximum(shown, 0)])
+        regular = np.arange(int(when[-1] * float(rate)) + 2) / float(rate)
+        shown = np.searchsorted(when, regular + 1e-9, side="right") - 1
+        return Pace(when, order, rate, order[np.maximum(shown, 0)])
 
     @property
     def regular(self) -> bool:
@@ -77,7 +78,7 @@ class Pace:
         """Values (m, ...) of the steps at the time of every frame, linearly, (n, ...)."""
         if self.regular:
             return values
-        return _linear(values, self.times * float(self.rate))
+        return _read(values, self.times * float(self.rate))
 
     def track(self, lips: LipTrack, fps: Fraction) -> LipTrack:
         """Lips of the steps at the time of every frame."""
@@ -88,17 +89,12 @@ def regular(lips: LipTrack, info: VideoInfo) -> LipTrack:
     """Lips of a video's frames at regular steps of its usual rate."""
     if info.stamps is None:
         return lips
-    at = times(info, len(lips))
-    steps = np.arange(int(at[-1] * float(info.fps)) + 1) / float(info.fps)
-    places = np.interp(steps, at, np.arange(len(at)))
-    return LipTrack(_linear(lips.points, places), info.fps)
+    shown = times(info, len(lips))
+    steps = np.arange(int(shown[-1] * float(info.fps)) + 1) / float(info.fps)
+    places = np.interp(steps, shown, np.arange(len(shown)))
+    return LipTrack(_read(lips.points, places), info.fps)
 
 
-def _linear(values: F32, places: NDArray[np.float64]) -> F32:
-    """Values (m, ...) between whole places, linearly; the ends are held."""
-    left = np.clip(places.astype(np.int64), 0, max(len(values) - 2, 0))
-    right = np.minimum(left + 1, len(values) - 1)
-    share = np.clip(places - left, 0, 1).reshape(-1, *[1] * (values.ndim - 1))
-    # A step that is not known (NaN) counts only where it has a share.
-    mixed = np.where(share > 0, values[right] * share, 0)
-    return np.asarray(np.where(share < 1, values[left] * (1 - share), 0) + mixed, np.float32)
+def _read(values: F32, places: NDArray[np.float64]) -> F32:
+    """Values (m, ...) at places between them; the ends are held."""
+    return np.asarray(at(values, np.clip(places, 0, len(values) - 1)), np.float32)

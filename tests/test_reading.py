@@ -98,7 +98,7 @@ def test_steps_and_frames_of_a_varying_rate() -> None:
 
 def test_unknown_steps_stay_unknown_only_where_they_count() -> None:
     values = np.array([[0.0], [np.nan], [2.0]], np.float32)
-    got = pace._linear(values, np.array([0.0, 0.5, 1.0, 2.0]))[:, 0]
+    got = pace._read(values, np.array([0.0, 0.5, 1.0, 2.0]))[:, 0]
     np.testing.assert_array_equal(np.isnan(got), [False, True, True, False])
 
 
