@@ -33,6 +33,7 @@ import lipsync
 from lipsync import audio, encode, features, geometry, landmarks, lip_lstm, media, sync
 from lipsync.cache import Cache
 from lipsync.options import RenderOptions
+from lipsync.profile import LipProfile
 from lipsync.results import RenderResult
 from lipsync.types import F32
 
@@ -143,7 +144,7 @@ def mouth_late(path: Path, speech: Path, case: Case) -> tuple[float, float]:
     lips = geometry.lips(track, geometry.align(track))
     model = lip_lstm.LipLSTM.load(options.lips)
     heard = features.extract(audio.load(speech), model.spec)
-    profile = geometry.LipProfile.of(lips)
+    profile = LipProfile.of(lips)
     wanted = lip_lstm.predict(model, heard, profile, info.fps, len(lips))
     times = np.arange(len(lips)) / float(info.fps)
     spoken = np.ones(len(lips), bool)

@@ -25,7 +25,7 @@ import numpy as np
 
 import lipsync
 from lipsync import audio, features, lip_lstm, media, voice
-from lipsync.geometry import LipProfile
+from lipsync.profile import LipProfile
 
 REPO = Path(__file__).resolve().parents[1]
 FPS = Fraction(25)

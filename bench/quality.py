@@ -26,6 +26,7 @@ from reconstruction import HEAD, Line, Person, Scene
 import lipsync
 from lipsync import audio, features, geometry, landmarks, lip_lstm, media
 from lipsync.cache import Cache
+from lipsync.profile import LipProfile
 from lipsync.teeth import TeethOptions
 from lipsync.texture import TextureOptions
 from lipsync.types import U8, LipTrack
@@ -175,7 +176,7 @@ def lips_wanted(speech: Path, target: Path, n: int, cache: Cache) -> LipTrack:
     """The lips that the shipped model asks for, put on the target's person."""
     model = lip_lstm.LipLSTM.load(lip_lstm.LipOptions())
     heard = features.extract(audio.load(speech), model.spec)
-    profile = geometry.LipProfile.of(lips_in(target, cache))
+    profile = LipProfile.of(lips_in(target, cache))
     return lip_lstm.predict(model, heard, profile, media.probe(target).fps, n)
 
 

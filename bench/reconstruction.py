@@ -20,6 +20,7 @@ from lipsync.cache import Cache
 from lipsync.composite import CompositeOptions, composite, soft_mask
 from lipsync.features.said import said as heard_at
 from lipsync.footage import Footage
+from lipsync.profile import LipProfile
 from lipsync.sheet import SheetCollector
 from lipsync.teeth import TeethOptions
 from lipsync.texture import TextureOptions, open_texture
@@ -45,7 +46,7 @@ class Person:
         tracks = [landmarks.track_video(info, options, cache) for info in infos]
         footage = Footage.of(infos, tracks)
         lips = geometry.lips(footage.track, footage.alignment)
-        profile = geometry.LipProfile.of(lips)
+        profile = LipProfile.of(lips)
         model = lip_lstm.LipLSTM.load(lip_lstm.LipOptions())
         predicted, said = [], []
         for file, info in zip(files, infos, strict=True):

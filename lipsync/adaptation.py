@@ -23,6 +23,7 @@ from lipsync.digest import sha256
 from lipsync.errors import AdaptError, InputError, NoFaceError
 from lipsync.lip_lstm import LipLSTM
 from lipsync.options import PersonOptions, RenderOptions
+from lipsync.profile import LipProfile
 from lipsync.results import AdaptResult
 from lipsync.sync import LAG_MOST_S, LEAST_R
 from lipsync.tune import Lesson, TuneOptions, Tuning, blocks, tune
@@ -192,7 +193,7 @@ def prepare(model: LipLSTM, info: VideoInfo, lips: LipTrack, options: TuneOption
             f"{options.adapt_speech:g} s are needed to adapt"
         )
     heard = features.extract(wave, model.spec)
-    profile = geometry.LipProfile.of(lips)
+    profile = LipProfile.of(lips)
     predicted = lip_lstm.predict(model, heard, profile, lips.rate, n)
     lag_s = in_sync(sync.fit(lips.opening, predicted.opening, rate, speaking))
     around = voice.Speech(speech.spans + np.array([-AROUND_S, AROUND_S]))

@@ -32,6 +32,7 @@ from lipsync.errors import AudioError, NoFaceError
 from lipsync.features.said import said as heard_at
 from lipsync.geometry import Complexes
 from lipsync.options_base import options
+from lipsync.profile import LipProfile
 from lipsync.sync import LAG_MOST_S, LEAST_R
 from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, MouthBank, Progress, VideoInfo
 
@@ -99,7 +100,7 @@ class Footage:
         Videos without sound of their own, or with somebody else's, have the mean of the others.
         """
         lips = geometry.lips(self.track, self.alignment)
-        profile = geometry.LipProfile.of(lips)
+        profile = LipProfile.of(lips)
         parts, first = [], 0
         for info in self.infos:
             own = LipTrack(lips.points[first : first + info.frame_count], info.fps)
@@ -131,7 +132,7 @@ def joined(tracks: Sequence[FaceTrack]) -> FaceTrack:
 
 
 def _said(
-    info: VideoInfo, lips: LipTrack, profile: geometry.LipProfile, model: lip_lstm.LipLSTM
+    info: VideoInfo, lips: LipTrack, profile: LipProfile, model: lip_lstm.LipLSTM
 ) -> F32 | None:
     """What is heard at a video's frames, if the person who is seen says it."""
     if info.still or not info.has_audio or not np.isfinite(lips.points).any():

@@ -8,7 +8,6 @@ head's motion is smoothing two complex signals.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -256,56 +255,3 @@ def mouth_outlines(track: FaceTrack, inset: float = 0.0) -> F32:
     jaw = jaw - up * np.maximum(height - limit, 0)
     outline = np.concatenate([centre + (jaw - centre) * (1 - inset), top], axis=1)
     return np.asarray(outline, np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class LipProfile:
-    """How one person's mouth lies and moves: what makes a lip shape theirs.
-
-    A speech model predicts shapes relative to a profile, so that one network drives any face.
-    """
-
-    neutral: F32  # (18, 2) canonical: the mouth at rest
-    width: float  # of the neutral mouth, outer-eye distances
-    opening_range: float  # 95th minus 5th percentile of the inner-lip gap; 0 where unknown
-
-    @staticmethod
-    def of(track: LipTrack) -> LipProfile:
-        """Measure a track: neutral is the median shape of the quarter that opens least.
-
-        Of the half, it would be half open for people who rest that way, and their closures with
-        it: measured, s26's lips came no nearer than 0.11 of the outer-eye distance (a quarter:
-        0.07, s4 and s31 shut), at 0.0211 instead of 0.0224 of error (s31 0.0234, 0.0243; s4
-        0.0160, 0.0150).
-
-        Raises:
-            NoFaceError: the track has no known frame.
-        """
-        neutral = _least_open(track, 25)
-        low, high = np.percentile(_known(track).opening, [5, 95])
-        return LipProfile(
-            neutral, float(np.linalg.norm(neutral[6] - neutral[0])), float(high - low)
-        )
-
-
-def closed_mouth(track: LipTrack) -> F32:
-    """This person's shut mouth, (18, 2): the median of the tenth of all frames that opens least.
-
-    Raises:
-        NoFaceError: the track has no known frame.
-    """
-    return _least_open(track, 10)
-
-
-def _least_open(track: LipTrack, percent: float) -> F32:
-    """Median shape of the given percentage of the known frames, those that open least."""
-    known = _known(track)
-    few = known.opening <= np.percentile(known.opening, percent)
-    return np.asarray(np.median(known.points[few], axis=0), np.float32)
-
-
-def _known(track: LipTrack) -> LipTrack:
-    known = np.isfinite(track.points).all((1, 2))
-    if not known.any():
-        raise NoFaceError("no face was found in any frame")
-    return LipTrack(track.points[known], track.rate)

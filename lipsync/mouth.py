@@ -41,6 +41,7 @@ from lipsync.features.said import said as heard_at
 from lipsync.landmarks import Faces
 from lipsync.options import RenderOptions
 from lipsync.pace import Pace, regular
+from lipsync.profile import LipProfile, closed_mouth
 from lipsync.provenance import ModelCard
 from lipsync.types import (
     F32,
@@ -214,11 +215,14 @@ def prepared(
         heard = features.extract(wave, model.spec)
 
     with clock.stage("lips"):
-        profile = geometry.LipProfile.of(own_lips)
+        profile = LipProfile.of(own_lips)
         wished = lip_lstm.predict(model, heard, profile, pace.rate, len(pace.steps))
-        closed = geometry.closed_mouth(own_lips)
+        wished = voice.rested(wished, speech, profile)
+        still = closed_mouth(own_lips)
+        if options.silence.silence == "rest" and profile.rest is not None:
+            still = profile.rest
         own = geometry.at(own_lips.points, pace.steps)
-        settled, seen = voice.settle(wished, speech, closed, own, options.silence)
+        settled, seen = voice.settle(wished, speech, still, own, options.silence)
         predicted, lips = pace.track(wished, info.fps), pace.track(settled, info.fps)
         own = geometry.at(own_lips.points, order)
         lips = pose.turned(lips, track, alignment, order)
@@ -233,7 +237,7 @@ def prepared(
             options.bank,
             cache,
             sources.digest,
-            (lambda: sources.said(model)) if model.spec.kind == "logmel+phones" else None,
+            (lambda: sources.said(model)) if "phones" in model.spec.parts else None,
         )
         said = heard_at(heard, model.spec, pace.times)
 

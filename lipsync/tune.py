@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from lipsync.geometry import LipProfile
 from lipsync.learning import Losses, lip_loss, resample, variances
 from lipsync.lip_lstm import LipLSTM, predict
 from lipsync.options_base import options
+from lipsync.profile import LipProfile
 from lipsync.sync import correlation
 from lipsync.threads import one_thread
 from lipsync.types import F32, AudioFeatures, Bools, LipTrack, Progress

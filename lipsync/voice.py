@@ -15,8 +15,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.ndimage import gaussian_filter1d
 
 from lipsync.options_base import options
+from lipsync.profile import LipProfile
 from lipsync.threads import one_thread
 from lipsync.types import F32, Bools, LipTrack, Waveform
 
@@ -35,14 +37,17 @@ ATTACK_S, RELEASE_S = 0.4, 0.32
 # Without, 96 % of the silent frames of running speech were still, with it all of them.
 QUICK = 0.4  # outer-eye distances per second: 1.6 % from one frame to the next at 25 fps
 CALM_S, EASE_S = 0.06, 0.03
+REST_S = 0.06  # σ of the way between speech and the resting mouth
+LEAST_REST = 0.03  # mouth widths that a resting mouth is open more than a shut one, to count
 
 
 @options
 class SilenceOptions:
     """What the mouth does in the pauses of the speech."""
 
-    silence: Literal["close", "original"] = "close"
-    """close: the mouth closes and rests; original: the target's own frames return."""
+    silence: Literal["close", "rest", "original"] = "close"
+    """close: the mouth shuts and stays still; rest: it is held as this person holds it while
+    nothing moves, which may be open; original: the target's own frames return."""
     pause: Annotated[float, Field(ge=0.1, le=5)] = 0.45
     """Pauses at least this long (s) count as silence."""
 
@@ -166,13 +171,32 @@ def presence(speech: Speech, times: NDArray[np.float64], options: SilenceOptions
     return shown.astype(np.float32)
 
 
+def rested(lips: LipTrack, speech: Speech, profile: LipProfile) -> LipTrack:
+    """Lips that are open in silence no less than this person's resting mouth is.
+
+    A network knows the rest of those that it learnt from. Measured on s26, who rests with the
+    mouth half open: r_open .76 → .80; nothing changes for people who rest with it shut.
+    """
+    if profile.rest is None or not len(speech.spans):
+        return lips
+    shut, rest = LipTrack(np.stack([profile.neutral, profile.rest]), lips.rate).opening
+    if rest - shut < LEAST_REST * profile.width:
+        return lips
+    times = np.arange(len(lips)) / float(lips.rate)
+    silent = ~speech.filled(SHORTEST_PAUSE_S).at(times)
+    share = gaussian_filter1d(silent.astype(np.float32), REST_S * float(lips.rate), mode="nearest")
+    share *= np.clip((rest - lips.opening) / (rest - shut), 0, 1)
+    points = lips.points + share[:, None, None] * (profile.rest - lips.points)
+    return LipTrack(np.asarray(points, np.float32), lips.rate)
+
+
 def settle(
-    lips: LipTrack, speech: Speech, closed: F32, own: F32, options: SilenceOptions
+    lips: LipTrack, speech: Speech, still: F32, own: F32, options: SilenceOptions
 ) -> tuple[LipTrack, F32]:
     """Lips that come to rest where nobody speaks, and how visible they are.
 
     Args:
-        closed: (18, 2), the person's shut mouth.
+        still: (18, 2), the mouth that they come to: shut, or the person's own at rest.
         own: (n, 18, 2), the lips that the target's own frames show.
 
     Returns:
@@ -182,10 +206,10 @@ def settle(
     """
     times = np.arange(len(lips)) / float(lips.rate)
     shown = presence(speech, times, options)
-    rest = closed if options.silence == "close" else own
+    rest = own if options.silence == "original" else still
     share = shown[:, None, None]
     points = np.asarray(rest + share * (lips.points - rest), np.float32)
-    if options.silence == "close":
+    if options.silence != "original":
         points = calm(points, ~speech.at(times), float(lips.rate))
         return LipTrack(points, lips.rate), np.ones(len(shown), np.float32)
     points[shown <= 0] = np.nan
@@ -218,8 +242,6 @@ def calm(points: F32, silent: Bools, rate: float) -> F32:
     Smoothed without delay at those steps and only there. Elsewhere it would cost closures, in
     silence too: the lips meet for a word's first p or b before anything is heard of it.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     step = np.linalg.norm(np.diff(points, axis=0), axis=-1).max(1, initial=0) * rate > QUICK
     quick = silent & (np.append(False, step) | np.append(step, False))
     if silent.all() or not quick.any():  # all silent: no speech that the detector knows

@@ -30,9 +30,9 @@ from skimage import data
 
 from lipsync import audio, features
 from lipsync.encode import EncodeOptions, encode
-from lipsync.geometry import LipProfile
 from lipsync.landmarks import LandmarkOptions, open_detector
 from lipsync.lip_lstm import LipLSTM, LipOptions, predict
+from lipsync.profile import LipProfile
 from lipsync.types import U8, VideoInfo
 
 TARGET_TEXT = (

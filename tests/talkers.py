@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipsync.geometry import LipProfile
+from lipsync.profile import LipProfile
 from lipsync.types import LipTrack, Waveform
 from training import corpus
 

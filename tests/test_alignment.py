@@ -14,7 +14,7 @@ import pytest
 
 from lipsync import audio
 from lipsync.errors import AudioError
-from lipsync.geometry import LipProfile
+from lipsync.profile import LipProfile
 from lipsync.types import LipTrack, Waveform
 from training import alignment
 from training.alignment import Aligner, Phone, sentence

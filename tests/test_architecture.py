@@ -17,6 +17,7 @@ FOUNDATION = {
     "types",
     "errors",
     "geometry",
+    "profile",
     "media",
     "checkpoint",
     "digest",

@@ -11,8 +11,8 @@ import soundfile
 from scipy.signal import resample_poly
 
 from lipsync import audio, features, lip_lstm
-from lipsync.geometry import LipProfile
 from lipsync.lip_lstm import LipLSTM, LipOptions
+from lipsync.profile import LipProfile
 from lipsync.types import F32, LipTrack
 
 SAMPLE = Path(__file__).resolve().parents[1] / "assets" / "sample" / "speech.wav"

@@ -12,7 +12,7 @@ import pytest
 from faces import FPS, mouth
 from talkers import speaker
 
-from lipsync.geometry import LipProfile
+from lipsync.profile import LipProfile
 from lipsync.types import LipTrack, Waveform
 from lipsync.voice import Speech
 from training import corpus, evaluate

@@ -94,7 +94,7 @@ def test_another_rate_is_refused() -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="wanted paper28, logmel"):
+    with pytest.raises(ValueError, match="wanted paper28, or some of logmel"):
         FeatureSpec("mfcc")
 
 

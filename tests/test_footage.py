@@ -13,6 +13,7 @@ from faces import similarity, track_of
 from talkers import babble, speaker
 
 from lipsync import geometry
+from lipsync.profile import LipProfile
 from lipsync.types import F32, Bools, FaceTrack
 from training import corpus, judge, people, takes
 from training.footage import Drop, find_speakers, write_drops
@@ -85,7 +86,7 @@ def test_a_reduced_track_gives_the_same_lips() -> None:
     lips = geometry.lips(whole, geometry.align(whole))
     found, profile = measure([reduced(clip) for clip in clips])
     np.testing.assert_array_equal(np.concatenate([t.points for t in found]), lips.points)
-    expected = geometry.LipProfile.of(lips)
+    expected = LipProfile.of(lips)
     assert (profile.width, profile.opening_range) == (expected.width, expected.opening_range)
     np.testing.assert_array_equal(profile.neutral, expected.neutral)
 

@@ -9,7 +9,6 @@ from faces import FPS, canonical_face, mouth, similarity, track_of
 from lipsync.errors import NoFaceError
 from lipsync.geometry import (
     SCHEMES,
-    LipProfile,
     align,
     apply,
     at,
@@ -103,15 +102,6 @@ def test_smoothed_points_fill_gaps_within_a_shot_only() -> None:
     jaw = smoothed_points(holed, track.scheme.jaw)
     assert np.abs(jaw[4] - track.points[4, list(track.scheme.jaw)]).max() < 0.05
     assert np.isnan(jaw[12:]).all()
-
-
-def test_a_profile_is_the_mouth_at_rest() -> None:
-    openings = np.r_[np.zeros(60), np.linspace(0, 0.3, 40)]
-    track = LipTrack(np.stack([mouth(o) for o in openings]), FPS)
-    profile = LipProfile.of(track)
-    assert np.abs(profile.neutral - mouth(0)).max() < 1e-4
-    assert profile.width == pytest.approx(0.6, abs=1e-3)
-    assert profile.opening_range == pytest.approx(np.percentile(openings, 95), abs=0.01)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES.keys())

@@ -11,8 +11,8 @@ import torch
 
 from lipsync import checkpoint, lip_lstm
 from lipsync.errors import WeightsError
-from lipsync.geometry import LipProfile
 from lipsync.lip_lstm import LipDims, LipLSTM, LipOptions, predict
+from lipsync.profile import LipProfile
 from lipsync.types import AudioFeatures, FeatureSpec
 
 SPEC = FeatureSpec("logmel", bands=2)

@@ -110,7 +110,7 @@ def test_two_processes_give_identical_lips() -> None:
         "from fractions import Fraction\n"
         "import numpy as np\n"
         "from lipsync import audio, features, lip_lstm, voice\n"
-        "from lipsync.geometry import LipProfile\n"
+        "from lipsync.profile import LipProfile\n"
         "wave = audio.load(sys.argv[1])\n"
         "model = lip_lstm.LipLSTM.load(lip_lstm.LipOptions('default'))\n"
         "heard = features.extract(wave, model.spec)\n"

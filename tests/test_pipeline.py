@@ -17,6 +17,7 @@ from lipsync.cache import Cache
 from lipsync.clock import Clock
 from lipsync.digest import sha256
 from lipsync.options import RenderOptions
+from lipsync.profile import LipProfile
 from lipsync.provenance import SOURCE_TYPE, read_mark
 from lipsync.types import LipTrack
 
@@ -88,7 +89,7 @@ def test_the_mouth_says_what_was_predicted(rendered) -> None:  # type: ignore[no
     result, _ = rendered
     model = lip_lstm.LipLSTM.load(lip_lstm.LipOptions())
     heard = features.extract(audio.load(SAMPLE / "speech.wav"), model.spec)
-    profile = geometry.LipProfile.of(lips_in(SAMPLE / "target.mp4"))
+    profile = LipProfile.of(lips_in(SAMPLE / "target.mp4"))
     wanted = lip_lstm.predict(model, heard, profile, result.fps, result.frames)
     seen = lips_in(result.output)
     assert np.corrcoef(wanted.opening, seen.opening)[0, 1] > 0.8
@@ -201,7 +202,7 @@ def test_real_footage_speaks_what_was_predicted(
     assert float(media.probe_audio(result.output).duration) == pytest.approx(seconds, abs=1e-3)
     model = lip_lstm.LipLSTM.load(lip_lstm.LipOptions())
     heard = features.extract(audio.load(sound), model.spec)
-    profile = geometry.LipProfile.of(lips_in(video))
+    profile = LipProfile.of(lips_in(video))
     wanted = lip_lstm.predict(model, heard, profile, result.fps, frames)
     seen = lips_in(result.output)
     assert np.corrcoef(wanted.opening, seen.opening)[0, 1] >= 0.8

@@ -17,6 +17,7 @@ from lipsync.cache import Cache
 from lipsync.cli import main
 from lipsync.landmarks import LandmarkOptions
 from lipsync.options import RenderOptions
+from lipsync.profile import LipProfile
 from lipsync.types import U8, LipTrack
 
 SRT = """1
@@ -135,7 +136,7 @@ def test_each_mouth_follows_its_own_speech(
         for whose, name in SPEECH.items():
             wave = audio.load(shared / "data" / "speech" / name)
             heard = features.extract(wave, model.spec)
-            profile = geometry.LipProfile.of(own)
+            profile = LipProfile.of(own)
             wanted = lip_lstm.predict(model, heard, profile, result.fps, result.frames)
             fits[whose] = np.corrcoef(new, wanted.opening[inside])[0, 1]
         assert fits[face] > 0.8, face

@@ -13,8 +13,8 @@ import torch
 from lipsync import audio, features, lip_lstm
 from lipsync.errors import WeightsError
 from lipsync.features.live import Live
-from lipsync.geometry import LipProfile
 from lipsync.lip_lstm import LipDims, LipLSTM, LipOptions
+from lipsync.profile import LipProfile
 from lipsync.running import RunningMean
 from lipsync.types import FeatureSpec, LipTrack, Waveform
 

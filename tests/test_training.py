@@ -75,7 +75,7 @@ def drawn(wave: Waveform, ranges: Augmentation, seed: int = 0) -> np.ndarray:
     spectrum = features.power(wave.samples)
     changed = augment.disguise(spectrum, ranges, np.random.default_rng(seed))
     assert changed.shape == spectrum.shape
-    return features.of_bands(*features.bands(changed, SPEC), SPEC)
+    return features.of_bands(features.bands(changed, SPEC), SPEC)
 
 
 def speech(shared: Path) -> Waveform:

@@ -10,8 +10,8 @@ from scipy.ndimage import minimum_filter1d
 
 from lipsync import audio, features, lip_lstm, voice
 from lipsync.errors import OptionsError
-from lipsync.geometry import LipProfile
 from lipsync.options import RenderOptions
+from lipsync.profile import LipProfile
 from lipsync.types import LipTrack, Waveform
 from lipsync.voice import SilenceOptions, Speech
 
@@ -134,6 +134,44 @@ def test_lips_are_still_in_the_pauses_of_running_speech(shared: Path, rest: floa
     # It comes to rest, and it does not rest while speaking.
     assert moved[silent].min() < 0.005
     assert (moved[~silent] >= 0.02).mean() > 0.05
+
+
+def resting(rest: float | None) -> LipProfile:
+    return LipProfile(mouth(0.0), 0.6, 0.3, None if rest is None else mouth(rest))
+
+
+def test_a_mouth_that_its_owner_holds_open_is_no_less_open_in_silence() -> None:
+    shut = LipTrack(np.stack([mouth(0.0)] * 200), FPS)
+    found = voice.rested(shut, SPEECH, resting(0.14))
+    away = 13  # frames: the way between the two is 60 ms wide
+    silent = minimum_filter1d(~SPEECH.at(TIMES), away)
+    speaking = minimum_filter1d(SPEECH.at(TIMES), away)
+    assert silent.any()
+    assert speaking.any()
+    np.testing.assert_allclose(found.opening[silent], 0.14, atol=1e-3)
+    np.testing.assert_allclose(found.opening[speaking], 0, atol=1e-3)
+    assert np.abs(np.diff(found.opening)).max() < 0.06  # it gets there over some frames
+    # What is open further stays as it is.
+    wide = LipTrack(np.stack([mouth(0.2)] * 200), FPS)
+    assert np.array_equal(voice.rested(wide, SPEECH, resting(0.14)).points, wide.points)
+
+
+@pytest.mark.parametrize("rest", [None, 0.0, 0.01])
+def test_nothing_changes_for_people_who_rest_with_the_mouth_shut(rest: float | None) -> None:
+    assert voice.rested(MOVING, SPEECH, resting(rest)) is MOVING
+
+
+def test_sound_without_recognised_speech_has_no_rest() -> None:
+    assert voice.rested(MOVING, Speech(np.zeros((0, 2))), resting(0.14)) is MOVING
+
+
+def test_in_pauses_the_mouth_can_rest_as_its_owner_holds_it() -> None:
+    options = SilenceOptions(silence="rest")
+    shown = voice.presence(SPEECH, TIMES, options)
+    lips, visible = voice.settle(MOVING, SPEECH, mouth(0.14), MOVING.points, options)
+    silent = minimum_filter1d(shown == 0, 13)
+    np.testing.assert_allclose(lips.opening[silent], 0.14, atol=1e-5)
+    assert (visible == 1).all()
 
 
 def test_in_silence_the_targets_own_frames_can_return() -> None:

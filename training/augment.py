@@ -66,16 +66,18 @@ def disguise(spectrum: F32, ranges: Augmentation, rng: np.random.Generator) -> F
 
 
 def mask(
-    values: F32, mean: F32, bands: int, ranges: Augmentation, rng: np.random.Generator
+    values: F32, mean: F32, mel: slice, ranges: Augmentation, rng: np.random.Generator
 ) -> None:
-    """Put the mean in place of some stretches of features (t, d), of which the first are bands.
+    """Put the mean in place of some stretches of features (t, d), and of some of their mel bands.
 
     SpecAugment (Park et al. 2019): nothing may hang on one band or one moment.
     """
     for _ in range(ranges.masks):
         width, length = (int(rng.integers(0, most + 1)) for most in (MASK_BANDS, MASK_STEPS))
-        band = int(rng.integers(0, max(1, bands - width)))
-        values[:, band : band + width] = mean[band : band + width]
+        bands = mel.stop - mel.start
+        band = mel.start + int(rng.integers(0, max(1, bands - width)))
+        here = slice(band, min(band + width, mel.stop))
+        values[:, here] = mean[here]
         step = int(rng.integers(0, max(1, len(values) - length)))
         values[step : step + length] = mean
 

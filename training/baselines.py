@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync import features, lip_lstm
+from lipsync import features, lip_lstm, voice
 from lipsync.lip_lstm import LipLSTM
 from lipsync.types import F32, FeatureSpec, LipTrack, Waveform
 from training.corpus import Clip, Speaker
@@ -28,17 +28,13 @@ Predictor = Callable[[Speaker, list[Clip]], list[LipTrack]]
 def by_network(model: LipLSTM) -> Predictor:
     """What `lipsync render` does with a clip's sound."""
 
+    def lips(speaker: Speaker, clip: Clip) -> LipTrack:
+        heard = features.extract(clip.wave, model.spec)
+        found = lip_lstm.predict(model, heard, speaker.profile, clip.lips.rate, len(clip.lips))
+        return voice.rested(found, voice.listen(clip.wave), speaker.profile)
+
     def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
-        return [
-            lip_lstm.predict(
-                model,
-                features.extract(clip.wave, model.spec),
-                speaker.profile,
-                clip.lips.rate,
-                len(clip.lips),
-            )
-            for clip in clips
-        ]
+        return [lips(speaker, clip) for clip in clips]
 
     return predict
 

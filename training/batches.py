@@ -6,7 +6,7 @@ the batches do not depend on how many processes there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +14,16 @@ import torch
 
 from lipsync import features
 from lipsync.errors import MediaError, OptionsError
+from lipsync.features import encoder
 from lipsync.learning import resample, variances
 from lipsync.lip_lstm import LipDims
-from lipsync.types import F32, I64, FeatureSpec, Progress
+from lipsync.types import F32, I64, FeatureSpec, Waveform
 from training import augment, corpus
 from training.augment import Augmentation
 from training.breath import Habit
 from training.options import TrainOptions
 from training.ranks import Ranks
+from training.workers import workers
 
 STEP_S = 1 / features.STEPS_PER_SECOND
 THROAT_CLIPS = 20  # of a speaker, in which the throat's length is looked for
@@ -67,9 +69,13 @@ class Batch:
 def gather(
     speakers: list[corpus.Speaker],
     options: TrainOptions,
-    progress: Progress | None = None,
+    what: str = "",
+    processes: int = 1,
 ) -> TrainingSet:
     """Training clips of all speakers, each in its own voice and in drawn ones.
+
+    Args:
+        what: counted on stderr.
 
     Raises:
         MediaError: no clip is left to train on.
@@ -85,20 +91,15 @@ def gather(
             f"{', '.join(options.speakers)}: nothing left to train on; every "
             f"{corpus.VALIDATION_EVERY}th clip is kept for validation (minutes: {options.minutes})"
         )
-    rng = np.random.default_rng(options.seed)
-    voices: list[list[F32]] = [[] for _ in range(1 + ranges.voices)]
     throats = {speaker.name: _throat(speaker, spec) for speaker in speakers}
     habits = {speaker.name: Habit(speaker) for speaker in speakers}
-    lips = []
-    for done, (speaker, clip) in enumerate(pairs, 1):
-        stretch = throats[speaker.name]
-        own = features.extract(clip.wave, spec, stretch).values
-        others = _disguised(clip, spec, stretch, ranges, rng)
-        for voice, values in zip(voices, (own, *others), strict=True):
-            voice.append(values)
-        lips.append(habits[speaker.name].parted(clip, ranges.lead, ranges.tail))
-        if progress is not None:
-            progress("features", done, len(pairs))
+    jobs = [
+        _Job(clip.wave, spec, throats[speaker.name], ranges, (options.seed, i))
+        for i, (speaker, clip) in enumerate(pairs)
+    ]
+    with workers(min(processes, len(jobs))) as work:
+        voices = list(zip(*work.each(_voices_of, jobs, what), strict=True))
+    lips = [habits[s.name].parted(clip, ranges.lead, ranges.tail) for s, clip in pairs]
     everything = np.concatenate(voices[0])
     return TrainingSet(
         values=torch.stack([_padded(voice).half() for voice in voices]),
@@ -129,26 +130,34 @@ def _throat(speaker: corpus.Speaker, spec: FeatureSpec) -> float:
     return float(np.median([features.throat_of(clip.wave.samples, spec) for clip in some]))
 
 
-def _disguised(
-    clip: corpus.Clip,
-    spec: FeatureSpec,
-    stretch: float,
-    ranges: Augmentation,
-    rng: np.random.Generator,
-) -> Iterator[F32]:
-    """Features of a clip in every drawn voice.
+@dataclass(frozen=True, eq=False)
+class _Job:
+    wave: Waveform
+    spec: FeatureSpec
+    stretch: float
+    ranges: Augmentation
+    seed: tuple[int, int]  # of the run and of the clip: whoever does the work, the voices are equal
+
+
+def _voices_of(job: _Job) -> list[F32]:
+    """Features of a clip in its own voice and in every drawn one.
 
     The disguise is drawn about the usual throat, to which a render brings every voice.
     """
-    if not ranges.voices:
-        return
-    spectrum = features.power(clip.wave.samples)
-    for _ in range(ranges.voices):
-        voice = augment.disguise(spectrum, ranges, rng)
-        yield features.of_bands(*features.bands(voice, spec, stretch), spec)
+    rng = np.random.default_rng(job.seed)
+    found = [features.extract(job.wave, job.spec, job.stretch).values]
+    if job.ranges.voices:
+        spectrum = features.power(job.wave.samples)
+    for _ in range(job.ranges.voices):
+        voice = augment.disguise(spectrum, job.ranges, rng)
+        energies = features.bands(voice, job.spec, job.stretch)
+        # A clip may stand anywhere in the sound of a render.
+        place = int(rng.integers(encoder.WIDEST + 1)) if "encoder" in job.spec.parts else 0
+        found.append(features.of_bands(energies, job.spec, place))
+    return found
 
 
-def _padded(arrays: list[F32]) -> torch.Tensor:
+def _padded(arrays: Sequence[F32]) -> torch.Tensor:
     longest = max(len(array) for array in arrays)
     padded = [np.pad(a, ((0, longest - len(a)), (0, 0)), mode="edge") for a in arrays]
     return torch.from_numpy(np.stack(padded))
@@ -218,9 +227,10 @@ def draw(
     tempo, first = tempo[own][:, None], first[own][:, None]
     values = resample(data.values[voice, chosen].float(), first + tempo * torch.arange(length))
     values = values + ranges.feature_noise * data.std * noise
+    mel = options.features.parts.get("logmel", slice(0, 0))
     for row, seed in zip(values.numpy(), seeds, strict=True):
         draws = np.random.default_rng(seed)
-        augment.mask(row, data.mean.numpy(), options.features.bands, ranges, draws)
+        augment.mask(row, data.mean.numpy(), mel, ranges, draws)
     outputs = length // dims.stride - dims.delay // dims.stride
     middles = torch.arange(outputs) * dims.stride + (dims.stride - 1) / 2
     seconds = features.FIRST_CENTRE + (first + tempo * middles) * STEP_S + ranges.early_ms / 1000

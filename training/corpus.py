@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from lipsync.errors import MediaError
-from lipsync.geometry import LipProfile
+from lipsync.profile import LipProfile
 from lipsync.types import F32, LipTrack, Waveform
 
 VALIDATION_EVERY = 10  # data/README: clips 0, 10, 20, … of the sorted names validate
@@ -70,6 +70,7 @@ def save(path: Path, speaker: Speaker) -> None:
         neutral=speaker.profile.neutral,
         width=speaker.profile.width,
         opening_range=speaker.profile.opening_range,
+        rest=np.zeros((0, 2)) if speaker.profile.rest is None else speaker.profile.rest,
     )
     partial.replace(path)
 
@@ -85,10 +86,13 @@ def load(folder: Path, name: str) -> Speaker:
         raise MediaError(f"{path} is missing: run python -m training.prepare first")
     with np.load(path) as file:
         data = dict(file)
+    if "rest" not in data:
+        raise MediaError(f"{path} is of an earlier version: delete it and run training.prepare")
     waves = np.split(data["samples"], data["sample_ends"][:-1])
     tracks = np.split(data["points"], data["frame_ends"][:-1])
     rate = int(data["sample_rate"])
-    profile = LipProfile(data["neutral"], float(data["width"]), float(data["opening_range"]))
+    rest = data["rest"] if len(data["rest"]) else None
+    profile = LipProfile(data["neutral"], float(data["width"]), float(data["opening_range"]), rest)
     clips = tuple(
         Clip(
             str(clip_name),

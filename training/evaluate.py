@@ -103,8 +103,9 @@ def _head(shipped: LipLSTM, paper: LipLSTM) -> str:
         "- Unit: the outer-eye distance. 18 lip points, aligned by the rigid points only.",
         "- GRID (a fixed grammar of 51 words; s1, s4, s26, s31) and `englishvideo` (ten seconds of "
         "natural speech). No model has seen the unseen speakers.",
-        "- Every speaker's neutral mouth and width come from their own whole footage, as at "
-        "render time.",
+        "- Every speaker's neutral mouth and width, and how they hold it while nothing moves, come "
+        "from their own whole footage, as at render time. In silence the lips of a network are no "
+        "less open than that resting mouth; as rendered they then shut.",
         f"- Closure recall: the share of p, b, m (phones aligned by pocketsphinx), of those whose "
         f"true gap closes, where the predicted gap is closed within ± {TOLERANCE_S * 1000:.0f} ms "
         f"of the true one. Closed, in truth and prediction: the gap is at most {CLOSED:.0%} of the "

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync import audio, geometry, voice
+from lipsync import audio, voice
+from lipsync.profile import closed_mouth
 from lipsync.types import F32, N_LIPS, Bools, LipTrack
 from lipsync.voice import SilenceOptions, Speech
 from training import alignment
@@ -78,7 +79,7 @@ class Exam:
             [closure_windows(phones or []) for phones in spoken],
             [voice.listen(clip.wave) for clip in clips],
             GapLevels.of(whole),
-            geometry.closed_mouth(whole),
+            closed_mouth(whole),
         )
 
     def block(self, title: str, rows: list[Row]) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync.geometry import LipProfile, closed_mouth
+from lipsync.profile import LipProfile, closed_mouth
 from lipsync.sync import best_lag, correlation
 from lipsync.types import F32, Bools, LipTrack
 from training.alignment import Phone

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from lipsync import geometry
-from lipsync.geometry import SCHEMES, LipProfile
+from lipsync.geometry import SCHEMES
 from lipsync.landmarks import LandmarkOptions
+from lipsync.profile import LipProfile
 from lipsync.types import FaceTrack, LandmarkScheme, LipTrack
 
 OPTIONS = LandmarkOptions(landmark_threads=1)  # clips are tracked side by side, not frames

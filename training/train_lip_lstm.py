@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import signal
 import sys
 import time
 from dataclasses import astuple
 from fractions import Fraction
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +95,9 @@ def fit(
     """
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
-    data = batches.gather(speakers, options, _progress if here.first else None)
+    shared = here.count > 1 or parent_process() is not None  # others are at work on these cores
+    processes = 1 if shared else os.cpu_count() or 1
+    data = batches.gather(speakers, options, "features" if here.first else "", processes)
     model = build(options, data)
     if not here.first:
         torch.manual_seed(options.seed + here.rank)  # dropout of its own
@@ -216,11 +220,6 @@ def _resumed(path: Path, learner: Learner, rng: np.random.Generator) -> int:
     if here.rank < len(state["dropout_rng"]):
         run_state.set_random_state(state["dropout_rng"][here.rank], here.device)
     return int(state["epoch"])
-
-
-def _progress(stage: str, done: int, total: int | None) -> None:
-    end = "\n" if done == total else ""
-    print(f"\r{stage}: {done}/{total} clips", end=end, file=sys.stderr, flush=True)
 
 
 def _meta(

@@ -5,13 +5,16 @@ METHOD.md §1), and log mel bands with phone posteriors, from which the default 
 
     spectrum   windows, power, filters
     phones     how much a step sounds like each phone
+    encoder    what a speech recogniser's encoder makes of it
     throat     a voice's formants brought to the usual place
     live       the same features while the sound is still arriving
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +22,7 @@ from python_speech_features import sigproc
 from python_speech_features.base import get_filterbanks
 from scipy.fft import dct
 
-from lipsync.features import phones, spectrum, throat
+from lipsync.features import encoder, phones, spectrum, throat
 from lipsync.features.phones import CEPSTRA
 from lipsync.features.spectrum import (
     BINS,
@@ -43,8 +46,8 @@ from lipsync.types import F32, AudioFeatures, FeatureSpec, Waveform
 
 __all__ = [
     "BINS", "CEPSTRA", "FFT", "FIRST_CENTRE", "HOP", "LOUD_PERCENTILE", "NEPERS_PER_DB",
-    "RATE", "STEPS_PER_SECOND", "WINDOW", "bands", "extract", "level", "mel_filters", "of_bands",
-    "paper14", "paper28", "power", "power_of",
+    "RATE", "STEPS_PER_SECOND", "WINDOW", "Bands", "bands", "extract", "level", "mel_filters",
+    "of_bands", "paper14", "paper28", "power", "power_of",
 ]  # fmt: skip
 
 PAPER_LOW, PAPER_HIGH = 133, 6855  # Hz
@@ -74,12 +77,12 @@ def extract(wave: Waveform, spec: FeatureSpec, stretch: float | None = None) -> 
     else:
         n = steps(len(wave.samples))
         stretch = throat_of(wave.samples, spec) if stretch is None else stretch
-        mel = np.empty((n, spec.bands), np.float32)
-        phone_mel = np.empty((n, phones.BANDS), np.float32)
+        energies = Bands.empty(n, spec)
         for first, block in zip(range(0, n, spectrum.BLOCK), blocks(wave.samples), strict=True):
             here = slice(first, first + spectrum.BLOCK)
-            mel[here], phone_mel[here] = bands(power_of(block), spec, stretch)
-        values = of_bands(mel, phone_mel, spec)
+            for whole, part in zip(energies, bands(power_of(block), spec, stretch), strict=True):
+                whole[here] = part
+        values = of_bands(energies, spec)
     return AudioFeatures(values, STEPS_PER_SECOND, FIRST_CENTRE)
 
 
@@ -111,30 +114,57 @@ def _paper_filters(count: int) -> NDArray[np.float64]:
     return np.asarray(get_filterbanks(count, FFT, RATE, PAPER_LOW, PAPER_HIGH).T)
 
 
-def bands(power: F32, spec: FeatureSpec, stretch: float = 1.0) -> tuple[F32, F32]:
-    """Energies of power spectra (n, 257) in the two filter banks that `of_bands` needs.
+class Bands(NamedTuple):
+    """Energies of n steps in every filter bank that `of_bands` needs; (n, 0) where it does not."""
+
+    mel: F32  # (n, spec.bands)
+    phones: F32  # (n, 25)
+    encoder: F32  # (n, 80)
+
+    @staticmethod
+    def empty(n: int, spec: FeatureSpec) -> Bands:
+        """Room for so many steps."""
+        return Bands(*(np.empty((n, bank.shape[1]), np.float32) for bank in _banks(spec, 1.0)))
+
+
+def bands(power: F32, spec: FeatureSpec, stretch: float = 1.0) -> Bands:
+    """Energies of power spectra (n, 257).
 
     Args:
         stretch: from `throat_of`.
-
-    Returns:
-        (n, spec.bands) and (n, 25).
     """
-    mel = mel_filters(spec.bands, stretch=stretch)
-    return power @ mel, power @ phones.filters(stretch)
+    return Bands(*(power @ bank for bank in _banks(spec, stretch)))
 
 
-def of_bands(mel: F32, phone_mel: F32, spec: FeatureSpec) -> F32:
-    """Features (n, spec.size) of a clip from what `bands` gives."""
+def _banks(spec: FeatureSpec, stretch: float) -> Iterator[F32]:
+    makers: dict[str, Callable[[], F32]] = {
+        "logmel": lambda: mel_filters(spec.bands, stretch=stretch),
+        "phones": lambda: phones.filters(stretch),
+        "encoder": lambda: encoder.filters(stretch),
+    }
+    for name, make in makers.items():
+        yield make() if name in spec.parts else np.zeros((BINS, 0), np.float32)
+
+
+def of_bands(energies: Bands, spec: FeatureSpec, place: int = encoder.PLACE) -> F32:
+    """Features (n, spec.size) of a clip from what `bands` gives.
+
+    Args:
+        place: of `encoder.states`.
+    """
     if spec.causal:
         from lipsync.features.live import CausalBands
 
         normal = CausalBands(spec)
-        return np.concatenate([normal.push(mel, phone_mel), normal.finish()])
-    values = np.empty((len(mel), spec.size), np.float32)
-    values[:, : spec.bands] = level(np.log(mel + 1e-3), spec)
-    if spec.kind == "logmel+phones":
-        values[:, spec.bands :] = phones.posteriors(phone_mel)
+        return np.concatenate([normal.push(energies), normal.finish()])
+    made: dict[str, Callable[[], F32]] = {
+        "logmel": lambda: level(np.log(energies.mel + 1e-3), spec),
+        "phones": lambda: phones.posteriors(energies.phones),
+        "encoder": lambda: encoder.states(energies.encoder, place),
+    }
+    values = np.empty((len(energies.mel), spec.size), np.float32)
+    for name, here in spec.parts.items():
+        values[:, here] = made[name]()
     return values
 
 

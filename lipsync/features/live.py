@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import lfilter
 
-from lipsync.features import bands, paper14, spectrum
+from lipsync.features import Bands, bands, paper14, spectrum
 from lipsync.features.phones import CEPSTRA, REACH, liftered, posteriors_of
 from lipsync.features.spectrum import (
     FIRST_CENTRE,
@@ -54,7 +54,7 @@ class Live:
 
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
-        phones_ahead = REACH if spec.kind == "logmel+phones" else 0
+        phones_ahead = REACH if "phones" in spec.parts else 0
         self.reach = WINDOW / 2 / RATE + phones_ahead / STEPS_PER_SECOND
         self._normal = CausalPaper(spec) if spec.kind == "paper28" else CausalBands(spec)
         self._blocked = np.zeros(1)  # state of the filter against offsets
@@ -98,7 +98,7 @@ class Live:
         self._pending = self._pending[steps * HOP :]
         if isinstance(self._normal, CausalPaper):
             return self._normal.push(paper14(heard, self.spec.bands))
-        return self._normal.push(*bands(power_of(heard), self.spec))
+        return self._normal.push(bands(power_of(heard), self.spec))
 
 
 class CausalPaper:
@@ -135,8 +135,8 @@ class CausalBands:
         self._cepstra = RunningMean([PHONE_COLOUR] + [0.0] * (CEPSTRA - 1), PRIOR, MEMORY)
         self._waiting: tuple[Floats, Floats] | None = None  # bands; cepstra
 
-    def push(self, mel: F32, phone_mel: F32) -> F32:
-        logmel = np.log(mel.astype(np.float64) + 1e-3)
+    def push(self, energies: Bands) -> F32:
+        logmel = np.log(energies.mel.astype(np.float64) + 1e-3)
         loudness = np.log(np.exp(logmel).mean(1))
         weights = np.exp((loudness - BAND_LOUDNESS) / 2)
         loud = self._loudness.push(loudness[:, None], weights) + LOUD_ABOVE
@@ -145,9 +145,9 @@ class CausalBands:
         weights = np.exp((loudness - loud[:, 0]) / 4)
         if self.spec.per_clip:
             values = values - self._colour.push(values, weights)
-        if self.spec.kind == "logmel":
+        if "phones" not in self.spec.parts:
             return np.asarray(values, np.float32)
-        cepstra = liftered(np.log(phone_mel.astype(np.float64) + 1e-4) - loud)
+        cepstra = liftered(np.log(energies.phones.astype(np.float64) + 1e-4) - loud)
         cepstra = cepstra - self._cepstra.push(cepstra, weights)
         cepstra[:, 0] -= PHONE_SILENCE
         return self._with_phones(values, cepstra)

@@ -17,9 +17,8 @@ from scipy.fft import dct
 from lipsync import checkpoint
 from lipsync.features import spectrum
 from lipsync.features.spectrum import Floats, mel_filters
-from lipsync.types import F32
+from lipsync.types import F32, PHONES
 
-PHONES = 42
 BANDS, LOW, HIGH = 25, 130, 6800  # of the filters; Hz
 CEPSTRA = 13
 LIFTER = 22

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from lipsync.features import phones
 from lipsync.types import F32, AudioFeatures, FeatureSpec
 
 SMOOTH_STEPS = 3.0  # σ: a frame of picture is exposed for several steps of sound
@@ -18,9 +17,9 @@ SMOOTH_STEPS = 3.0  # σ: a frame of picture is exposed for several steps of sou
 
 def said(heard: AudioFeatures, spec: FeatureSpec, times: NDArray[np.floating]) -> F32 | None:
     """(n, 42) what is heard at these times (s); None if the features tell no phones."""
-    if spec.kind != "logmel+phones":
+    if "phones" not in spec.parts:
         return None
-    posteriors = heard.values[:, -phones.PHONES :]
+    posteriors = heard.values[:, spec.parts["phones"]]
     smooth = gaussian_filter1d(posteriors, SMOOTH_STEPS, axis=0, mode="nearest")
     steps = np.round((times - heard.start) * heard.rate).astype(np.int64)
     return np.asarray(

@@ -20,8 +20,8 @@ from torch import nn
 
 from lipsync import checkpoint
 from lipsync.errors import WeightsError
-from lipsync.geometry import LipProfile
 from lipsync.options_base import options
+from lipsync.profile import LipProfile
 from lipsync.threads import one_thread
 from lipsync.types import F32, N_LIPS, AudioFeatures, FeatureSpec, LipTrack
 

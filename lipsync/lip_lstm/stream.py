@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lipsync.geometry import LipProfile
 from lipsync.lip_lstm import LipLSTM, State, at_times
+from lipsync.profile import LipProfile
 from lipsync.threads import one_thread
 from lipsync.types import F32, N_LIPS, LipTrack, Waveform
 
