@@ -85,8 +85,9 @@ def test_rows_differ_in_what_their_section_is_about() -> None:
     assert values("Units", "hidden") == [20, 60, 120]
     assert values("Minutes of training data", "minutes") == [1, 3, 10, 30, None]
     phones = "logmel+phones"
-    assert values("Features", "features", "kind") == ["paper28", "logmel", phones, phones]
-    assert values("Features", "features", "throat") == [False, False, False, True]
+    kinds = ["paper28", "logmel", phones, phones, "phones+encoder"]
+    assert values("Features", "features", "kind") == kinds
+    assert values("Features", "features", "throat") == [False, False, False, True, True]
     assert values("Augmentation", "augmentation", "voices") == [0, 0, 0, 0, 2, 0, 2]
     assert values("Augmentation", "augmentation", "tempo") == [1, 1.2, 1, 1.2, 1, 1.2, 1.2]
     assert values("Augmentation", "augmentation", "masks") == [0, 0, 0, 0, 0, 1, 0]

@@ -26,6 +26,7 @@ CLIPS_PER_MINUTE = 20  # GRID's last 3 s
 CLIPS = 882  # that train, of speaker s1
 
 PHONES = {"kind": "logmel+phones", "per_clip": True}
+HEARD = {"kind": "phones+encoder"}
 TEMPO = {"tempo": 1.2}
 MASKS = {"masks": 1}
 NOISE = {"feature_noise": 0.3}
@@ -116,6 +117,7 @@ def _of_the_small_network() -> tuple[Section, ...]:
                 Row("logmel", small(features={"kind": "logmel", "per_clip": True})),
                 Row("logmel+phones", small()),
                 Row("logmel+phones, throat", small(features={**PHONES, "throat": True})),
+                Row("phones+encoder, throat", small(features={**HEARD, "throat": True})),
             ),
             ordered=False,
         ),
