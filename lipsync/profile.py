@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from scipy.ndimage import minimum_filter1d
@@ -13,6 +14,9 @@ from lipsync.types import F32, LipTrack
 # Still is a mouth whose points go no faster than STILL_SPEED (outer-eye distances per second, over
 # MOTION_S) within STILL_S before and after; LEAST_STILL_S of it tell how it is held.
 STILL_SPEED, MOTION_S, STILL_S, LEAST_STILL_S = 0.3, 0.04, 0.16, 0.4
+
+LEAST_SHUT = 0.01  # mouth widths that a shut mouth is narrower than the neutral one, to count
+NEARLY_SHUT = 0.4  # opening ranges above the neutral gap from where on lips come nearer
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,7 @@ class LipProfile:
     width: float  # of the neutral mouth, outer-eye distances
     opening_range: float  # 95th minus 5th percentile of the inner-lip gap; 0 where unknown
     rest: F32 | None = None  # (18, 2): as it is held while nothing moves; None: not seen
+    shut: F32 | None = None  # (18, 2): the lips pressed together; None: as neutral
 
     @staticmethod
     def of(track: LipTrack) -> LipProfile:
@@ -46,7 +51,28 @@ class LipProfile:
             float(np.linalg.norm(neutral[6] - neutral[0])),
             float(high - low),
             resting_mouth(track),
+            _least_open(track, 5),
         )
+
+    def closing(self, points: F32) -> F32:
+        """Lips (n, 18, 2) that come to this person's shut mouth where they come to the neutral one.
+
+        Of somebody who hardly ever shuts their mouth the neutral one is still a little open, and
+        so their p, b and m would be. Measured on s26, who is such a person: closures .00 → .75
+        at .0197 instead of .0198 of error; nobody else changes.
+        """
+        if self.shut is None or not self.opening_range:
+            return points
+        neutral, shut = _gaps(np.stack([self.neutral, self.shut]))
+        if neutral - shut < LEAST_SHUT * self.width:
+            return points
+        gaps = _gaps(points)
+        near = 1 - (gaps - neutral) / (NEARLY_SHUT * self.opening_range)
+        left = (gaps - shut) / (
+            neutral - shut
+        )  # lips that know this mouth come there by themselves
+        share = np.clip(np.minimum(near, left), 0, 1)[:, None, None]
+        return np.asarray(points + share * (self.shut - self.neutral), np.float32)
 
 
 def closed_mouth(track: LipTrack) -> F32:
@@ -82,6 +108,11 @@ def _least_open(track: LipTrack, percent: float) -> F32:
     known = _known(track)
     few = known.opening <= np.percentile(known.opening, percent)
     return np.asarray(np.median(known.points[few], axis=0), np.float32)
+
+
+def _gaps(points: F32) -> F32:
+    """(n,) inner-lip gap of (n, 18, 2)."""
+    return LipTrack(points, Fraction(1)).opening
 
 
 def _known(track: LipTrack) -> LipTrack:

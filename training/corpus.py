@@ -70,7 +70,8 @@ def save(path: Path, speaker: Speaker) -> None:
         neutral=speaker.profile.neutral,
         width=speaker.profile.width,
         opening_range=speaker.profile.opening_range,
-        rest=np.zeros((0, 2)) if speaker.profile.rest is None else speaker.profile.rest,
+        rest=_stored(speaker.profile.rest),
+        shut=_stored(speaker.profile.shut),
     )
     partial.replace(path)
 
@@ -86,13 +87,17 @@ def load(folder: Path, name: str) -> Speaker:
         raise MediaError(f"{path} is missing: run python -m training.prepare first")
     with np.load(path) as file:
         data = dict(file)
-    if "rest" not in data:
+    if "shut" not in data:
         raise MediaError(f"{path} is of an earlier version: delete it and run training.prepare")
     waves = np.split(data["samples"], data["sample_ends"][:-1])
     tracks = np.split(data["points"], data["frame_ends"][:-1])
     rate = int(data["sample_rate"])
-    rest = data["rest"] if len(data["rest"]) else None
-    profile = LipProfile(data["neutral"], float(data["width"]), float(data["opening_range"]), rest)
+    profile = LipProfile(
+        data["neutral"],
+        float(data["width"]),
+        float(data["opening_range"]),
+        *(data[name] if len(data[name]) else None for name in ("rest", "shut")),
+    )
     clips = tuple(
         Clip(
             str(clip_name),
@@ -104,3 +109,8 @@ def load(folder: Path, name: str) -> Speaker:
         )
     )
     return Speaker(name, profile, clips)
+
+
+def _stored(shape: F32 | None) -> F32:
+    """A shape, or no points where there is none."""
+    return np.zeros((0, 2), np.float32) if shape is None else shape

@@ -219,7 +219,7 @@ class LipLSTM(nn.Module):
         if usual > 0:
             gain *= float(np.clip(profile.opening_range / profile.width / usual, 1, 2)) ** 0.5
         points = profile.neutral + profile.width * relative * np.array([1.0, gain])
-        return np.asarray(points, dtype=np.float32)
+        return profile.closing(np.asarray(points, dtype=np.float32))
 
     def save(self, path: Path) -> None:
         """Write everything, the weights in half precision (1e-4 of the mouth's width)."""
