@@ -174,8 +174,8 @@ def presence(speech: Speech, times: NDArray[np.float64], options: SilenceOptions
 def rested(lips: LipTrack, speech: Speech, profile: LipProfile) -> LipTrack:
     """Lips that are open in silence no less than this person's resting mouth is.
 
-    A network knows the rest of those that it learnt from. Measured on s26, who rests with the
-    mouth half open: r_open .76 → .80; nothing changes for people who rest with it shut.
+    A network knows the rest of those that it learnt from; others rest with the mouth half open.
+    Nothing changes for people who rest with it shut.
     """
     if profile.rest is None or not len(speech.spans):
         return lips

@@ -5,8 +5,8 @@
 
 That model tells whether somebody has finished speaking. Its encoder is Whisper's (tiny, which
 has heard 680,000 hours of many languages), trained on and shortened to 8 s. Kept are the
-convolutions and the first LAYERS of its four layers: the third carries lips over to other people
-better than the second and the fourth. The directions are the principal components of the states of
+convolutions and the first LAYERS of its four layers; the last one is about whole words and turns.
+The directions are the principal components of the states of
 the sound of DATA's training clips and of SPEECH.
 """
 
