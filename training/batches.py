@@ -27,6 +27,7 @@ from training.workers import workers
 
 STEP_S = 1 / features.STEPS_PER_SECOND
 THROAT_CLIPS = 20  # of a speaker, in which the throat's length is looked for
+CLIPS_EACH = 50  # to be worth starting another process
 SMALLEST_STD = 0.03  # of features: what hardly ever varies must not be blown up to a unit
 
 
@@ -97,7 +98,7 @@ def gather(
         _Job(clip.wave, spec, throats[speaker.name], ranges, (options.seed, i))
         for i, (speaker, clip) in enumerate(pairs)
     ]
-    with workers(min(processes, len(jobs))) as work:
+    with workers(min(processes, 1 + len(jobs) // CLIPS_EACH)) as work:
         voices = list(zip(*work.each(_voices_of, jobs, what), strict=True))
     lips = [habits[s.name].parted(clip, ranges.lead, ranges.tail) for s, clip in pairs]
     everything = np.concatenate(voices[0])
