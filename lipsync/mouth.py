@@ -42,6 +42,7 @@ from lipsync.landmarks import Faces
 from lipsync.options import RenderOptions
 from lipsync.pace import Pace, regular
 from lipsync.provenance import ModelCard
+from lipsync.threads import ahead
 from lipsync.types import (
     F32,
     U8,
@@ -115,9 +116,10 @@ class Mouth:
             self.sharpness,
             options.teeth,
         )
+        patches = composite.faded(clock.each("teeth", patches), self.visible)
         pictures = composite.composite(
             frames,
-            composite.faded(clock.each("teeth", patches), self.visible),
+            clock.each("wait", ahead(patches)),
             self.track,
             self.alignment,
             order,
@@ -237,7 +239,7 @@ def prepared(
         )
         said = heard_at(heard, model.spec, pace.times)
 
-    with clock.stage("teeth"):
+    with clock.stage("teeth rows"):
         rows = teeth.NO_TEETH
         if options.teeth.teeth != "off":
             given = footage.teeth_given(info, track, scene.faces, options, cache, progress)
