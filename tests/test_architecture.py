@@ -31,6 +31,7 @@ FOUNDATION = {
     "jaw",
     "looks",
     "inbetween",
+    "grain",
     "png",
     "pace",
     "results",
