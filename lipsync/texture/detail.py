@@ -11,7 +11,11 @@ from lipsync.types import F32, U8
 # more.
 DETAIL_WINDOW = (1, 2, 1)
 INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips and teeth
-DETAIL = 0.02  # outer-eye distances: σ of the Gaussian that parts detail from the rest
+# Outer-eye distances: σ of the Gaussian that parts detail from the rest. What is coarser is nearer
+# to the truth in the median (correlation from 0.01 to 0.02 on s1: 0.91 on lips, 0.84 on skin; in
+# single entries 0.87 and 0.79) and nearly as strong.
+DETAIL = 0.012
+RAISED = 0.2  # by which it is raised: a mean of three pictures, once resampled, has lost as much
 
 
 def steadied(sharp: U8, inside: F32) -> F32:
@@ -33,12 +37,12 @@ def steadied(sharp: U8, inside: F32) -> F32:
 
 
 def with_detail(steady: U8, sharp: F32, radius: float, share: float) -> U8:
-    """`steady` with a share of its finest detail exchanged for that of `sharp`.
+    """`steady` with a share of its finest detail exchanged for that of `sharp`, RAISED.
 
     Args:
         radius: σ of the Gaussian that parts detail from the rest, pixels.
         share: 0..1.
     """
-    difference = sharp - steady.astype(np.float32)
+    difference = (1 + RAISED) * sharp - steady
     fine = difference - cv2.GaussianBlur(difference, (0, 0), radius)
     return np.asarray(np.clip(np.rint(steady + share * fine), 0, 255), np.uint8)
