@@ -233,10 +233,13 @@ def test_detail_is_exchanged_and_nothing_else() -> None:
     steady = np.full((40, 60, 3), 100, np.uint8)
     sharp = np.full((40, 60, 3), 130, np.uint8)  # another light …
     sharp[:, 30] = 180  # … and a fine line
-    out = with_detail(steady, sharp, 2.0, 0.7)
+    inside = np.zeros((40, 60), np.float32)
+    inside[20:] = 1
+    out = with_detail(steady, sharp, inside, 100.0, 0.7)
     assert np.abs(out[:, :10].astype(int) - 100).max() <= 1, "the light stays the median's"
-    assert out[20, 30, 0] > 120
-    assert np.array_equal(with_detail(steady, sharp, 2.0, 0.0), steady)
+    assert out[10, 30, 0] > 120
+    assert out[30, 30, 0] > out[10, 30, 0], "more of it inside the lips"
+    assert np.array_equal(with_detail(steady, sharp, inside, 100.0, 0.0), steady)
 
 
 def test_noise_that_neighbours_do_not_share_is_averaged_but_teeth_stay_one_frames() -> None:

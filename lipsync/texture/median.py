@@ -20,7 +20,7 @@ import numpy as np
 from lipsync.geometry import apply, at, mouth_outlines, nose, scale_of, smoothed_points
 from lipsync.looks import inside_lips
 from lipsync.texture.candidates import Candidates, describe
-from lipsync.texture.detail import DETAIL, DETAIL_WINDOW, INSIDE_SOFT, steadied, with_detail
+from lipsync.texture.detail import DETAIL_WINDOW, INSIDE_SOFT, steadied, with_detail
 from lipsync.texture.path import smoothest_path
 from lipsync.texture.source import TextureOptions, TextureSource
 from lipsync.threads import small_products
@@ -175,7 +175,7 @@ class MedianTexture(TextureSource):
                 rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
             sharp = self._bent(choice.details, mouth.light, places(choice.details), grid)
             inside = inside_lips(mouth.lips - corner, (height, width), INSIDE_SOFT * scale)
-            rgb = with_detail(rgb, steadied(sharp, inside), DETAIL * scale, options.detail)
+            rgb = with_detail(rgb, steadied(sharp, inside), inside, scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         return Patch(rgb, np.ones((height, width), np.float32), shift)
 
