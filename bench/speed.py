@@ -184,7 +184,8 @@ def write(rows: list[dict[str, object]], runs: int) -> None:
         f"(all from the cache, median of {runs}), and ffmpeg merely re-encoding as many frames "
         "at the same quality. The right-hand columns are ms per frame inside the process: "
         "landmarks per target frame when cold, the others per output frame when warm (encode is "
-        "the time spent waiting for the encoder, which works beside us). Pictures: texture, "
+        "the time spent waiting for the encoder). Decode, texture with teeth, composite and the "
+        "encoder work beside one another: what they take does not add up. Pictures: texture, "
         "teeth and composite together, when the encoder does not take their cores.\n\n"
         f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, lipsync {lipsync.__version__}.\n\n" + table(rows)

@@ -16,9 +16,10 @@ import numpy as np
 from pydantic import Field
 
 from lipsync.geometry import at, mouth_outlines
+from lipsync.grain import Grain
 from lipsync.jaw import Bender
 from lipsync.options_base import options
-from lipsync.types import F32, U8, Alignment, Bools, FaceTrack, Patch, Positions
+from lipsync.types import F32, U8, Alignment, FaceTrack, Patch, Positions
 
 LEVELS = 4  # of the Laplacian pyramid
 FINE_FEATHER = 2.5  # pixels: wider ramps are made in reduced size
@@ -72,6 +73,7 @@ def composite(
         outlines = mouth_outlines(track, options.mask_inset)
     scale = alignment.scale
     bender = Bender(track, alignment) if jaw is not None else None
+    grain = Grain()
     for i, (frame, patch, source) in enumerate(zip(frames, patches, order.tolist(), strict=True)):
         if patch is None:
             yield Composited(frame, frame, None, (0, 0))
@@ -82,8 +84,8 @@ def composite(
             below = bender.bent(frame, source, jaw[i])
             outline = moved_outline(outline, jaw[i], options.mask_inset)
         made = blend(below, patch, outline, feather, options.color_match, below is not frame)
-        if options.grain:
-            add_grain(made, frame, i)
+        if options.grain and made.alpha is not None:
+            grain.add(made.frame, frame, made.alpha, made.corner)
         yield replace(made, target=frame)
 
 
@@ -92,38 +94,6 @@ def moved_outline(outline: F32, jaw: F32, inset: float) -> F32:
     moved = outline.copy()
     moved[: len(jaw)] += (1 - inset) * jaw
     return moved
-
-
-def add_grain(made: Composited, target: U8, seed: int) -> None:
-    """Give the new mouth the noise of the frame's own skin, in place: the median has hardly any.
-
-    Measured by the median of the absolute high-pass, which edges hardly move, in the target's own
-    mouth region and in the new one. The noise of a frame depends on `seed` alone.
-    """
-    alpha = made.alpha
-    if alpha is None:
-        return
-    (x, y), (height, width) = made.corner, alpha.shape
-    here = slice(y, y + height), slice(x, x + width)
-    inside = alpha > 0.5
-    if inside.sum() < 64:
-        return
-    missing = _noise(target[here], inside) ** 2 - _noise(made.frame[here], inside) ** 2
-    if missing <= 0:
-        return
-    rng = np.random.default_rng(seed)
-    grain = rng.standard_normal((height, width), np.float32) * np.float32(missing**0.5 * alpha)
-    region = made.frame[here]
-    noisy = np.clip(np.rint(region + grain[..., None]), 0, 255).astype(np.uint8)
-    np.copyto(region, noisy, where=(alpha > 0)[..., None])
-
-
-def _noise(picture: U8, where: Bools) -> float:
-    """Standard deviation of the noise of a picture (h, w, 3), levels of luma."""
-    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    # The difference from the mean of a 3 × 3 neighbourhood has 8/9 of white noise's variance.
-    rest = np.abs(gray - cv2.blur(gray, (3, 3)))[where]
-    return 1.4826 * float(np.median(rest)) / float(np.sqrt(8 / 9))
 
 
 def faded(patches: Iterable[Patch | None], visible: F32) -> Iterator[Patch | None]:

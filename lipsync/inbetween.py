@@ -69,8 +69,8 @@ def _moved(there: F32, back: F32, share: float) -> tuple[F32, F32]:
         shift = -share * _looked_up(there, places + shift)
     gone = places + shift
     way = _looked_up(there, gone)
-    lost = np.linalg.norm(way + _looked_up(back, gone + way), axis=-1)
-    sure = np.clip(2 - 2 * lost / LOST_PX, 0, 1).astype(np.float32)
+    lost = cv2.magnitude(*cv2.split(way + _looked_up(back, gone + way)))
+    sure = np.clip(2 - 2 * lost / LOST_PX, 0, 1)
     return shift, cv2.GaussianBlur(sure, (0, 0), 1.5)
 
 
@@ -92,8 +92,9 @@ def _sampled(frame: U8, shift: F32, size: tuple[int, int]) -> F32:
 def _alike(one: F32, other: F32, size: tuple[int, int]) -> F32:
     """How far two pictures show the same, in reduced size, 0..1, by colours without their noise."""
     off = cv2.resize(one - other, size, interpolation=cv2.INTER_AREA)
-    off = np.abs(cv2.GaussianBlur(off, (0, 0), 1.5)).max(-1)
-    return np.asarray(np.clip(2 - 2 * off / UNLIKE, 0, 1), np.float32)
+    red, green, blue = cv2.split(np.abs(cv2.GaussianBlur(off, (0, 0), 1.5)))
+    most = cv2.max(cv2.max(red, green), blue)
+    return np.asarray(np.clip(2 - 2 * most / UNLIKE, 0, 1), np.float32)
 
 
 def _grid(shape: tuple[int, ...]) -> F32:

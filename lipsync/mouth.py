@@ -43,6 +43,7 @@ from lipsync.options import RenderOptions
 from lipsync.pace import Pace, regular
 from lipsync.profile import LipProfile, closed_mouth
 from lipsync.provenance import ModelCard
+from lipsync.threads import ahead
 from lipsync.types import (
     F32,
     U8,
@@ -116,9 +117,10 @@ class Mouth:
             self.sharpness,
             options.teeth,
         )
+        patches = composite.faded(clock.each("teeth", patches), self.visible)
         pictures = composite.composite(
             frames,
-            composite.faded(clock.each("teeth", patches), self.visible),
+            clock.each("wait", ahead(patches)),
             self.track,
             self.alignment,
             order,
@@ -241,7 +243,7 @@ def prepared(
         )
         said = heard_at(heard, model.spec, pace.times)
 
-    with clock.stage("teeth"):
+    with clock.stage("teeth rows"):
         rows = teeth.NO_TEETH
         if options.teeth.teeth != "off":
             given = footage.teeth_given(info, track, scene.faces, options, cache, progress)

@@ -47,6 +47,7 @@ from lipsync.places import Places
 from lipsync.results import RenderResult
 from lipsync.spans import Span
 from lipsync.standard_output import StandardOutput
+from lipsync.threads import ahead
 from lipsync.types import U8, Bools, FaceTrack, Progress, Speaker
 
 
@@ -161,6 +162,7 @@ def render(
         ]
 
         decoded = clock.each("decode", video_stage.frames_in_order(info, retimed.timing))
+        decoded = clock.each("wait", ahead(decoded))
         targets, frames = tee(decoded)  # both are drawn on in step: one frame is kept at most
         for one in mouths:  # each on top of what the one before made
             frames = one.onto(frames, options, clock)

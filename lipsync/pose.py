@@ -37,7 +37,7 @@ def turned(lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: Posit
     """
     if track.points.shape[-1] < 3 or not track.found.any():
         return lips
-    face, turns = _face_and_turns(track, alignment)
+    rigid, depth, turns = _face_and_turns(track, alignment)
     angle = _degrees(turns)
     ramp = np.clip((angle - FROM) / (FULLY - FROM), 0, 1)
     share = at((ramp * ramp * (3 - 2 * ramp)).astype(np.float32), frames)
@@ -45,10 +45,9 @@ def turned(lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: Posit
     if not len(which):
         return lips
     rotation = at(turns.astype(np.float32), frames)[which].astype(np.float64)
-    rigid = face[list(track.scheme.rigid)]
     centre = rigid.mean(0)
-    depth = np.broadcast_to(face[list(track.scheme.lips), 2:], (len(which), len(lips.points[0]), 1))
-    solid = np.concatenate([lips.points[which], depth], axis=2) - centre
+    depths = np.broadcast_to(depth[:, None], (len(which), len(depth), 1))
+    solid = np.concatenate([lips.points[which], depths], axis=2) - centre
     seen = solid @ np.swapaxes(rotation, 1, 2)
     bones = (rigid - centre) @ np.swapaxes(rotation, 1, 2)
     # The canonical space is that of a similarity fit in the plane: the turned face gets it too.
@@ -61,24 +60,24 @@ def turned(lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: Posit
     return LipTrack(points, lips.rate)
 
 
-def _face_and_turns(track: FaceTrack, alignment: Alignment) -> tuple[Floats, Floats]:
-    """The person's face in its usual pose (k, 3), canonical with depth, and every frame's turn
-    from it (f, 3, 3); where there is no face, none."""
+def _face_and_turns(track: FaceTrack, alignment: Alignment) -> tuple[Floats, Floats, Floats]:
+    """The person's face in its usual pose, canonical with depth: the rigid points (r, 3) and the
+    lips' depth (18,); and every frame's turn from it (f, 3, 3); where there is no face, none."""
     inverse = alignment.to_canonical.astype(np.float64)
     size = np.sqrt(np.abs(np.linalg.det(inverse[:, :, :2])))
-    points = track.points.astype(np.float64)
+    scheme, count = track.scheme, len(track.scheme.rigid)
+    points = track.points[:, [*scheme.rigid, *scheme.lips]].astype(np.float64)
     flat = points[..., :2] @ np.swapaxes(inverse[:, :, :2], 1, 2) + inverse[:, None, :, 2]
     solid = np.concatenate([flat, points[..., 2:] * size[:, None, None]], axis=2)
-    solid[..., 2] -= solid[:, list(track.scheme.rigid), 2].mean(1, keepdims=True)
+    solid[..., 2] -= solid[:, :count, 2].mean(1, keepdims=True)
     face = np.median(solid[track.found], axis=0)
     turns = np.tile(np.eye(3), (len(track), 1, 1))
-    bones = solid[track.found][:, list(track.scheme.rigid)]
-    turns[track.found] = _rotations(face[list(track.scheme.rigid)], bones)
+    turns[track.found] = _rotations(face[:count], solid[track.found][:, :count])
     radius = round(SMOOTHING_S * float(track.fps))
     for first, end in track.shots():
         steady = smooth(turns[first:end].reshape(-1, 9).astype(complex), radius).real
         turns[first:end] = _nearest_rotations(steady.reshape(-1, 3, 3))
-    return face, turns
+    return face[:count], face[count:, 2], turns
 
 
 def _rotations(source: Floats, targets: Floats) -> Floats:

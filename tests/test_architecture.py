@@ -32,6 +32,7 @@ FOUNDATION = {
     "jaw",
     "looks",
     "inbetween",
+    "grain",
     "png",
     "pace",
     "results",

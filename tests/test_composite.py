@@ -15,6 +15,7 @@ from lipsync.composite import (
     soft_mask,
 )
 from lipsync.geometry import align, apply, mouth_outlines
+from lipsync.grain import GOES_ON, STRENGTH, Grain
 from lipsync.texture.median import box_around
 from lipsync.types import Patch
 
@@ -179,6 +180,22 @@ def test_a_patch_vouches_only_for_its_own_pixels(scene) -> None:
     assert (done.frame[y, x - 10] == 128).all()
 
 
+def test_grain_goes_on_from_frame_to_frame_and_is_the_same_every_time() -> None:
+    flat = np.full((80, 80, 3), 128, np.uint8)
+    noisy = np.random.default_rng(0).normal(128, 6, (80, 80, 1)).repeat(3, -1).astype(np.uint8)
+    made = []
+    for _ in range(2):
+        grain, frames = Grain(), [flat.copy() for _ in range(40)]
+        for frame in frames:
+            grain.add(frame, noisy, np.ones((60, 60), np.float32), (10, 10))
+        made.append(np.stack(frames)[..., 0].astype(float) - 128)
+    assert np.array_equal(*made)
+    assert not made[0][:, :10].any(), "outside the box nothing changes"
+    inside = made[0][:, 10:70, 10:70]
+    goes_on = (inside[1:] * inside[:-1]).mean() / (inside**2).mean()
+    assert goes_on == pytest.approx(GOES_ON, abs=0.02)
+
+
 def test_a_clean_mouth_gets_the_frames_noise_and_no_more(scene) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(4)
     frame = np.clip(128 + rng.normal(0, 5, (260, 320, 3)).mean(-1, keepdims=True), 0, 255)
@@ -202,6 +219,6 @@ def test_a_clean_mouth_gets_the_frames_noise_and_no_more(scene) -> None:  # type
         for name, made in (("grained", grained), ("plain", plain))
     }
     assert std["plain"] < 0.6
-    assert std["grained"] == pytest.approx(frame.std(), rel=0.25)
+    assert std["grained"] == pytest.approx(STRENGTH * frame.std(), rel=0.1)
     assert np.array_equal(grained.frame, again.frame), "identical input, identical output"
     assert np.array_equal(left.frame, same.frame), "what is noisier than the frame gets nothing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import librosa
 import numpy as np
 import pytest
 from python_speech_features import mfcc
@@ -53,6 +54,14 @@ def test_a_tone_is_loudest_in_the_band_around_it(hertz: float) -> None:
     band = int(values[50].argmax())
     centre = (features.mel_filters(40).argmax(0) * 16000 / 512)[band]
     assert abs(centre - hertz) < 0.1 * hertz + 32  # a band's width, and a bin of the FFT
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(40, 60, 7600), (25, 130, 6800)])
+def test_filters_equal_those_of_librosa(count: int, low: float, high: float) -> None:
+    want = librosa.filters.mel(
+        sr=16000, n_fft=512, n_mels=count, fmin=low, fmax=high, htk=True, norm=None
+    )
+    assert np.abs(spectrum.mel_filters(count, low, high) - want.T).max() < 1e-6
 
 
 def test_logmel_does_not_know_the_level_nor_a_constant_colour() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from faces import FPS, canonical_face, mouth, similarity, track_of
+from scipy.signal import savgol_filter
 
 from lipsync.errors import NoFaceError
 from lipsync.geometry import (
@@ -91,6 +92,13 @@ def test_smoothing_leaves_an_accelerated_motion_alone() -> None:
     t = np.arange(50.0)
     path = (3 + 2 * t + 0.1 * t**2) + 1j * (5 - t)
     assert np.abs(smooth(path, 3) - path).max() < 1e-9
+
+
+@pytest.mark.parametrize("n", [7, 20, 75])
+def test_smoothing_equals_a_savitzky_golay_filter(n: int) -> None:
+    noise = np.random.default_rng(0).normal(0, 300, (2, n, 5))
+    want = savgol_filter(noise, 7, 2, axis=1, mode="interp")
+    assert np.abs(smooth(noise[0] + 1j * noise[1], 3) - (want[0] + 1j * want[1])).max() < 1e-9
 
 
 def test_smoothed_points_fill_gaps_within_a_shot_only() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from lipsync.digest import sha256
 from lipsync.options import RenderOptions
 from lipsync.profile import LipProfile
 from lipsync.provenance import SOURCE_TYPE, read_mark
+from lipsync.threads import ahead
 from lipsync.types import LipTrack
 
 REPO = Path(__file__).resolve().parents[1]
@@ -179,6 +181,17 @@ def test_a_clock_charges_the_innermost_stage(monkeypatch: pytest.MonkeyPatch) ->
     with clock.stage("outer"), clock.stage("inner"):
         pass
     assert clock.seconds == {"outer": 2.0, "inner": 1.0}
+
+
+def test_a_clock_charges_each_thread_for_its_own_stage() -> None:
+    clock = Clock()
+
+    def numbers() -> Iterator[int]:
+        yield from range(3)
+
+    with clock.stage("here"):
+        assert list(ahead(clock.each("there", numbers()))) == [0, 1, 2]
+    assert set(clock.seconds) == {"here", "there"}
 
 
 @pytest.mark.real

@@ -59,7 +59,7 @@ def test_shut_mouths_of_a_real_turned_head_are_nearer_to_the_turned_one(shared: 
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
     alignment = geometry.align(track)
     lips = geometry.lips(track, alignment)
-    angle = pose._degrees(pose._face_and_turns(track, alignment)[1])
+    angle = pose._degrees(pose._face_and_turns(track, alignment)[2])
     shut = lips.opening < np.nanpercentile(lips.opening, 25)
     usual = np.median(lips.points[shut & (angle < 3)], axis=0)
     straight = LipTrack(np.repeat(usual[None], len(track), axis=0), lips.rate)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from faces import FPS, mouth, similarity, track_of
@@ -8,7 +9,7 @@ from lipsync.errors import OptionsError
 from lipsync.geometry import align, apply, lips, mouth_outlines, nose
 from lipsync.texture import TEXTURES, TextureOptions, open_texture
 from lipsync.texture.candidates import MASS, Candidates, describe, weigh
-from lipsync.texture.detail import DETAIL_WINDOW, steadied, with_detail
+from lipsync.texture.detail import DETAIL, DETAIL_WINDOW, steadied, with_detail
 from lipsync.texture.median import box_around, successors, weighted_median
 from lipsync.texture.path import CONTINUITY, smoothest_path
 from lipsync.types import LipTrack, MouthBank, Patch
@@ -233,10 +234,24 @@ def test_detail_is_exchanged_and_nothing_else() -> None:
     steady = np.full((40, 60, 3), 100, np.uint8)
     sharp = np.full((40, 60, 3), 130, np.uint8)  # another light …
     sharp[:, 30] = 180  # … and a fine line
-    out = with_detail(steady, sharp, 2.0, 0.7)
+    inside = np.zeros((40, 60), np.float32)
+    out = with_detail(steady, sharp, inside, 100.0, 0.7)
     assert np.abs(out[:, :10].astype(int) - 100).max() <= 1, "the light stays the median's"
     assert out[20, 30, 0] > 120
-    assert np.array_equal(with_detail(steady, sharp, 2.0, 0.0), steady)
+    assert np.array_equal(with_detail(steady, sharp, inside, 100.0, 0.0), steady)
+
+
+def test_where_the_median_is_grey_coarser_detail_is_taken_too() -> None:
+    x = np.arange(200)
+    waves = (40 * np.sin(2 * np.pi * x / 10)).astype(np.float32)  # between the two σ of 1.2 and 2
+    sharp = np.full((80, 200, 3), 128, np.float32) + waves[None, :, None]
+    grey = np.full((80, 200, 3), 128, np.uint8)
+    nothing = np.zeros((80, 200), np.float32)
+    lost = with_detail(grey, sharp, nothing, 100.0, 1.0).astype(float).std()
+    kept = with_detail(np.rint(sharp).astype(np.uint8), sharp, nothing, 100.0, 1.0).astype(float)
+    finest = (sharp - cv2.GaussianBlur(sharp, (0, 0), DETAIL * 100)).std()
+    assert lost > 1.5 * finest, "more than the finest comes from the entry"
+    assert kept.std() < 1.3 * sharp.std()
 
 
 def test_noise_that_neighbours_do_not_share_is_averaged_but_teeth_stay_one_frames() -> None:

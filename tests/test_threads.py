@@ -47,5 +47,20 @@ def test_what_goes_wrong_there_is_raised_here() -> None:
         next(stream)
 
 
+def test_what_it_draws_on_is_closed_with_it() -> None:
+    closed = []
+
+    def numbers() -> Iterator[int]:
+        try:
+            yield from range(50)
+        finally:
+            closed.append(True)
+
+    stream = ahead(numbers())
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert closed == [True]
+
+
 def test_an_empty_stream_stays_empty() -> None:
     assert list(ahead(iter(()))) == []

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 from python_speech_features import sigproc
@@ -74,13 +73,18 @@ def power_of(emphasised: Floats) -> F32:
 def mel_filters(count: int, low: float = 60, high: float = 7600, stretch: float = 1.0) -> F32:
     """(257, count): triangles of equal width on the mel scale.
 
+    Of height 1, on HTK's scale: mel = 2595 log10(1 + f / 700).
+
     Args:
         low, high: Hz, the ends of the first and the last triangle.
         stretch: the filters see a spectrum whose frequencies were multiplied by this.
     """
-    bank = librosa.filters.mel(
-        sr=RATE, n_fft=FFT, n_mels=count, fmin=low, fmax=high, htk=True, norm=None
-    ).T.astype(np.float32)
+    first, last = (2595 * np.log10(1 + f / 700) for f in (low, high))
+    corners = 700 * (10 ** (np.linspace(first, last, count + 2) / 2595) - 1)
+    bins = np.linspace(0, RATE / 2, BINS)[:, None]
+    rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
+    falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
+    bank = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     return np.ascontiguousarray(bank if stretch == 1.0 else stretching(stretch) @ bank)
 
 

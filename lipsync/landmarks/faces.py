@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +39,12 @@ class Faces:
     def __len__(self) -> int:
         return len(self.frame)
 
-    @property
+    @cached_property
     def size(self) -> F32:
         """Diagonal of each face's box, pixels, (m,)."""
         return np.asarray(np.linalg.norm(np.ptp(self.points[..., :2], axis=1), axis=1), np.float32)
 
-    @property
+    @cached_property
     def centre(self) -> F32:
         """Mean of each face's points, pixels, (m, 2)."""
         return np.asarray(self.points[..., :2].mean(1), np.float32)

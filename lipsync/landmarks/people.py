@@ -13,6 +13,7 @@ Symbols: m faces, p pieces.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,8 +45,9 @@ class _Piece:
     looks: list[F32] = field(default_factory=list)
 
 
+@lru_cache(maxsize=4)
 def people(faces: Faces) -> list[I64]:
-    """Whose face is whose.
+    """Whose face is whose; found once for the same Faces.
 
     Returns:
         One array per person of indices of their faces, at most one per frame; the most prominent
@@ -93,9 +95,15 @@ def _pieces(faces: Faces, cuts: I64) -> list[_Piece]:
     centre, size = faces.centre, faces.size
     take = np.searchsorted(cuts, faces.frame, side="right")
     edges = np.searchsorted(faces.frame, np.arange(faces.count + 1))
+    following = _possible(centre[:-1], size[:-1], centre[1:], size[1:])[0].tolist()
     done: list[_Piece] = []
     running: list[_Piece] = []
     for first, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        # Most videos show one face all the time: what `_near` says then is known for all at once.
+        alone = end == first + 1 and len(running) == 1 and running[0].take == take[first]
+        if alone and following[first - 1]:
+            running[0].rows.append(first)
+            continue
         here = np.arange(first, end)
         going: list[_Piece] = []
         free = set(here.tolist())
@@ -119,13 +127,23 @@ def _pieces(faces: Faces, cuts: I64) -> list[_Piece]:
 
 def _near(centre: F32, size: F32, before: I64, after: I64) -> Bools:
     """Whether each face before (b) may be each one after (a), (b, a): none is much nearer."""
-    apart = np.linalg.norm(centre[before][:, None] - centre[after][None], axis=-1)
-    smaller = np.minimum(size[before][:, None], size[after][None])
-    larger = np.maximum(size[before][:, None], size[after][None])
-    possible = (apart < NEAR * smaller) & (larger < GROWTH * smaller)
+    possible, apart, smaller = _possible(
+        centre[before][:, None], size[before][:, None], centre[after][None], size[after][None]
+    )
     apart = np.where(possible, apart, np.inf)
     nearest = np.minimum(apart.min(1, keepdims=True), apart.min(0, keepdims=True))
     return np.asarray(possible & (apart <= CLEARLY * nearest + STILL * smaller))
+
+
+def _possible(centre: F32, size: F32, later_centre: F32, later_size: F32) -> tuple[Bools, F32, F32]:
+    """Whether faces (...) may be those of a frame later; how far apart they are; the lesser size.
+
+    Args:
+        centre, later_centre: (..., 2); size, later_size: (...).
+    """
+    apart = np.linalg.norm(centre - later_centre, axis=-1)
+    smaller, larger = np.minimum(size, later_size), np.maximum(size, later_size)
+    return (apart < NEAR * smaller) & (larger < GROWTH * smaller), apart, smaller
 
 
 def _joined(faces: Faces, pieces: list[_Piece]) -> list[list[int]]:

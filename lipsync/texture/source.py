@@ -22,7 +22,7 @@ class TextureOptions:
     """Bank frames per picture: more are steadier, fewer are sharper."""
     warp: bool = True
     """Bend every bank frame to the wanted lips first, so that more of them cost no sharpness."""
-    detail: Annotated[float, Field(ge=0, le=1)] = 1.0
+    detail: Annotated[float, Field(ge=0, le=1)] = 0.85
     """Share of the finest detail taken from a single bank frame instead of the median."""
 
 
