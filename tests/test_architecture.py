@@ -37,6 +37,10 @@ FOUNDATION = {
     "console",
     "face_space",
     "autoencoder",
+    "picture_losses",
+    "curve",
+    "run_state",
+    "stopping",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
 CONDUCTORS = {
@@ -51,6 +55,7 @@ CONDUCTORS = {
     "findings",
     "footage",
     "mouth",
+    "mouth_training",
     "places",
     "soundtrack",
     "spoken",
