@@ -120,7 +120,8 @@ def described(lips: F32, pose: F32, said: F32 | None, joined: I64, phones: int) 
 
     def beside(offset: int) -> I64:
         other = np.clip(here + offset, 0, n - 1)
-        return np.where(joined[other] == joined, other, here)
+        there = (other == here + offset) & (joined[other] == joined)
+        return np.where(there, other, here)
 
     before, after = beside(-AROUND), beside(AROUND)
     flat = lips.reshape(n, -1)

@@ -1,8 +1,8 @@
 """Mouth and chin by a decoder that was trained on the person (`lipsync train-mouth`).
 
 The median is drawn as ever, on the target's own pixel grid. The decoder sees it on its canvas,
-knows lips, sound and head pose, and says what to add to it and how much of the finest detail to
-keep; both are smooth enough to be enlarged to whatever size the face has.
+knows lips, sound and head pose, and draws it anew; what it changed is then done to the patch.
+Detail that is too fine for the canvas, of a large face, stays as the median has it.
 """
 
 from __future__ import annotations
@@ -73,15 +73,15 @@ class DecoderTexture(TextureSource):
             canvas.lip_maps(lips),
         ]
         seen = [to_tensor(one[None]).to(network.device) for one in pictures]
+        told_too = torch.from_numpy(told[None]).to(network.device)
         with torch.inference_mode():
-            answer = network(*seen, torch.from_numpy(told[None]).to(network.device))[0]
-        if not network.dims.refines:
-            answer = network.get_buffer("usual") + answer[:3]
-        values = canvas.laid(answer.permute(1, 2, 0).cpu().contiguous().numpy(), to_patch, shape)
-        made = 255 * values[..., :3]
+            picture = network.drawn(*seen, told_too)
+            if network.dims.refines:  # what it did to what it saw is done to the patch
+                picture = picture - seen[1]
+        drawn_there = 255 * picture[0].permute(1, 2, 0).cpu().contiguous().numpy()
+        made = canvas.laid(drawn_there, to_patch, shape)
         if network.dims.refines:
-            steady = drawn.steady.astype(np.float32)
-            made += steady + values[..., 3:] * (drawn.patch.rgb - steady)
+            made += drawn.patch.rgb
         return np.asarray(np.clip(np.rint(made), 0, 255), np.uint8)
 
 

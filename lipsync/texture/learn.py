@@ -27,7 +27,7 @@ from lipsync.learning import annealed, towards
 from lipsync.options_base import options
 from lipsync.texture.network import DecoderDims, Judge, MouthDecoder, to_tensor
 from lipsync.texture.pairs import Pairs
-from lipsync.types import I64, Bools
+from lipsync.types import I64, U8, Bools
 
 HELD_EVERY = 8  # stretches
 HELD_MOST = 160  # pairs that are looked at in a report, spread evenly
@@ -35,7 +35,7 @@ WARM_UP = 0.1  # share of the steps before the discriminator counts
 GAIN = 0.1  # light: colours of a pair are multiplied by up to so much more or less
 UNHEARD = 0.2  # share of the pairs whose sound is hidden: a target may have none
 SHIFT = 4  # pixels
-WANTED_NOISE = 0.15  # of the numbers' spread: a speech model's lips are not a detector's
+WANTED_NOISE = 0.3  # of the numbers' spread: a speech model's lips are not a detector's
 BESIDE = 0.1  # weight of what changes outside of the mask
 JUDGE_WIDTH, JUDGE_RATE = 24, 4e-4
 
@@ -54,9 +54,9 @@ class LearnOptions:
     """Channels of the network's finest maps."""
     pairs: Annotated[int, Field(ge=50)] = 2400
     """Most mouths that are learnt from; of more footage, stretches are left out evenly."""
-    steps: Annotated[int, Field(ge=1)] = 1600
+    steps: Annotated[int, Field(ge=1)] = 1200
     """Steps of training, unless it stops earlier."""
-    batch: Annotated[int, Field(ge=1)] = 12
+    batch: Annotated[int, Field(ge=1)] = 8
     """Mouths per step."""
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
     """Highest rate; it rises and falls over the steps."""
@@ -64,10 +64,11 @@ class LearnOptions:
     """Weight of structural similarity, beside 1 for the mean absolute difference."""
     edge: Weight = 0.5
     """Weight of first differences."""
-    fine: Weight = 0.004
+    fine: Weight = 0.03
     """Weight of the strength of the finest texture."""
-    adversarial: Weight = 0.002
-    """Weight of the patch discriminator."""
+    # On s4, of 0.0005: 0.1 dB and 0.001 of SSIM less, no sharper; of 0.002: 0.8 dB less.
+    adversarial: Weight = 0.0
+    """Weight of a patch discriminator."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
     """What ships is a mean over the last 1 / (1 − ema) steps."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"

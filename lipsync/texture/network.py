@@ -1,9 +1,8 @@
 """The decoder of one person's mouth: lips, sound and head pose → picture of mouth and chin.
 
 It refines: its input is the median texture, before and after the finest detail is laid on, and it
-answers what to add to the median and how much of the detail to keep. Like this the picture keeps
-the target's own pixel grid, of whatever resolution, and what the decoder does not know stays as
-the bank has it. With dims.refines false it invents: all it starts from is the person's mean
+answers what to add to the median and how much of the detail to keep: what it does not know stays
+as the bank has it. With dims.refines false it invents: all it starts from is the person's mean
 mouth, and the picture is as fine as the canvas.
 
 Symbols: b pictures of h × w pixels, c numbers that tell lips, sound and pose (`canvas.described`).

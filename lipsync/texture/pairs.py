@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from lipsync.geometry import apply, compose, mouth_outlines, nose
@@ -24,6 +25,7 @@ from lipsync.types import F32, I64, U8, Alignment, FaceTrack, LipTrack, MouthBan
 STRETCH_S, MARGIN_S = 3.0, 1.0  # what is drawn at once; what beside it lends nothing either
 LEAST_STRETCHES = 6  # short footage is cut finer
 MASK_INSET, MASK_SOFT = 0.13, 0.04  # of what counts: about what a composite shows
+REACH = 0.12  # of the canvas' width: how far a piece of border is felt inside
 BORDER = (13, 140)  # of the mask, 0..255: where a composite matches colours
 
 
@@ -176,12 +178,17 @@ class _Artist:
 
 
 def toned(true: U8, drawn: U8, mask: U8) -> U8:
-    """A true picture (h, w, 3) moved to the drawn one's mean colour along the mask's border.
+    """A true picture (h, w, 3) moved to the drawn one's colours along the mask's border.
 
-    A composite moves the mouth to the frame's colours there; light is nothing to learn.
+    A composite does the reverse: what differs along the border it takes off the mouth. Light, which
+    changes from day to day, is nothing to learn. Inside, the difference is the border's, weighted by
+    nearness: about what a membrane would be.
     """
-    border = (mask >= BORDER[0]) & (mask <= BORDER[1])
+    border = ((mask >= BORDER[0]) & (mask <= BORDER[1])).astype(np.float32)
     if not border.any():
         return true
-    off = (drawn[border].astype(np.float32) - true[border]).mean(0)
-    return np.asarray(np.clip(np.rint(true + off), 0, 255), np.uint8)
+    sigma = REACH * mask.shape[1]
+    off = (drawn.astype(np.float32) - true) * border[..., None]
+    weight = cv2.GaussianBlur(border, (0, 0), sigma)[..., None]
+    field = cv2.GaussianBlur(off, (0, 0), sigma) / np.maximum(weight, 1e-6)
+    return np.asarray(np.clip(np.rint(true + field), 0, 255), np.uint8)
