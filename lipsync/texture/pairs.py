@@ -181,8 +181,8 @@ def toned(true: U8, drawn: U8, mask: U8) -> U8:
     """A true picture (h, w, 3) moved to the drawn one's colours along the mask's border.
 
     A composite does the reverse: what differs along the border it takes off the mouth. Light, which
-    changes from day to day, is nothing to learn. Inside, the difference is the border's, weighted by
-    nearness: about what a membrane would be.
+    changes from day to day, is nothing to learn. Inside, the difference is the border's, weighted
+    by nearness: about what a membrane would be.
     """
     border = ((mask >= BORDER[0]) & (mask <= BORDER[1])).astype(np.float32)
     if not border.any():
