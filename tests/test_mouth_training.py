@@ -265,6 +265,14 @@ def test_it_learns_what_the_median_lacks(lesson: Lesson, tmp_path: Path) -> None
     assert not set(lesson.pairs.stretch[learn]) & set(lesson.pairs.stretch[held])
 
 
+@pytest.mark.parametrize("count", [2, 3, 8, 40])
+def test_some_stretches_are_always_held_out(count: int, lesson: Lesson) -> None:
+    rows = np.repeat(np.arange(count), 2)
+    few = Pairs(**{name: value[: len(rows)] for name, value in vars(lesson.pairs).items()})
+    learn, held = split(replace(few, stretch=rows[: len(few)]))
+    assert 0 < len(held) <= len(learn)
+
+
 @pytest.mark.parametrize("kind", ["median", "lips"])
 def test_an_interrupted_run_goes_on_to_the_same_end(
     kind: str, lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -355,7 +363,7 @@ def test_a_loss_that_is_no_number_ends_the_run(
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, lipsync.MouthResult]:
     """A decoder of the sample's mouth, hardly trained."""
     output = tmp_path_factory.mktemp("mouth") / "mouth.safetensors"
-    options = MouthOptions.of(mouth_size=64, mouth_width=8, steps=60, report_every=20, pairs=200)
+    options = MouthOptions.of(mouth_size=64, mouth_width=8, steps=60, report_every=20, pairs=100)
     lines: list[str] = []
     result = lipsync.train_mouth(SAMPLE / "target.mp4", output, options=options, tell=lines.append)
     assert len(lines) == 4

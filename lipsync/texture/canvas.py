@@ -20,6 +20,8 @@ from lipsync.types import F32, I64, N_LIPS, U8
 LEFT, TOP, RIGHT, BOTTOM = -0.8, 0.55, 0.8, 1.55
 STRIDE = 8  # of the network: sides are multiples of it
 OUTER = [*range(12)]  # lip points: the closed outline of the outer lips
+AROUND = 2  # frames before and after that are looked at
+SEEN = 2 * 2 * N_LIPS + 6  # numbers of `described` from landmarks; the next: is the sound known?
 MAPS = 2  # pictures of the lips, see `Canvas.lip_maps`
 
 
@@ -134,10 +136,6 @@ def described(lips: F32, pose: F32, said: F32 | None, joined: I64, phones: int) 
     return np.concatenate([flat, moving, pose.reshape(n, -1), known, heard], axis=1).astype(
         np.float32
     )
-
-
-AROUND = 2  # frames before and after that are looked at
-SEEN = 2 * 2 * N_LIPS + 6  # numbers of `described` that come from landmarks
 
 
 def numbers(phones: int) -> int:

@@ -17,7 +17,7 @@ import torch
 from lipsync.errors import OptionsError
 from lipsync.geometry import at, compose, nose
 from lipsync.likeness import SAME, likeness
-from lipsync.texture.canvas import described
+from lipsync.texture.canvas import SEEN, described
 from lipsync.texture.median import Drawn, MedianTexture, runs_of
 from lipsync.texture.network import MouthDecoder, to_tensor
 from lipsync.texture.source import TextureOptions, TextureSource
@@ -33,7 +33,8 @@ class DecoderTexture(TextureSource):
         if not self._network.dims.refines:  # only where a patch lies is asked of the median
             options = replace(options, candidates=1, detail=0.0)
         self._median = MedianTexture(bank, options)
-        self._hears = bank.said is not None
+        # Trained on silent footage it would make nonsense of sound.
+        self._hears = float(self._network.get_buffer("told_mean")[SEEN]) > 0.5
 
     def patches(
         self,
@@ -72,12 +73,12 @@ class DecoderTexture(TextureSource):
             canvas.seen(drawn.patch.rgb, to_patch),
             canvas.lip_maps(lips),
         ]
-        seen = [to_tensor(one[None]).to(network.device) for one in pictures]
+        steady, detailed, maps = (to_tensor(one[None]).to(network.device) for one in pictures)
         told_too = torch.from_numpy(told[None]).to(network.device)
         with torch.inference_mode():
-            picture = network.drawn(*seen, told_too)
+            picture = network.drawn(steady, detailed, maps, told_too)
             if network.dims.refines:  # what it did to what it saw is done to the patch
-                picture = picture - seen[1]
+                picture = picture - detailed
         drawn_there = 255 * picture[0].permute(1, 2, 0).cpu().contiguous().numpy()
         made = canvas.laid(drawn_there, to_patch, shape)
         if network.dims.refines:

@@ -119,7 +119,8 @@ class Course:
 
 def split(pairs: Pairs) -> tuple[I64, I64]:
     """Rows to learn from, and rows held out: whole stretches."""
-    held: Bools = pairs.stretch % HELD_EVERY == HELD_EVERY // 2
+    first = min(HELD_EVERY // 2, int(pairs.stretch.max()) // 2)  # short footage has few
+    held: Bools = pairs.stretch % HELD_EVERY == first
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
