@@ -73,15 +73,25 @@ class Canvas:
             )
         )
 
-    def laid(self, drawn: F32, to_picture: F32, shape: tuple[int, int]) -> F32:
-        """Values (h, w, c) of the canvas on the pixel grid of a picture of `shape`; 0 beside it.
+    def laid(
+        self, drawn: F32, to_picture: F32, shape: tuple[int, int], beyond: bool = False
+    ) -> F32:
+        """Values (h, w, c) of the canvas on the pixel grid of a picture of `shape`.
 
         Args:
             to_picture: (2, 3), canonical → pixels of the picture.
+            beyond: its edge goes on beside the canvas; else 0 lies there.
         """
         from_canvas = compose(to_picture, self.to_canonical)
         return np.asarray(
-            cv2.warpAffine(drawn, from_canvas, shape[::-1], flags=cv2.INTER_CUBIC), np.float32
+            cv2.warpAffine(
+                drawn,
+                from_canvas,
+                shape[::-1],
+                flags=cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE if beyond else cv2.BORDER_CONSTANT,
+            ),
+            np.float32,
         )
 
     def lip_maps(self, lips: F32) -> U8:

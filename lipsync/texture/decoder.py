@@ -80,7 +80,7 @@ class DecoderTexture(TextureSource):
             if network.dims.refines:  # what it did to what it saw is done to the patch
                 picture = picture - detailed
         drawn_there = 255 * picture[0].permute(1, 2, 0).cpu().contiguous().numpy()
-        made = canvas.laid(drawn_there, to_patch, shape)
+        made = canvas.laid(drawn_there, to_patch, shape, beyond=not network.dims.refines)
         if network.dims.refines:
             made += drawn.patch.rgb
         return np.asarray(np.clip(np.rint(made), 0, 255), np.uint8)
