@@ -18,8 +18,7 @@ from lipsync.features import phones
 from lipsync.mouth_training import Lesson
 from lipsync.texture import TextureOptions
 from lipsync.texture.learn import LearnOptions
-from lipsync.texture.network import DecoderDims
-from lipsync.texture.pairs import Pairs, write
+from lipsync.texture.pairs import Pairs, canvas_for, write
 from lipsync.types import MouthBank
 
 
@@ -56,7 +55,7 @@ def mouth_model(
     if not (folder / "told.npz").is_file():
         folder.mkdir(parents=True, exist_ok=True)
         track, alignment = person.footage.track, person.footage.alignment
-        canvas = DecoderDims(options.mouth_size).canvas
+        canvas = canvas_for(bank, options.mouth_size)
         write(
             folder, bank, track, alignment, TextureOptions(), canvas, phones.PHONES, options.pairs
         )

@@ -33,7 +33,7 @@ from lipsync.stopping import stopping
 from lipsync.texture import TextureOptions
 from lipsync.texture.learn import Course, Figures, LearnOptions, MouthLearner, fit, fresh, split
 from lipsync.texture.network import DecoderDims, MouthDecoder
-from lipsync.texture.pairs import Pairs, write
+from lipsync.texture.pairs import Pairs, canvas_for, write
 from lipsync.types import F32, MouthBank, Progress
 
 VERSION = 1  # of the pairs
@@ -141,8 +141,9 @@ def learned(
     """
     pairs, state_file = lesson.pairs, state_of(output)
     learn, held = split(pairs)
+    size = pairs.true.shape[2]
     dims = DecoderDims(
-        options.mouth_size, options.mouth_width, phones.PHONES, options.mouth_input == "median"
+        size, options.mouth_width, phones.PHONES, refines=options.mouth_input == "median"
     )
     learner = MouthLearner(fresh(pairs, dims, learn, options.seed), options, device)
     course = Course()
@@ -241,7 +242,7 @@ def _lesson(
     progress: Progress | None,
 ) -> tuple[Lesson, Path]:
     """What the footage teaches, and the folder where its pairs are."""
-    canvas = DecoderDims(options.learn.mouth_size).canvas
+    canvas = canvas_for(bank, options.learn.mouth_size)
 
     def make(folder: Path) -> None:
         write(

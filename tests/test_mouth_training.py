@@ -28,7 +28,7 @@ from lipsync.texture import TextureOptions, check, decoder
 from lipsync.texture.canvas import MAPS, SEEN, Canvas, described, numbers
 from lipsync.texture.learn import Figures, LearnOptions, MouthLearner, split
 from lipsync.texture.network import DecoderDims, MouthDecoder
-from lipsync.texture.pairs import Pairs, stretches, toned, without
+from lipsync.texture.pairs import Pairs, canvas_for, stretches, toned, without
 from lipsync.threads import one_thread
 from lipsync.types import MouthBank
 
@@ -131,6 +131,13 @@ def test_motion_is_never_seen_across_a_cut() -> None:
     deaf = described(lips, pose, None, runs, 42)
     assert not deaf[:, SEEN:].any()
     assert np.array_equal(deaf[:, :SEEN], whole[:, :SEEN])
+
+
+def test_a_small_face_gets_no_more_pixels_than_it_has() -> None:
+    bank = bank_of(np.arange(20), np.zeros(20))
+    for scale, size in ((64, 104), (153, 128), (5, 32)):
+        of_scale = replace(bank, to_crop=bank.to_crop * np.float32(scale))
+        assert canvas_for(of_scale, 128).size == size
 
 
 # --- pairs ----------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class LearnOptions:
     mouth_input: Literal["median", "lips"] = "median"
     """What the decoder draws from: the median texture, which it refines, or the lips alone."""
     mouth_size: Annotated[int, Field(ge=32, le=512, multiple_of=8)] = 128
-    """Pixels across the picture of mouth and chin."""
+    """Pixels across the picture of mouth and chin, at most: a small face has fewer."""
     mouth_width: Annotated[int, Field(ge=4, le=256)] = 24
     """Channels of the network's finest maps."""
     pairs: Annotated[int, Field(ge=50)] = 2400

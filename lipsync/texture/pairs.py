@@ -15,14 +15,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lipsync.geometry import apply, compose, mouth_outlines, nose
+from lipsync.geometry import apply, compose, mouth_outlines, nose, scale_of
 from lipsync.geometry import lips as lips_of
-from lipsync.texture.canvas import MAPS, Canvas, described, numbers
+from lipsync.texture.canvas import LEFT, MAPS, RIGHT, STRIDE, Canvas, described, numbers
 from lipsync.texture.median import MedianTexture
 from lipsync.texture.source import TextureOptions
 from lipsync.types import F32, I64, U8, Alignment, FaceTrack, LipTrack, MouthBank, Progress
 
 STRETCH_S, MARGIN_S = 3.0, 1.0  # what is drawn at once; what beside it lends nothing either
+LEAST_SIZE = 32  # pixels across a canvas
 LEAST_STRETCHES = 6  # short footage is cut finer
 MASK_INSET, MASK_SOFT = 0.13, 0.04  # of what counts: about what a composite shows
 REACH = 0.12  # of the canvas' width: how far a piece of border is felt inside
@@ -53,6 +54,16 @@ class Pairs:
         }
         with np.load(folder / "told.npz") as data:
             return Pairs(**pictures, told=data["told"], stretch=data["stretch"])
+
+
+def canvas_for(bank: MouthBank, most: int) -> Canvas:
+    """The canvas for the faces of a bank: as many pixels as they have, but at most `most` across.
+
+    On a finer one than the footage is, noise and edges would not be what they are in a frame.
+    """
+    scales = [scale_of(to_crop) for to_crop in bank.to_crop[bank.quality > 0]]
+    pixels = float(np.median(scales)) * (RIGHT - LEFT)
+    return Canvas(int(np.clip(round(pixels / STRIDE) * STRIDE, LEAST_SIZE, most)))
 
 
 def stretches(bank: MouthBank, fps: float, most: int) -> list[I64]:
