@@ -17,7 +17,7 @@ from lipsync import mouth_training
 from lipsync.features import phones
 from lipsync.mouth_training import Lesson
 from lipsync.texture import TextureOptions
-from lipsync.texture.learn import LearnOptions
+from lipsync.texture.learn_options import LearnOptions
 from lipsync.texture.pairs import Pairs, canvas_for, write
 from lipsync.types import MouthBank
 

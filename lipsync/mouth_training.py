@@ -31,7 +31,9 @@ from lipsync.options import MouthOptions
 from lipsync.results import MouthResult
 from lipsync.stopping import stopping
 from lipsync.texture import TextureOptions
-from lipsync.texture.learn import Course, Figures, LearnOptions, MouthLearner, fit, fresh, split
+from lipsync.texture.course import Course, fit, split
+from lipsync.texture.learn import Figures, MouthLearner, fresh
+from lipsync.texture.learn_options import LearnOptions
 from lipsync.texture.network import DecoderDims, MouthDecoder
 from lipsync.texture.pairs import Pairs, canvas_for, write
 from lipsync.types import F32, MouthBank, Progress

@@ -34,7 +34,7 @@ from lipsync.shown import ShownOptions
 from lipsync.soundtrack import SoundOptions
 from lipsync.spans import SpanOptions
 from lipsync.teeth import TeethOptions
-from lipsync.texture.learn import LearnOptions
+from lipsync.texture.learn_options import LearnOptions
 from lipsync.texture.source import TextureOptions
 from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions

@@ -26,7 +26,9 @@ from lipsync.mouth_training import Lesson, curve_of, learned, state_of
 from lipsync.options import MouthOptions, RenderOptions, read_options
 from lipsync.texture import TextureOptions, check, decoder
 from lipsync.texture.canvas import MAPS, SEEN, Canvas, described, numbers
-from lipsync.texture.learn import Figures, LearnOptions, MouthLearner, split
+from lipsync.texture.course import split
+from lipsync.texture.learn import Figures, MouthLearner
+from lipsync.texture.learn_options import LearnOptions
 from lipsync.texture.network import DecoderDims, MouthDecoder
 from lipsync.texture.pairs import Pairs, canvas_for, stretches, toned, without
 from lipsync.threads import one_thread

@@ -8,7 +8,8 @@ decoder     refines that by a network trained on the person
 canvas      the canonical picture that the network sees
 network     the network itself
 pairs       what it learns from: medians whose truth is known
-learn       how it learns
+learn       how it learns (learn_options: what it can be told)
+course      the course of that: held-out reports, and when it is over
 """
 
 from __future__ import annotations

@@ -1,35 +1,27 @@
 """How a decoder learns one person's mouth from leave-one-out pairs.
 
 Losses: mean absolute difference (1), structural similarity, first differences, strength of the
-finest texture, and a small patch discriminator; all inside the mask of what a render shows. Every
-eighth stretch of the footage is held out: what ships are the mean weights of the moment that
-drew it best, and training stops when that no longer improves.
-
-Whatever a step draws at random depends on its number alone, so that a run that was stopped goes on
-to the same end.
+finest texture, and, if it has a weight, a small patch discriminator; all inside the mask of what a
+render shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Literal, cast
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from lipsync import picture_losses as losses
-from lipsync.errors import OptionsError
 from lipsync.learning import annealed, towards
-from lipsync.options_base import options
+from lipsync.texture.learn_options import LearnOptions
 from lipsync.texture.network import DecoderDims, Judge, MouthDecoder, to_tensor
 from lipsync.texture.pairs import Pairs
-from lipsync.types import I64, U8, Bools
+from lipsync.types import I64, U8
 
-HELD_EVERY = 8  # stretches
 HELD_MOST = 160  # pairs that are looked at in a report, spread evenly
 WARM_UP = 0.1  # share of the steps before the discriminator counts
 GAIN = 0.1  # light: colours of a pair are multiplied by up to so much more or less
@@ -38,49 +30,6 @@ SHIFT = 4  # pixels
 WANTED_NOISE = 0.3  # of the numbers' spread: a speech model's lips are not a detector's
 BESIDE = 0.1  # weight of what changes outside of the mask
 JUDGE_WIDTH, JUDGE_RATE = 24, 4e-4
-
-Weight = Annotated[float, Field(ge=0)]
-
-
-@options
-class LearnOptions:
-    """How a mouth is learnt."""
-
-    mouth_input: Literal["median", "lips"] = "median"
-    """What the decoder draws from: the median texture, which it refines, or the lips alone."""
-    mouth_size: Annotated[int, Field(ge=32, le=512, multiple_of=8)] = 128
-    """Pixels across the picture of mouth and chin, at most: a small face has fewer."""
-    mouth_width: Annotated[int, Field(ge=4, le=256)] = 24
-    """Channels of the network's finest maps."""
-    pairs: Annotated[int, Field(ge=50)] = 2400
-    """Most mouths that are learnt from; of more footage, stretches are left out evenly."""
-    steps: Annotated[int, Field(ge=1)] = 800
-    """Steps of training, unless it stops earlier."""
-    batch: Annotated[int, Field(ge=1)] = 8
-    """Mouths per step."""
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
-    """Highest rate; it rises and falls over the steps."""
-    ssim: Weight = 0.1
-    """Weight of structural similarity, beside 1 for the mean absolute difference."""
-    edge: Weight = 0.5
-    """Weight of first differences."""
-    fine: Weight = 0.06
-    """Weight of the strength of the finest texture."""
-    # On s4, of 0.0005: 0.1 dB and 0.001 of SSIM less, no sharper; of 0.002: 0.8 dB less.
-    adversarial: Weight = 0.0
-    """Weight of a patch discriminator."""
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
-    """What ships is a mean over the last 1 / (1 − ema) steps."""
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of the network's products in training."""
-    patience: Annotated[int, Field(ge=0)] = 6
-    """Reports without a better held-out one before training stops; 0: never."""
-    report_every: Annotated[int, Field(ge=1)] = 100
-    """Steps between reports; at each, what a resumed run needs is kept."""
-    licence: str = "that of the person's footage"
-    """What the weights say about their use."""
-    seed: int = 0
-    """Of everything random."""
 
 
 @dataclass(frozen=True)
@@ -91,37 +40,6 @@ class Figures:
     psnr: float  # dB
     ssim: float
     sharpness: float  # variance of the Laplacian, made / true
-
-
-@dataclass
-class Course:
-    """Where a run stands."""
-
-    step: int = 0
-    best: float = float("inf")
-    since: int = 0  # reports without a better one
-    minutes: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
-    counted: int = 0
-
-    def add(self, parts: dict[str, float]) -> None:
-        """One step's losses."""
-        for name, value in parts.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.counted += 1
-
-    def means(self) -> dict[str, float]:
-        """Of the steps since the last call."""
-        means = {name: value / self.counted for name, value in self.sums.items()}
-        self.sums, self.counted = {}, 0
-        return means
-
-
-def split(pairs: Pairs) -> tuple[I64, I64]:
-    """Rows to learn from, and rows held out: whole stretches."""
-    first = min(HELD_EVERY // 2, int(pairs.stretch.max()) // 2)  # short footage has few
-    held: Bools = pairs.stretch % HELD_EVERY == first
-    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,52 +238,3 @@ def fresh(pairs: Pairs, dims: DecoderDims, rows: I64, seed: int) -> MouthDecoder
     usual = np.asarray(pairs.true[np.unique(some)], np.float32).mean(0) / 255
     network.get_buffer("usual").copy_(torch.from_numpy(usual).permute(2, 0, 1))
     return network
-
-
-Report = Callable[[Course, dict[str, float], Figures], None]
-
-
-def fit(
-    learner: MouthLearner,
-    pairs: Pairs,
-    course: Course,
-    report: Report,
-    stopped: Callable[[], bool],
-) -> Iterator[int]:
-    """Train, yielding each finished step's number; ends when it is over.
-
-    Args:
-        course: where to go on from; kept up to date.
-        report: is told the mean losses and the held-out figures, every `report_every` steps.
-        stopped: whether somebody wants it to halt: it yields after the step and then waits.
-
-    Raises:
-        OptionsError: the loss is no number any more.
-    """
-    options = learner.options
-    learn, held = split(pairs)
-    while course.step < options.steps:
-        rng = np.random.default_rng((options.seed, course.step))
-        rows = np.sort(rng.choice(learn, options.batch, replace=len(learn) < options.batch))
-        parts = learner.learn(learner.batch(pairs, rows, rng), course.step / options.steps)
-        if not np.isfinite(parts["total"]):
-            raise OptionsError(
-                f"step {course.step + 1}: the loss is {parts['total']}; "
-                "take a lower --learning-rate"
-            )
-        course.add(parts)
-        course.step += 1
-        over = False
-        if course.step % options.report_every == 0 or course.step == options.steps:
-            figures = learner.judge_held(pairs, held, learner.result)
-            counts = course.step > 2 * WARM_UP * options.steps or course.step == options.steps
-            if counts and (figures.loss < course.best or learner.best is None):
-                course.best, course.since = figures.loss, 0
-                learner.keep_best()
-            elif counts:
-                course.since += 1
-            report(course, course.means(), figures)
-            over = bool(options.patience and course.since >= options.patience)
-        yield course.step
-        if over or stopped():
-            return
