@@ -1,11 +1,12 @@
 """Pictures: is a new mouth sharp, steady and right? Writes docs/benchmarks/quality.md.
 
-    python bench/quality.py [--shared ../shared] [--clips 6 4] [--out runs/quality]
+    python bench/quality.py [--shared ../shared] [--clips 6 4] [--out runs/quality] [--no-decoder]
 
 Reconstruction: clips of s1 and s4 are made anew from the person's other clips, so that the true
 frames are known pixel by pixel. Cross-driving: each target says something that is not its own;
 landmarks are detected again on the finished file and compared with the lips that were asked for.
-Contact sheets of both go to --out, to be looked at.
+Contact sheets of both go to --out, to be looked at. Decoders are trained on what is not judged,
+minutes for each person, and kept in --out; --no-decoder leaves their rows out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mouth_models import mouth_model
 from reconstruction import HEAD, Line, Person, Scene
 
 import lipsync
@@ -109,6 +111,19 @@ PREDICTED = (
 )
 
 
+def drawn(person: Person, clips: int, out: Path) -> tuple[Row, ...]:
+    """Rows of decoders that have seen none of the clips."""
+    models = {kind: str(mouth_model(person, clips, out, kind)) for kind in ("median", "lips")}
+    refined, invented = (
+        TextureOptions(texture="decoder", mouth_model=models[kind]) for kind in models
+    )
+    return (
+        from_lips("decoder from lips alone", invented, finish=TeethOptions()),
+        from_lips("**decoder** that refines the median", refined, finish=TeethOptions()),
+        from_lips("the same, predicted lips", refined, "predicted", TeethOptions()),
+    )
+
+
 def files(data: Path, name: str, clips: int) -> list[Path]:
     """The clips to be made anew, then those of the bank."""
     everything = sorted((data / name).glob("*.m*"))
@@ -140,9 +155,11 @@ def block(person: Person, scenes: list[Scene], rows: tuple[Row, ...], said: str)
     yield ""
 
 
-def reconstruction(person: Person, clips: int, sheets: Path) -> list[str]:
+def reconstruction(person: Person, clips: int, sheets: Path, decoders: bool) -> list[str]:
     """Both tables of one person."""
     scenes = person.scenes(clips)
+    rows = drawn(person, clips, sheets) if decoders else ()
+    new, predicted = rows[:2], rows[2:]
     share = np.mean([scene.region.mean() for scene in scenes])
     own = np.mean([own_share(scene) for scene in scenes])
     minutes = (len(person.lips) - len(scenes[0].order)) / float(person.lips.rate) / 60
@@ -152,15 +169,18 @@ def reconstruction(person: Person, clips: int, sheets: Path) -> list[str]:
         f"The mask is {share:.1%} of the frame; {own:.0%} of what is seen in it are the original's "
         "own pixels (the mask's soft border).",
         "",
-        *block(person, scenes, ROWS, "true"),
+        *block(person, scenes, (*ROWS, *new), "true"),
         "The same with the lips that the shipped speech model predicts (not adapted), against the "
         "same clips:",
         "",
-        *block(person, scenes, PREDICTED, "predicted"),
+        *block(person, scenes, (*PREDICTED, *predicted), "predicted"),
     ]
     for scene in scenes[:2]:
         result = scene.remade(TextureOptions(), person.lips, TeethOptions())
         scene.sheet(result, sheets / f"{person.name}_{scene.index}.png")
+        for row in new:
+            name = "decoder" if "refines" in row.name else "lips"
+            scene.sheet(row.make(scene), sheets / f"{person.name}_{scene.index}_{name}.png")
     return text
 
 
@@ -222,6 +242,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--clips", type=int, nargs=2, default=(6, 4), metavar=("S1", "S4"))
     parser.add_argument("--out", type=Path, default=REPO / "runs" / "quality")
+    parser.add_argument("--no-decoder", action="store_true", help="its rows take a training each")
     parser.add_argument("--only", choices=("reconstruction", "driving"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -239,7 +260,7 @@ def main() -> None:
         with Cache(Cache.default_root()) as cache:
             for name, clips in zip(("grid_s1", "grid_s4"), options.clips, strict=True):
                 person = Person.load(name, files(data, name, clips), cache)
-                text += reconstruction(person, clips, options.out)
+                text += reconstruction(person, clips, options.out, not options.no_decoder)
     if options.only != "reconstruction":
         text += [
             "## Driven by speech that is not their own",

@@ -22,6 +22,7 @@ The modules, in the order in which a render passes through them:
     pose        the lips as they are seen on a turned head
     jaw         where the target's jaw goes with the new mouth
     texture     lip points + bank → mouth-and-chin patches
+    mouth_training  footage → a decoder that refines them (texture.learn: how it learns)
     teeth       their teeth and edges like the person's own
     composite   patches → into the target's frames
     encode      frames + speech → the finished file
@@ -36,7 +37,8 @@ The second path, another person's face:
 
 Around them: `types` (the nouns), `results`, `options`, `errors`, `geometry`, `media` (ffmpeg),
 `png`, `face_space` (aligned faces), `checkpoint` (weights), `sync` (do lips and sound belong
-together?), `learning` (the loss), `running` (figures of a sound that is still arriving), `likeness`
+together?), `learning` (losses of lips), `picture_losses`, `curve`, `run_state` and `stopping` (of
+training), `running` (figures of a sound that is still arriving), `likeness`
 (whose face is it?), `looks` (of mouths: thumbnails, light), `findings` (what is said of a render),
 `threads`, `console` and `cli`.
 """
@@ -52,15 +54,18 @@ if TYPE_CHECKING:
     from lipsync.adaptation import adapt
     from lipsync.errors import LipsyncError
     from lipsync.face_pipeline import swap
-    from lipsync.options import PersonOptions, RenderOptions, SwapOptions
+    from lipsync.mouth_training import train_mouth
+    from lipsync.options import MouthOptions, PersonOptions, RenderOptions, SwapOptions
     from lipsync.pipeline import render
-    from lipsync.results import AdaptResult, RenderResult, SwapResult
+    from lipsync.results import AdaptResult, MouthResult, RenderResult, SwapResult
     from lipsync.spans import Span
     from lipsync.types import Speaker
 
 _HOMES = {
     "AdaptResult": "lipsync.results",
     "LipsyncError": "lipsync.errors",
+    "MouthOptions": "lipsync.options",
+    "MouthResult": "lipsync.results",
     "PersonOptions": "lipsync.options",
     "RenderOptions": "lipsync.options",
     "RenderResult": "lipsync.results",
@@ -71,11 +76,14 @@ _HOMES = {
     "adapt": "lipsync.adaptation",
     "render": "lipsync.pipeline",
     "swap": "lipsync.face_pipeline",
+    "train_mouth": "lipsync.mouth_training",
 }
 
 __all__ = [
     "AdaptResult",
     "LipsyncError",
+    "MouthOptions",
+    "MouthResult",
     "PersonOptions",
     "RenderOptions",
     "RenderResult",
@@ -87,6 +95,7 @@ __all__ = [
     "adapt",
     "render",
     "swap",
+    "train_mouth",
 ]
 
 

@@ -24,7 +24,10 @@ from lipsync.adaptation import described
 from lipsync.console import console, progress
 from lipsync.dialogue import speaker_of
 from lipsync.errors import LipsyncError, OptionsError
+from lipsync.mouth_training import train_mouth as run_train_mouth
 from lipsync.options import (
+    Composed,
+    MouthOptions,
     PersonOptions,
     RenderOptions,
     SwapOptions,
@@ -42,7 +45,8 @@ def _options_file(app: App, commands: tuple[str, ...], arguments: Any) -> None:
     if file is None:
         return
     path = file.tokens[0].value
-    kind = SwapOptions if commands[-1:] == ("swap",) else RenderOptions
+    kinds: dict[str, type[Composed]] = {"swap": SwapOptions, "train-mouth": MouthOptions}
+    kind = kinds.get(commands[-1] if commands else "", RenderOptions)
     values = read_options(Path(path), kind)
     for argument in arguments:
         name = argument.keys[-1] if argument.keys else None
@@ -172,6 +176,51 @@ def adapt(
         print(result.output)
 
 
+@app.command(name="train-mouth")
+def train_mouth(
+    *,
+    video: Annotated[Path, Parameter(alias="-v")],
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    options: Path | None = None,
+    resume: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    settings: MouthOptions | None = None,
+) -> None:
+    """Train a decoder of a person's mouth, for render --texture decoder.
+
+    Parameters
+    ----------
+    video:
+        Footage of the person, usually the target itself: some seconds at least, a minute or more
+        is better.
+    output:
+        The weights, for render --mouth-model. Default: VIDEO's name with .mouth.safetensors.
+        Beside them the curve of the training, .losses.csv.
+    options:
+        A YAML file of options; what the command line says goes first.
+    resume:
+        Go on from where a run to the same output was stopped.
+    as_json:
+        Print the result as one JSON object on stdout.
+    overwrite:
+        Replace the output if it exists.
+    """
+    with progress() as report:
+        result = run_train_mouth(
+            video,
+            output,
+            options=settings,
+            resume=resume,
+            overwrite=overwrite,
+            progress=report,
+            tell=lambda line: console.print(line, highlight=False, soft_wrap=True),
+        )
+    for warning in result.warnings:
+        console.print(f"warning: {warning}", style="yellow", highlight=False)
+    print(as_text(result) if as_json else result.output)
+
+
 def _one_line(error: Exception) -> str:
     """What to tell the user; the parser may have wrapped a message of ours."""
     cause = error.__cause__
@@ -193,8 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (LipsyncError, CycloptsError) as error:
         print(f"lipsync: error: {_one_line(error)}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("lipsync: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"lipsync: {stop or 'interrupted; nothing was written'}", file=sys.stderr)
         sys.exit(130)
 
 

@@ -8,6 +8,7 @@ LipsyncError                 the user can mend it: one line, exit code 2
 │   ├── AudioError           no sound in it, or too little of it
 │   ├── SpansError           spans that cannot be read, overlap, or name nobody that is known
 │   ├── AdaptError           footage that cannot adapt the speech model
+│   ├── MouthError           footage that cannot teach a decoder its mouth
 │   └── FacesError           a set of faces that cannot be used, or too few of them
 ├── OutputError              where the result should go
 ├── OptionsError             an option or YAML key that is unknown or out of range
@@ -48,6 +49,10 @@ class SpansError(InputError):
 
 class AdaptError(InputError):
     """Footage cannot adapt the speech model to its speaker, or did not make it better."""
+
+
+class MouthError(InputError):
+    """Footage cannot teach a decoder its person's mouth."""
 
 
 class FacesError(InputError):

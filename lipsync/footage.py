@@ -39,7 +39,7 @@ from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, MouthBank, Pr
 if TYPE_CHECKING:
     from lipsync.cache import Cache
     from lipsync.landmarks import Faces
-    from lipsync.options import RenderOptions  # which knows this module's options
+    from lipsync.options import MouthOptions, RenderOptions  # which know this module's options
 
 
 @options
@@ -155,7 +155,7 @@ def gathered(
     info: VideoInfo,
     track: FaceTrack,
     faces: Faces,
-    options: RenderOptions,
+    options: RenderOptions | MouthOptions,
     cache: Cache,
     progress: Progress | None,
 ) -> Footage:
@@ -204,7 +204,7 @@ def _elsewhere(
     name: str,
     info: VideoInfo,
     looks: list[F32],
-    options: RenderOptions,
+    options: RenderOptions | MouthOptions,
     cache: Cache,
     progress: Progress | None,
 ) -> tuple[VideoInfo, FaceTrack]:

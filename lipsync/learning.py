@@ -5,12 +5,18 @@ Symbols: b sequences of m outputs; a shape is 36 values, 18 lip points × (x, y)
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 UPPER, LOWER = 2 * 13 + 1, 2 * 16 + 1  # y of the mid points of the inner lips, of 36 coordinates
 LEFT, RIGHT = 2 * 0, 2 * 6  # x of the mouth's corners
+
+
+WARM_UP = 0.05  # of all steps, in which an annealed learning rate rises
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -88,3 +94,19 @@ def resample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     rows = torch.arange(len(values))[:, None]
     right = (left + 1).clamp(max=last)
     return values[rows, left] * (1 - share) + values[rows, right] * share
+
+
+def annealed(progress: float) -> float:
+    """The learning rate's share of its highest: up at first, then down by a cosine."""
+    return min(1.0, progress / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def towards(ema: float) -> Any:
+    """How `AveragedModel` goes on from its mean; the first steps count less than `ema` says."""
+
+    def average(mean: torch.Tensor, new: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        # Otherwise the random weights of the beginning would stay in it for 1 / (1 − ema) steps.
+        n = float(steps)
+        return torch.lerp(new, mean, min(ema, (1 + n) / (10 + n)))
+
+    return average

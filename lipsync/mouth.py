@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -43,6 +44,7 @@ from lipsync.options import RenderOptions
 from lipsync.pace import Pace, regular
 from lipsync.profile import LipProfile, closed_mouth
 from lipsync.provenance import ModelCard
+from lipsync.texture import decoder
 from lipsync.threads import ahead
 from lipsync.types import (
     F32,
@@ -92,6 +94,8 @@ class Mouth:
     moved: F32 | None  # (n, j, 2), of the jaw
     wanted: Bools  # (n,) frames in which this speaker's mouth is to be new
     elsewhere: Bools  # target frames that show other faces only
+    drawn_by: tuple[ModelCard, ...]  # the decoder of its texture, if there is one
+    notes: tuple[str, ...]  # what is to be said of that
     changed: Bools = field(init=False)  # (n,) filled in as frames are made
     distances: F32 = field(init=False)  # (n,) of the nearest real mouths, likewise
 
@@ -102,7 +106,7 @@ class Mouth:
     def onto(self, frames: Iterable[U8], options: RenderOptions, clock: Clock) -> Iterator[U8]:
         """The frames (h, w, 3) with this mouth; those that keep theirs pass untouched."""
         order = self.scene.pace.order
-        source = texture.open_texture(self.bank, options.texture)
+        source = texture.open_texture(self.bank, options.texture, options.run.device)
         patches = source.patches(
             self.lips, self.track, self.alignment, order, self.said, self.moved
         )
@@ -131,9 +135,9 @@ class Mouth:
             self.changed[i] = picture.alpha is not None
             yield picture.frame
 
-    def model_card(self) -> ModelCard:
-        """Of the speech model that moves it."""
-        return ModelCard.of(self.model.meta, self.choice.weights)
+    def model_cards(self) -> list[ModelCard]:
+        """Of the speech model that moves it, and of the decoder that draws it, if one does."""
+        return [ModelCard.of(self.model.meta, self.choice.weights), *self.drawn_by]
 
     def kept(self) -> Kept:
         """How many frames of this speaker keep the target's own mouth, and why."""
@@ -163,6 +167,7 @@ class Mouth:
             ),
             *findings.warnings(self.spoken, self.bank, thin_s),
             *findings.hard_to_see(self.alignment, self.bank),
+            *self.notes,
         )
         yield from (self.part.named(line) for line in lines)
 
@@ -257,6 +262,7 @@ def prepared(
         moved = jaw.corrections(bank, lips, own_lips.points, track, alignment, order, options.jaw)
         if moved is not None:  # no jump where the target's own mouth returns
             moved *= visible[:, None, None]
+    drawn_by, notes = _decoder(track, scene, options)
     return Mouth(
         part=part,
         scene=scene,
@@ -277,7 +283,22 @@ def prepared(
         moved=moved,
         wanted=share > 0,
         elsewhere=landmarks.seen_elsewhere(scene.faces, track),
+        drawn_by=drawn_by,
+        notes=notes,
     )
+
+
+def _decoder(
+    track: FaceTrack, scene: Scene, options: RenderOptions
+) -> tuple[tuple[ModelCard, ...], tuple[str, ...]]:
+    """The decoder that draws the mouth, if one does, and what speaks against it."""
+    if options.texture.texture != "decoder" or options.texture.mouth_model is None:
+        return (), ()
+    network = decoder.opened(options.texture)
+    looks = landmarks.looks_of(scene.faces, track)
+    note = decoder.doubts(network, looks, track.scheme.name)
+    weights = Path(options.texture.mouth_model).expanduser()
+    return (ModelCard.of(network.meta, weights),), (note,) if note else ()
 
 
 def _seen_in_spans(part: Part, track: FaceTrack, share: F32, order: Positions) -> None:

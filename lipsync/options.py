@@ -34,6 +34,7 @@ from lipsync.shown import ShownOptions
 from lipsync.soundtrack import SoundOptions
 from lipsync.spans import SpanOptions
 from lipsync.teeth import TeethOptions
+from lipsync.texture.learn_options import LearnOptions
 from lipsync.texture.source import TextureOptions
 from lipsync.tune import AdaptOptions, TuneOptions
 from lipsync.voice import SilenceOptions
@@ -141,6 +142,18 @@ class PersonOptions(Composed):
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
     tuning: Annotated[TuneOptions, Flat] = field(default_factory=TuneOptions)
+    run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
+
+
+@Flat
+@options
+class MouthOptions(Composed):
+    """What `lipsync train-mouth` can be told."""
+
+    landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
+    footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
+    bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
+    learn: Annotated[LearnOptions, Flat] = field(default_factory=LearnOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
 

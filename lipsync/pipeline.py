@@ -32,6 +32,7 @@ from lipsync import (
     retime,
     soundtrack,
     spoken,
+    texture,
     voice,
 )
 from lipsync import sheet as sheet_stage
@@ -104,6 +105,7 @@ def render(
         inputs=inputs.values(),
         overwrite=overwrite,
     )
+    texture.check(options.texture, len(parts))
     clock, device = Clock(), options.run.device
     with Cache(Cache.default_root() if options.run.cache else None) as cache, cache.room() as room:
         with clock.stage(
@@ -185,7 +187,7 @@ def render(
                 places.output.path,
                 whole_file,
                 inputs=inputs,
-                models=list(dict.fromkeys(one.model_card() for one in mouths)),
+                models=list(dict.fromkeys(card for one in mouths for card in one.model_cards())),
                 options=options.flat(),
                 frames=n,
                 fps=info.fps,

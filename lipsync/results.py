@@ -75,7 +75,27 @@ class SwapResult:
     seconds: dict[str, float]  # wall time spent in each stage
 
 
-Result = AdaptResult | RenderResult | ExtractResult | SwapResult
+@dataclass(frozen=True)
+class MouthResult:
+    """What the training of a mouth made, and what it is worth on stretches held out from it."""
+
+    output: Path
+    curve: Path  # CSV, a row per report
+    footage_s: float  # of the person, the mouth in view
+    pairs: int  # mouths that it learnt from or was judged by
+    steps: int
+    minutes: float  # of learning
+    psnr_before: float  # dB, of the median texture that it draws from
+    psnr: float
+    ssim_before: float
+    ssim: float
+    sharpness_before: float  # variance of the Laplacian, made / true
+    sharpness: float
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]  # wall time spent in each stage
+
+
+Result = AdaptResult | RenderResult | ExtractResult | SwapResult | MouthResult
 
 
 def as_text(result: Result) -> str:

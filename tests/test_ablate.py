@@ -21,12 +21,13 @@ import torch
 from talkers import speaker
 
 from lipsync.lip_lstm import LipLSTM
+from lipsync.run_state import plain
 from training import ablate, ablate_page, ablate_rows, corpus
 from training.ablate import Record, Study
 from training.ablate_rows import Row, Section
 from training.batches import Batch
 from training.learner import Learner
-from training.options import TrainOptions, options_of, plain
+from training.options import TrainOptions, options_of
 
 NAMES = ("grid_s1", "grid_s4", "grid_s26", "grid_s31")
 FOUND = Record(0.912, 0.7, 0.0151, 0.88, -3.0, (0.6, 0.71), 2, 12_345, 61.4)

@@ -39,6 +39,10 @@ FOUNDATION = {
     "console",
     "face_space",
     "autoencoder",
+    "picture_losses",
+    "curve",
+    "run_state",
+    "stopping",
 }
 # Those who know the stages; `adaptation` is a pipeline of its own, and `tune` drives its network.
 CONDUCTORS = {
@@ -53,6 +57,7 @@ CONDUCTORS = {
     "findings",
     "footage",
     "mouth",
+    "mouth_training",
     "places",
     "soundtrack",
     "spoken",

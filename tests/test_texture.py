@@ -142,7 +142,8 @@ class OneColor:
 
 
 def sources(bank: MouthBank) -> list:
-    return [open_texture(bank, TextureOptions(texture=name)) for name in TEXTURES] + [
+    names = [name for name in TEXTURES if name != "decoder"]  # has to be trained first
+    return [open_texture(bank, TextureOptions(texture=name)) for name in names] + [
         OneColor(bank, TextureOptions())
     ]
 

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from lipsync import run_state
 from lipsync.autoencoder import FaceAutoencoder
 from lipsync.errors import FacesError, OptionsError, OutputError, WeightsError
 from lipsync.threads import one_thread
-from training import face_losses, face_progress, run_state
+from training import face_losses, face_progress
 from training.autoencoder_options import FREE, AutoencoderOptions, FaceLosses, read_config
 from training.face_augment import FaceAugmentation
 from training.face_batches import FaceBatch, batches, open_people, split

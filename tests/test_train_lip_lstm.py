@@ -16,6 +16,7 @@ import torch
 import yaml
 from talkers import speaker
 
+from lipsync import run_state
 from lipsync.errors import MediaError, OptionsError, WeightsError
 from lipsync.features import throat
 from lipsync.learning import LOWER, UPPER, variances
@@ -27,7 +28,6 @@ from training import (
     corpus,
     figures,
     options,
-    run_state,
     train_lip_lstm,
 )
 from training.learner import Learner

@@ -29,10 +29,10 @@ import torch
 from lipsync.digest import sha256
 from lipsync.errors import LipsyncError, MediaError
 from lipsync.lip_lstm import LipLSTM
+from lipsync.run_state import plain
 from training import ablate_page, corpus
 from training.ablate_rows import Row, Section, sections
 from training.figures import figures, mean_clip_r_open
-from training.options import plain
 from training.train_lip_lstm import predicted, train
 
 SEEN = "grid_s1"

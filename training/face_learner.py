@@ -12,10 +12,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from lipsync.autoencoder import SIDES, FaceAutoencoder, Side
 from lipsync.autoencoder.gan import Discriminator
+from lipsync.learning import annealed, towards
 from training import face_losses, perceptual
 from training.autoencoder_options import AutoencoderOptions
 from training.face_batches import FaceBatch
-from training.learner import annealed, towards
 from training.ranks import Ranks
 
 

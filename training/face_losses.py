@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lipsync.picture_losses import edge, psnr, towards
 from training.autoencoder_options import FaceLosses
 from training.face_batches import FaceBatch
 
-
-def edge(made: Tensor, wanted: Tensor) -> Tensor:
-    """Mean absolute difference of first differences, across and down, of (b, c, h, w)."""
-    off = made - wanted
-    across = off[..., :, 1:] - off[..., :, :-1]
-    down = off[..., 1:, :] - off[..., :-1, :]
-    return across.abs().mean() + down.abs().mean()
+__all__ = [
+    "composed",
+    "edge",
+    "mask_hinge",
+    "mask_variation",
+    "mixed",
+    "psnr",
+    "reconstruction",
+    "towards",
+    "within",
+]
 
 
 def within(off: Tensor, where: Tensor) -> Tensor:
@@ -37,11 +41,6 @@ def mask_hinge(mask: Tensor, least: float) -> Tensor:
 def mixed(real: Tensor, made: Tensor, share: Tensor) -> Tensor:
     """Mixup: `share` (b, 1, 1, 1) of each real picture, the rest of the one that was made."""
     return share * real + (1 - share) * made
-
-
-def towards(score: Tensor, wanted: Tensor) -> Tensor:
-    """Least-squares GAN: mean square of score (b, 1, h, w) − wanted (b, 1, 1, 1)."""
-    return ((score - wanted) ** 2).mean()
 
 
 def composed(rgb: Tensor, alpha: Tensor, below: Tensor) -> Tensor:
@@ -81,9 +80,3 @@ def reconstruction(
         if weights.mask_size:
             parts["mask_size"] = mask_hinge(mask, weights.mask_least)
     return parts, shown
-
-
-def psnr(made: Tensor, wanted: Tensor) -> float:
-    """Peak signal-to-noise ratio (dB) over pictures of 0..1."""
-    error = float(((made - wanted) ** 2).mean())
-    return float(-10 * torch.log10(torch.tensor(max(error, 1e-12))))

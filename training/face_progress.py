@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import cv2
@@ -10,11 +9,13 @@ import numpy as np
 import torch
 
 from lipsync.autoencoder import SIDES, FaceAutoencoder, Side, to_tensor
+from lipsync.curve import append, read
 from lipsync.media import refusals, whole
 from lipsync.types import U8
 from training import face_losses
 from training.face_batches import People, plain_faces
 
+__all__ = ["append", "curves", "grid", "held_out", "read", "save_grid"]
 COLUMNS = 8
 ROWS = ("A", "A->A", "A->B", "B", "B->B", "B->A")
 LABEL = 44  # pixels
@@ -67,25 +68,6 @@ def save_grid(path: Path, picture: U8) -> None:
     """Write a grid as PNG; the file appears whole or not at all."""
     with whole(path) as temporary, refusals(path):
         temporary.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
-
-
-def append(path: Path, row: dict[str, float]) -> None:
-    """Add a report to losses.csv; reports of steps that are now taken again are dropped."""
-    rows = [old for old in read(path) if old["step"] < row["step"]]
-    rows.append(row)
-    names = list(dict.fromkeys(name for one in rows for name in one))
-    with whole(path) as temporary, refusals(path), temporary.open("w", newline="") as file:
-        table = csv.DictWriter(file, names, restval="", lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-
-
-def read(path: Path) -> list[dict[str, float]]:
-    """The reports so far."""
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 def curves(path: Path, rows: list[dict[str, float]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -12,13 +11,11 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from lipsync.learning import lip_loss
+from lipsync.learning import annealed, lip_loss, towards
 from lipsync.lip_lstm import LipLSTM
 from training.batches import Batch
 from training.options import Precision, TrainOptions
 from training.ranks import Ranks
-
-WARM_UP = 0.05  # of all steps, in which an annealed learning rate rises
 
 
 class Learner:
@@ -86,21 +83,6 @@ class Learner:
             self.mean.load_state_dict(state["mean"])
         if self.scaler.is_enabled() and state.get("scaler"):
             self.scaler.load_state_dict(state["scaler"])
-
-
-def annealed(progress: float) -> float:
-    return min(1.0, progress / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def towards(ema: float) -> Any:
-    """How `AveragedModel` goes on from its mean; the first steps count less than `ema` says."""
-
-    def average(mean: torch.Tensor, new: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-        # Otherwise the random weights of the beginning would stay in it for 1 / (1 − ema) steps.
-        n = float(steps)
-        return torch.lerp(new, mean, min(ema, (1 + n) / (10 + n)))
-
-    return average
 
 
 @contextmanager

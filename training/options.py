@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from lipsync.errors import OptionsError
 from lipsync.learning import Losses
+from lipsync.run_state import plain
 from lipsync.types import N_LIPS, FeatureSpec
 from training.augment import Augmentation
 
@@ -111,12 +110,6 @@ def options_of(values: dict[str, Any], where: str) -> TrainOptions:
             f"{found.delay} (stride {stride})"
         )
     return found
-
-
-def plain(options: Any) -> dict[str, Any]:
-    """The options as a YAML file would hold them."""
-    values: dict[str, Any] = json.loads(json.dumps(asdict(options)))  # tuples → lists
-    return values
 
 
 def text(options: Any) -> str:

@@ -13,12 +13,8 @@ the same end. The .safetensors file is what `lipsync swap --model` takes.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +22,11 @@ import numpy as np
 import torch
 
 import lipsync
+from lipsync import run_state
 from lipsync.autoencoder import SIDES, FaceAutoencoder, light
 from lipsync.errors import OptionsError
-from training import face_progress, perceptual, ranks, run_state
+from lipsync.stopping import stopping
+from training import face_progress, perceptual, ranks
 from training.autoencoder_options import FREE, AutoencoderOptions, read_config
 from training.face_batches import People, batches, mean_face, open_people
 from training.face_learner import FaceLearner
@@ -112,7 +110,7 @@ def fit(
         progress = state["progress"]
     began = time.monotonic() - 60 * progress["minutes"]
     first = progress["step"]
-    with _stopping() as stopped:
+    with stopping() as stopped:
         for step, ready in enumerate(batches(people, options, first, options.steps, here), first):
             parts = learner.learn(ready, step)
             _check(parts["total"], step)
@@ -194,30 +192,6 @@ def _check(loss: torch.Tensor, step: int) -> None:
             f"step {step + 1}: the loss is {float(loss)}; take a lower learning_rate, or another "
             "precision"
         )
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once.
-
-    A step is never left half done: what it changes is in weights and in the optimiser alike.
-    """
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        if stopped.is_set():
-            signal.default_int_handler(number, frame)
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _meta(options: AutoencoderOptions, people: People, figures: dict[Any, float]) -> dict[str, Any]:

@@ -26,11 +26,11 @@ import numpy as np
 import torch
 
 import lipsync
-from lipsync import lip_lstm
+from lipsync import lip_lstm, run_state
 from lipsync.errors import OptionsError
 from lipsync.lip_lstm import LipDims, LipLSTM
 from lipsync.types import LipTrack
-from training import batches, corpus, figures, ranks, run_state
+from training import batches, corpus, figures, ranks
 from training.baselines import by_network
 from training.batches import TrainingSet
 from training.learner import Learner

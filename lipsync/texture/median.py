@@ -12,7 +12,7 @@ of reduced pictures: what it costs does not grow with the resolution.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -66,10 +66,19 @@ class Wanted:
     light: F32 | None  # (3,), colour of the frame's skin, levels; None: not known
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A patch, and what it was before the finest detail was laid on."""
+
+    patch: Patch
+    steady: U8  # (h, w, 3): the median alone
+
+
 class MedianTexture(TextureSource):
     """Weighted median of the bank's candidates, with the detail of one of them."""
 
-    def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
+    def __init__(self, bank: MouthBank, options: TextureOptions, device: str = "cpu") -> None:
+        """`device` does not matter: no network takes part."""
         self._bank = bank
         self._options = options
         # Plain arrays over the mapped files: an item of a memmap costs as much as a small picture.
@@ -89,10 +98,23 @@ class MedianTexture(TextureSource):
         jaw: F32 | None = None,
     ) -> Iterator[Patch | None]:
         """See `TextureSource`."""
+        for drawn in self.drawn(lips, track, alignment, frames, said, jaw):
+            yield None if drawn is None else drawn.patch
+
+    def drawn(
+        self,
+        lips: LipTrack,
+        track: FaceTrack,
+        alignment: Alignment,
+        frames: Positions,
+        said: F32 | None = None,
+        jaw: F32 | None = None,
+    ) -> Iterator[Drawn | None]:
+        """The same as `patches`, each with its median before the detail."""
         if self._bank.said is None:
             said = None
         shown = at(track.found, frames) & np.isfinite(lips.points).all((1, 2))
-        stretch = _stretches(shown, np.searchsorted(track.cuts, frames, side="right"))
+        stretch = runs_of(shown, np.searchsorted(track.cuts, frames, side="right"))
         pose = at(nose(track, alignment), frames)
         light = None if self._bank.light is None else at(self._bank.light, frames)
         wanted = describe(lips.points, pose, stretch, np.arange(len(frames)), said, light)
@@ -119,8 +141,7 @@ class MedianTexture(TextureSource):
                     to_canonical=inverse,
                     light=None if light is None else light[i],
                 )
-                patch = self._patch(mouth, choice)
-                yield replace(patch, distance=self._distance(lips.points[i], choice.entries))
+                yield self._drawn(mouth, choice, self._distance(lips.points[i], choice.entries))
 
     def _candidates(self, heard: bool) -> Candidates:
         if heard not in self._search:
@@ -154,7 +175,7 @@ class MedianTexture(TextureSource):
         gains = np.clip(np.maximum(light, 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
         return np.asarray(gains, np.float32)
 
-    def _patch(self, mouth: Wanted, choice: Choice) -> Patch:
+    def _drawn(self, mouth: Wanted, choice: Choice, distance: float) -> Drawn:
         entries, options = choice.entries, self._options
         scale = 1 / scale_of(mouth.to_canonical)
         detailed = options.detail > 0 and len(entries) > 1
@@ -167,17 +188,18 @@ class MedianTexture(TextureSource):
         many = len(entries) >= MANY
         how = cv2.INTER_LINEAR if many else cv2.INTER_CUBIC
         stack = self._bent(entries, mouth.light, places(entries), grid, reduction, how)
-        rgb = weighted_median(stack, choice.weights)
+        rgb = steady = weighted_median(stack, choice.weights)
         if many:
-            rgb = unsoftened(rgb)
+            rgb = steady = unsoftened(rgb)
         if detailed:
             if reduction > 1:
-                rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
+                steady = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
             sharp = self._bent(choice.details, mouth.light, places(choice.details), grid)
             inside = inside_lips(mouth.lips - corner, (height, width), INSIDE_SOFT * scale)
-            rgb = with_detail(rgb, steadied(sharp, inside), inside, scale, options.detail)
+            rgb = with_detail(steady, steadied(sharp, inside), inside, scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
-        return Patch(rgb, np.ones((height, width), np.float32), shift)
+        whole = np.ones((height, width), np.float32)
+        return Drawn(Patch(rgb, whole, shift, distance), steady)
 
     def _warp(self, control: F32, at: F32) -> Callable[[I64], F32]:
         """Tells where places (p, 2) of the canonical space lie in bank entries, (n, p, 2)."""
@@ -248,7 +270,7 @@ def successors(bank: MouthBank) -> I64:
     return np.where(joined, following, np.arange(len(bank))).astype(np.int64)
 
 
-def _stretches(shown: Bools, shots: I64) -> I64:
+def runs_of(shown: Bools, shots: I64) -> I64:
     """A number for each run of frames that belong together: one shot, all shown or none, (n,)."""
     starts = (np.diff(shown) != 0) | (np.diff(shots) != 0)
     return np.concatenate([[0], np.cumsum(starts)]).astype(np.int64)

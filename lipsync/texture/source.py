@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
+from lipsync.errors import OptionsError
 from lipsync.options_base import options
 from lipsync.types import F32, Alignment, FaceTrack, LipTrack, MouthBank, Patch, Positions
 
@@ -16,8 +17,10 @@ from lipsync.types import F32, Alignment, FaceTrack, LipTrack, MouthBank, Patch,
 class TextureOptions:
     """Where the new mouth's pixels come from."""
 
-    texture: Literal["median"] = "median"
-    """Source of the texture."""
+    texture: Literal["median", "decoder"] = "median"
+    """Source of the texture: the median of the bank's mouths, or a decoder that refines it."""
+    mouth_model: str | None = None
+    """Weights of `train-mouth`, for the decoder."""
     candidates: Annotated[int, Field(ge=1, le=1000)] = 64
     """Bank frames per picture: more are steadier, fewer are sharper."""
     warp: bool = True
@@ -50,11 +53,37 @@ class TextureSource(Protocol):
         ...
 
 
-TEXTURES = {"median": ("lipsync.texture.median", "MedianTexture")}
+TEXTURES = {
+    "median": ("lipsync.texture.median", "MedianTexture"),
+    "decoder": ("lipsync.texture.decoder", "DecoderTexture"),
+}
 
 
-def open_texture(bank: MouthBank, options: TextureOptions) -> TextureSource:
-    """The texture source that the options name."""
+def open_texture(bank: MouthBank, options: TextureOptions, device: str = "cpu") -> TextureSource:
+    """The texture source that the options name; its networks, if any, run on `device`.
+
+    Raises:
+        WeightsError: the options name weights that cannot be used.
+        OptionsError: they name none, and the source needs some.
+    """
     module, name = TEXTURES[options.texture]
-    source: TextureSource = getattr(importlib.import_module(module), name)(bank, options)
+    source: TextureSource = getattr(importlib.import_module(module), name)(bank, options, device)
     return source
+
+
+def check(options: TextureOptions, people: int) -> None:
+    """Find out before the work whether this texture can be had for so many people.
+
+    Raises:
+        WeightsError, OptionsError: see `open_texture`; or a decoder, which knows one person, is
+            wanted for several.
+    """
+    if options.texture != "decoder":
+        return
+    if people > 1:
+        raise OptionsError(
+            "--texture decoder knows one person's mouth; with several speakers use median"
+        )
+    from lipsync.texture.decoder import opened
+
+    opened(options)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lipsync.errors import OptionsError, OutputError, WeightsError
-from training.options import plain
 
 # What a resumed run may be given anew; everything else would make another run of it.
 FREE = frozenset(("description", "licence", "epochs", "precision", "report_every_epochs"))
+
+
+def plain(options: Any) -> dict[str, Any]:
+    """The options as a YAML file would hold them."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(options)))  # tuples → lists
+    return values
 
 
 def store(path: Path, state: dict[str, Any], options: Any) -> None:
