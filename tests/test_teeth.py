@@ -191,7 +191,7 @@ def test_a_render_takes_the_teeth_of_a_picture_and_says_what_is_wrong_with_it(
     woman: Footage, shared: Path, tmp_path: Path
 ) -> None:
     target, speech, picture = woman.info.path, tmp_path / "speech.wav", tmp_path / "teeth.png"
-    run("-i", str(shared / "data/speech/LJ001-0001.wav"), "-t", "1", str(speech))
+    run("-i", str(shared / "data/speech/LJ001-0001.wav"), "-t", "2", str(speech))
     frame = int(woman.bank.frames[open_mouths(woman)[0]])
     run("-ss", str(frame / 25), "-i", str(target), "-frames:v", "1", str(picture))
 
