@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from lipsync.errors import WeightsError
 
@@ -32,6 +33,34 @@ def asset(name: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise WeightsError(f"{name} is missing from this installation of lipsync: install it again")
+
+
+def load_kind(path: Path, kind: str, remedy: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """`load`, of weights whose meta names this kind; `remedy` says how to get some.
+
+    Raises:
+        WeightsError: missing, damaged, or weights of something else.
+    """
+    tensors, meta = load(path)
+    if meta.get("kind") != kind:
+        what = meta.get("kind") or meta.get("description") or meta.get("name") or "something"
+        raise WeightsError(f"{path}: these are weights of another kind ({what}), not of a {remedy}")
+    return tensors, meta
+
+
+def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path, named: str) -> None:
+    """Put tensors into a network that was built as their file says.
+
+    Raises:
+        WeightsError: they do not fit.
+    """
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise WeightsError(
+            f"{path}: its weights do not fit the architecture{named} that it names ({reason})"
+        ) from None
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:

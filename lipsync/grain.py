@@ -1,10 +1,9 @@
 """Camera noise for a new mouth, which has hardly any: beside the frame's own skin it looks painted.
 
 Footage has been compressed before, and a codec repeats a good part of a frame's noise in the next
-one: at one pixel of skin it correlates by 0.40 to 0.57 (s4, s1). Noise that goes on like that
-flickers less than noise that is new in every frame, and as much of it outlasts the next encoder.
-Noise with the camera's spectrum was tried: for the same sharpness after the encoder it cost twice
-the SSIM and more flicker, as its coarser part is what an encoder keeps and eyes see.
+one. Noise that goes on like that flickers less than noise that is new in every frame, and as much
+of it outlasts the next encoder. It is white in space: of noise with the camera's spectrum the
+coarser part is what an encoder keeps and eyes see.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from lipsync.types import F32, U8, Bools
 
 GOES_ON = 0.6  # correlation of a pixel's grain with that in the frame before
-# The encoder takes four fifths of the Laplacian's energy that grain adds, of the camera's own less.
+# The encoder takes more of grain than of the camera's own noise.
 STRENGTH = 1.2  # standard deviation, as a multiple of what is missing
 FEWEST, ENOUGH = 64, 8000  # pixels that tell how much noise there is
 

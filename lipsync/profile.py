@@ -58,8 +58,7 @@ class LipProfile:
         """Lips (n, 18, 2) that come to this person's shut mouth where they come to the neutral one.
 
         Of somebody who hardly ever shuts their mouth the neutral one is still a little open, and
-        so their p, b and m would be. Measured on s26, who is such a person: closures .00 → .75
-        at .0197 instead of .0198 of error; nobody else changes.
+        so their p, b and m would be.
         """
         if self.shut is None or not self.opening_range:
             return points

@@ -92,24 +92,13 @@ class FaceAutoencoder(nn.Module):
         Raises:
             WeightsError: missing, damaged, or of something else than faces.
         """
-        tensors, meta = checkpoint.load(path)
-        if meta.get("kind") != KIND:
-            what = meta.get("kind") or meta.get("description") or meta.get("name") or "something"
-            raise WeightsError(
-                f"{path}: these are weights of another kind ({what}), not of a face autoencoder; "
-                "train one with python -m training.train_autoencoder"
-            )
+        tensors, meta = checkpoint.load_kind(
+            path, KIND, "face autoencoder; train one with python -m training.train_autoencoder"
+        )
         network = FaceAutoencoder(_dims(path, meta))
         network.known = {s: tensors.pop(FACES + s) for s in SIDES if FACES + s in tensors}
         network.meta = {k: v for k, v in meta.items() if k not in ("kind", "dims")}
-        try:
-            network.load_state_dict(tensors)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-            raise WeightsError(
-                f"{path}: its weights do not fit the architecture {network.dims.architecture} "
-                f"that it names ({reason})"
-            ) from None
+        checkpoint.fill(network, tensors, path, f" {network.dims.architecture}")
         return network.to(device).eval()
 
 

@@ -1,9 +1,9 @@
 """What a speech recogniser's encoder makes of each step of sound.
 
 The hidden states of a transformer that has heard many people and languages (assets/
-encoder.safetensors, made by training.encoder). Measured: a linear map from these states to lips
-carries over to other people far better than one from phone posteriors. The network's front end
-is not ours to choose: 80 Slaney bands at 100 Hz; a state every 20 ms.
+encoder.safetensors, made by training.encoder). What is said stands in them more plainly than in any
+spectrum, and who says it less. The network's front end is not ours to choose: 80 Slaney bands at
+100 Hz; a state every 20 ms.
 
 A sound is read in windows on a fixed grid, so that an hour needs no more memory than a minute.
 """

@@ -12,12 +12,11 @@ from lipsync.types import F32, U8
 DETAIL_WINDOW = (1, 2, 1)
 INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips and teeth
 # Outer-eye distances: σ of the Gaussian that parts detail from the rest. What is coarser is nearer
-# to the truth in the median (correlation from 0.01 to 0.02 on s1: 0.91 on lips, 0.84 on skin; in
-# single entries 0.87 and 0.79) and nearly as strong. Where it is not, it is taken from a single
-# entry as well: of teeth and beards, which no landmarks lay onto one another, the median is grey.
+# to the truth in the median than in single entries, and nearly as strong. Where it is not, it is
+# taken from a single entry as well: of teeth and beards, which no landmarks lay onto one another, the median is grey.
 DETAIL, COARSER = 0.012, 0.02
 # The median's energy between the two as a share of the entry's: from the first one down its place
-# is taken, from the second on altogether. On lips and skin it is 0.85 to 0.91.
+# is taken, from the second on altogether. On lips and skin it lies above.
 WEAK = (0.8, 0.5)
 AROUND = 0.05  # outer-eye distances: σ of the neighbourhood that tells
 # By which it is raised: its energy on lips is 0.88 (s1) and 0.89 (s4) of the footage's own, as the

@@ -184,7 +184,7 @@ class MedianTexture(TextureSource):
         grid = CoarseGrid(width, height, reduction)
         places = self._warp(mouth.control, apply(mouth.to_canonical, grid.points + corner))
         # Of many pictures, each moved by another part of a pixel, linear interpolation is as good
-        # as cubic and takes 0.4 of its time: how much it softens them all is known.
+        # as cubic and quicker: how much it softens them all is known.
         many = len(entries) >= MANY
         how = cv2.INTER_LINEAR if many else cv2.INTER_CUBIC
         stack = self._bent(entries, mouth.light, places(entries), grid, reduction, how)

@@ -164,23 +164,13 @@ class MouthDecoder(nn.Module):
         Raises:
             WeightsError: missing, damaged, or of something else than a mouth.
         """
-        tensors, meta = checkpoint.load(path)
-        if meta.get("kind") != KIND:
-            what = meta.get("kind") or meta.get("description") or meta.get("name") or "something"
-            raise WeightsError(
-                f"{path}: these are weights of another kind ({what}), not of a mouth; "
-                "train some with lipsync train-mouth"
-            )
+        tensors, meta = checkpoint.load_kind(
+            path, KIND, "mouth; train some with lipsync train-mouth"
+        )
         network = MouthDecoder(_dims(path, meta))
         network.known = tensors.pop(KNOWN, None)
         network.meta = {k: v for k, v in meta.items() if k not in ("kind", "dims")}
-        try:
-            network.load_state_dict(tensors)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-            raise WeightsError(
-                f"{path}: its weights do not fit the architecture that it names ({reason})"
-            ) from None
+        checkpoint.fill(network, tensors, path, "")
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval().requires_grad_(False)
 
