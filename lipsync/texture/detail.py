@@ -13,7 +13,8 @@ DETAIL_WINDOW = (1, 2, 1)
 INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips and teeth
 # Outer-eye distances: σ of the Gaussian that parts detail from the rest. What is coarser is nearer
 # to the truth in the median than in single entries, and nearly as strong. Where it is not, it is
-# taken from a single entry as well: of teeth and beards, which no landmarks lay onto one another, the median is grey.
+# taken from a single entry as well: of teeth and beards, which no landmarks lay onto one another,
+# the median is grey.
 DETAIL, COARSER = 0.012, 0.02
 # The median's energy between the two as a share of the entry's: from the first one down its place
 # is taken, from the second on altogether. On lips and skin it lies above.
