@@ -20,8 +20,8 @@ DETAIL, COARSER = 0.012, 0.02
 # is taken, from the second on altogether. On lips and skin it lies above.
 WEAK = (0.8, 0.5)
 AROUND = 0.05  # outer-eye distances: σ of the neighbourhood that tells
-# By which it is raised: its energy on lips is 0.88 (s1) and 0.89 (s4) of the footage's own, as the
-# mean of three pictures that were resampled, and 0.85 of it are taken.
+# By which it is raised: the mean of three pictures that were resampled has less energy than the
+# footage's own, and not all of it is taken.
 RAISED = 0.25
 
 
