@@ -18,7 +18,9 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +74,9 @@ class Row:
     encoded: bool = True  # false: compared as made, with the clip as it is
 
 
-def median(n: int, *, warp: bool, detail: float = 0.0) -> TextureOptions:
-    return TextureOptions(candidates=n, warp=warp, detail=detail)
+def median(n: int, *, warp: bool) -> TextureOptions:
+    """Nothing but the median."""
+    return TextureOptions(candidates=n, warp=warp, regression=False, detail=0.0)
 
 
 def from_lips(
@@ -100,7 +103,8 @@ ROWS = (
     from_lips("nearest frame", median(1, warp=False)),
     *(from_lips(f"plain median, n = {n}", median(n, warp=False)) for n in (10, 30, 64, 100)),
     *(from_lips(f"warped median, n = {n}", median(n, warp=True)) for n in (10, 30, 64, 100)),
-    from_lips("warped, n = 64, with detail", TextureOptions()),
+    from_lips("warped, n = 64, with regression", TextureOptions(detail=0.0)),
+    from_lips("and detail", TextureOptions()),
     from_lips("**and teeth and edges** (default)", TextureOptions(), finish=TeethOptions()),
     from_lips("default, neither encoded", TextureOptions(), finish=TeethOptions(), encoded=False),
     Row("JPEG, quality 90, neither encoded", lambda scene: scene.jpeg(), encoded=False),
@@ -184,6 +188,13 @@ def reconstruction(person: Person, clips: int, sheets: Path, decoders: bool) -> 
     return text
 
 
+def reconstructed(data: Path, name: str, clips: int, sheets: Path, decoders: bool) -> list[str]:
+    """The same, for a process of its own."""
+    with Cache(Cache.default_root()) as cache:
+        person = Person.load(name, files(data, name, clips), cache)
+        return reconstruction(person, clips, sheets, decoders)
+
+
 def own_share(scene: Scene) -> float:
     """How much of what is seen in the mask is the frame's own picture."""
     return float(1 - scene.alpha[scene.region].mean())
@@ -244,6 +255,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=REPO / "runs" / "quality")
     parser.add_argument("--no-decoder", action="store_true", help="its rows take a training each")
     parser.add_argument("--only", choices=("reconstruction", "driving"))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="people at once")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     data = options.shared / "data"
@@ -257,10 +269,13 @@ def main() -> None:
         DEFINITIONS,
     ]
     if options.only != "driving":
-        with Cache(Cache.default_root()) as cache:
-            for name, clips in zip(("grid_s1", "grid_s4"), options.clips, strict=True):
-                person = Person.load(name, files(data, name, clips), cache)
-                text += reconstruction(person, clips, options.out, not options.no_decoder)
+        work = [
+            (data, name, clips, options.out, not options.no_decoder)
+            for name, clips in zip(("grid_s1", "grid_s4"), options.clips, strict=True)
+        ]
+        with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+            for section in [pool.submit(reconstructed, *one) for one in work]:
+                text += section.result()
     if options.only != "reconstruction":
         text += [
             "## Driven by speech that is not their own",

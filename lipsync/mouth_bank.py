@@ -31,13 +31,14 @@ from lipsync.looks import (
 )
 from lipsync.looks import sharpness as edge_strength
 from lipsync.options_base import options
+from lipsync.shape_free import shape_free, usual_shape
 from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
 
 # What of the canonical space a crop holds: mouth, chin and the cheeks beside them, with room
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 6  # of the files in the cache
+LAYOUT = 7  # of the files in the cache
 MAX_BYTES = 800_000_000  # of crops
 SMALL_SCALE = 56  # pixels per outer-eye distance, at least, of the reduced crops
 
@@ -123,7 +124,7 @@ def _collect(
     options: BankOptions,
     said: F32 | None,
 ) -> None:
-    """Fill `folder` with crops.npy (one per chosen frame), small.npy and bank.npz."""
+    """Fill `folder` with crops.npy (one per chosen frame), small.npy, shape_free.npy, bank.npz."""
     width, height = _crop_size(alignment.scale[chosen])
     most = min(options.bank_frames, max(1, MAX_BYTES // (3 * width * height)))
     if len(chosen) > most:
@@ -159,10 +160,16 @@ def _collect(
             looks[row] = all_looks[i]
     crops.flush()
     small.flush()
-
-    relative = sharpness / max(float(np.median(sharpness)), 1e-6)
     control = smoothed_points(track, track.scheme.warp[18:])
     control = np.concatenate([track.xy[:, track.scheme.lips], control], axis=1)
+    control = control[chosen] - corners[:, None]
+    usual = usual_shape(control, to_crop)
+    np.save(
+        folder / "shape_free.npy",
+        shape_free(crops if reduction == 1 else small, reduction, control, usual),
+    )
+
+    relative = sharpness / max(float(np.median(sharpness)), 1e-6)
     sizes = dict(enumerate(np.bincount(shot[chosen]).tolist()))
     strange = np.array(strangers(faces, sizes), np.int64)
     sharp = (relative >= options.bank_sharpness) | (sharpness >= np.median(sharpness))
@@ -172,7 +179,8 @@ def _collect(
         strange=strange,
         lips=lips_of(track, alignment).points[chosen],
         pose=nose(track, alignment)[chosen],
-        control=control[chosen] - corners[:, None],
+        control=control,
+        usual=usual,
         to_crop=to_crop,
         looks=looks,
         quality=np.minimum(relative, 1).astype(np.float32),
@@ -225,6 +233,7 @@ def _load(folder: Path) -> MouthBank:
         arrays["said"] = None  # not known
     crops = np.load(folder / "crops.npy", mmap_mode="r")
     small = np.load(folder / "small.npy", mmap_mode="r") if arrays["reduction"] > 1 else crops
+    arrays["shape_free"] = np.load(folder / "shape_free.npy", mmap_mode="r")
     keep = arrays.pop("keep")
     if keep.all():
         return MouthBank(crops=crops, small=small, **arrays)

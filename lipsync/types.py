@@ -312,6 +312,9 @@ class MouthBank:
     # (f,), how unlike all mouths of its shape the mouth of every frame looks; NaN: not known
     oddness: F32 | None = None
     strange: I64 | None = None  # shots that show another person: their entries have no quality
+    usual: F32 | None = None  # (k, 2), the warp points' mean, canonical
+    # (m, s, s, 3), coarse pictures of the entries bent to `usual` (`texture.regression`)
+    shape_free: U8 | None = None
 
     def __post_init__(self) -> None:
         m = len(self.lips)
@@ -330,6 +333,8 @@ class MouthBank:
             _want("MouthBank.light", self.light, np.float32, (None, 3))
         if self.small is not None:
             _want("MouthBank.small", self.small, np.uint8, (m, None, None, 3))
+        if self.shape_free is not None:
+            _want("MouthBank.shape_free", self.shape_free, np.uint8, (m, None, None, 3))
 
     def __len__(self) -> int:
         return len(self.lips)

@@ -9,7 +9,7 @@ from lipsync.errors import OptionsError
 from lipsync.geometry import align, apply, lips, mouth_outlines, nose
 from lipsync.texture import TEXTURES, TextureOptions, open_texture
 from lipsync.texture.candidates import MASS, Candidates, describe, weigh
-from lipsync.texture.detail import DETAIL, DETAIL_WINDOW, steadied, with_detail
+from lipsync.texture.detail import DETAIL, DETAIL_WINDOW, MOST_INSIDE, steadied, with_detail
 from lipsync.texture.median import box_around, successors, weighted_median
 from lipsync.texture.path import CONTINUITY, smoothest_path
 from lipsync.types import LipTrack, MouthBank, Patch
@@ -240,6 +240,19 @@ def test_detail_is_exchanged_and_nothing_else() -> None:
     assert np.abs(out[:, :10].astype(int) - 100).max() <= 1, "the light stays the median's"
     assert out[20, 30, 0] > 120
     assert np.array_equal(with_detail(steady, sharp, inside, 100.0, 0.0), steady)
+
+
+def test_no_speck_is_left_of_a_gap_between_teeth() -> None:
+    """The single picture has a dark spot where the median shows a tooth."""
+    steady = np.full((60, 60, 3), 190, np.uint8)
+    sharp = np.full((60, 60, 3), 190, np.float32)
+    sharp[28:31, 28:32] = 60
+    specks = {}
+    for inside in (0.0, 1.0):
+        made = with_detail(steady, sharp, np.full((60, 60), inside, np.float32), 100.0, 1.0)
+        specks[inside] = 190 - int(made.min())
+    assert specks[0.0] > 60
+    assert specks[1.0] <= MOST_INSIDE
 
 
 def test_where_the_median_is_grey_coarser_detail_is_taken_too() -> None:

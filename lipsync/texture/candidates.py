@@ -99,9 +99,9 @@ class Candidates:
         said = bank.said if heard else None
         light = None if bank.light is None else bank.light[bank.frames]
         described = describe(bank.lips, bank.pose, bank.shots, bank.frames, said, light)
-        described = described[self._entries]
-        self._described = described
-        self._norms = (described**2).sum(1)
+        self.described = described  # (m, d) of all entries
+        self._described = described[self._entries]
+        self._norms = (self._described**2).sum(1)
 
     def choose(self, wanted: F32) -> tuple[I64, F32, F32]:
         """Entries, weights and distances for one wanted descriptor (d,), nearest first."""

@@ -9,7 +9,7 @@ from lipsync.types import F32, U8
 
 # Weights of the frames around, for the finest detail: of one frame alone it is sharper and flickers
 # more.
-DETAIL_WINDOW = (1, 2, 1)
+DETAIL_WINDOW = (1, 2, 3, 2, 1)
 INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips and teeth
 # Outer-eye distances: σ of the Gaussian that parts detail from the rest. What is coarser is nearer
 # to the truth in the median than in single entries, and nearly as strong. Where it is not, it is
@@ -20,9 +20,13 @@ DETAIL, COARSER = 0.012, 0.02
 # is taken, from the second on altogether. On lips and skin it lies above.
 WEAK = (0.8, 0.5)
 AROUND = 0.05  # outer-eye distances: σ of the neighbourhood that tells
-# By which it is raised: the mean of three pictures that were resampled has less energy than the
-# footage's own, and not all of it is taken.
+# By which it is raised outside the lips: the mean of several pictures that were resampled has less
+# energy than the footage's own, and not all of it is taken. Inside it is one picture: raised, its
+# noise shows as specks on the teeth.
 RAISED = 0.25
+# Levels by which it may darken or lighten what lies inside the lips: where the median shows teeth
+# and the single picture the dark gap above or below its own, a speck would be left of the gap.
+MOST_INSIDE = 16.0
 
 
 def steadied(sharp: U8, inside: F32) -> F32:
@@ -44,19 +48,22 @@ def steadied(sharp: U8, inside: F32) -> F32:
 
 
 def with_detail(steady: U8, sharp: F32, inside: F32, scale: float, share: float) -> U8:
-    """`steady` with a share of its finest detail exchanged for that of `sharp`, RAISED.
+    """`steady` with a share of its finest detail exchanged for that of `sharp`.
 
     Args:
         inside: (h, w) 0..1, of the lips: there it is exchanged from coarser on.
         scale: pixels per outer-eye distance.
         share: 0..1.
     """
-    difference = (1 + RAISED) * sharp - steady
+    raised = (1 + RAISED * (1 - inside))[..., None]
+    difference = raised * sharp - steady
     coarse, coarser = (
         cv2.GaussianBlur(difference, (0, 0), sigma * scale) for sigma in (DETAIL, COARSER)
     )
     where = np.maximum(inside, _weak(steady, sharp, scale))[..., None]
     fine = difference - coarse - where * (coarser - coarse)
+    most = (255 - (255 - MOST_INSIDE) * inside)[..., None]
+    fine = np.clip(fine, -most, most)
     return np.asarray(np.clip(np.rint(steady + share * fine), 0, 255), np.uint8)
 
 

@@ -22,6 +22,7 @@ from lipsync.looks import inside_lips
 from lipsync.texture.candidates import Candidates, describe
 from lipsync.texture.detail import DETAIL_WINDOW, INSIDE_SOFT, steadied, with_detail
 from lipsync.texture.path import smoothest_path
+from lipsync.texture.regression import FEWEST, Regression, added
 from lipsync.texture.source import TextureOptions, TextureSource
 from lipsync.threads import small_products
 from lipsync.types import (
@@ -36,10 +37,9 @@ from lipsync.types import (
     Patch,
     Positions,
 )
-from lipsync.warp import CoarseGrid, ThinPlate
+from lipsync.warp import SMOOTHING, CoarseGrid, ThinPlate
 
 BLOCK = 500  # frames for which candidates are chosen at once
-SMOOTHING = 1e-3  # λ of the warp: trust no single landmark
 GAIN_MOST = 2.0  # a candidate's light is corrected up to this factor
 LEAST_GAIN = 0.006  # less changes no level by more than one
 MANY = 16  # candidates whose offsets are as good as spread evenly
@@ -53,6 +53,7 @@ class Choice:
     entries: I64  # (n,), nearest first
     weights: F32  # (n,), summing to 1
     details: I64  # (len(DETAIL_WINDOW),), entries that give the finest detail of the frames around
+    correction: F32 | None  # shape-free, what the entries' mean lacks; None: not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class MedianTexture(TextureSource):
         self._crops = np.asarray(bank.crops)
         self._small = None if bank.small is None else np.asarray(bank.small)
         # Whether what is said counts is known only when it is known of the wanted mouths.
-        self._search: dict[bool, Candidates] = {}
+        self._search: dict[bool, tuple[Candidates, Regression | None]] = {}
         self._successors = bank.looks[successors(bank)]
 
     def patches(
@@ -118,7 +119,7 @@ class MedianTexture(TextureSource):
         pose = at(nose(track, alignment), frames)
         light = None if self._bank.light is None else at(self._bank.light, frames)
         wanted = describe(lips.points, pose, stretch, np.arange(len(frames)), said, light)
-        search = self._candidates(said is not None)
+        search, regression = self._prepared(said is not None)
         own = at(smoothed_points(track, track.scheme.warp[18:]), frames)
         outlines = at(mouth_outlines(track), frames)
         to_canonical, to_frame = at(alignment.to_canonical, frames), at(alignment.to_frame, frames)
@@ -126,7 +127,8 @@ class MedianTexture(TextureSource):
             if not shown[block[0]]:
                 yield from (None for _ in block)
                 continue
-            for i, choice in zip(block, self._choose(search, wanted[block]), strict=True):
+            choices = self._choose(search, regression, wanted[block])
+            for i, choice in zip(block, choices, strict=True):
                 inverse = to_canonical[i]
                 around, outline = own[i], outlines[i]
                 if jaw is not None:
@@ -143,23 +145,46 @@ class MedianTexture(TextureSource):
                 )
                 yield self._drawn(mouth, choice, self._distance(lips.points[i], choice.entries))
 
-    def _candidates(self, heard: bool) -> Candidates:
+    def _prepared(self, heard: bool) -> tuple[Candidates, Regression | None]:
         if heard not in self._search:
-            self._search[heard] = Candidates(self._bank, self._options.candidates, heard)
+            search = Candidates(self._bank, self._options.candidates, heard)
+            self._search[heard] = search, self._regression(search)
         return self._search[heard]
 
-    def _choose(self, search: Candidates, wanted: F32) -> list[Choice]:
+    def _regression(self, search: Candidates) -> Regression | None:
+        """None: not wanted, or there is too little to learn it from."""
+        bank, options = self._bank, self._options
+        usable = bank.quality > 0
+        wanted = options.regression and options.warp and options.candidates > 1
+        if not wanted or bank.shape_free is None or usable.sum() < FEWEST:
+            return None
+        gains = np.ones((len(bank), 3), np.float32)
+        if bank.light is not None:
+            gains = self._gains(np.arange(len(bank)), np.nanmedian(bank.light, axis=0))
+        return Regression(search.described, bank.shape_free, gains, usable)
+
+    def _choose(
+        self, search: Candidates, regression: Regression | None, wanted: F32
+    ) -> list[Choice]:
         """Candidates for consecutive frames, and which of them gives the detail."""
         with small_products():
             found = [search.choose(one) for one in wanted]
             entries = np.stack([f[0] for f in found])
             costs = np.stack([f[2] for f in found])
             path = smoothest_path(entries, costs, self._bank.looks, self._successors)
+            corrections: list[F32 | None] = [None] * len(wanted)
+            if regression is not None:
+                corrections = [
+                    regression.correction(one, e, w)
+                    for one, (e, w, _) in zip(wanted, found, strict=True)
+                ]
         picks = entries[np.arange(len(entries)), path]
         reach = len(DETAIL_WINDOW) // 2
         around = np.arange(len(picks))[:, None] + np.arange(-reach, reach + 1)
         details = picks[np.clip(around, 0, len(picks) - 1)]
-        return [Choice(e, w, d) for (e, w, _), d in zip(found, details, strict=True)]
+        return [
+            Choice(e, w, d, c) for (e, w, _), d, c in zip(found, details, corrections, strict=True)
+        ]
 
     def _distance(self, lips: F32, entries: I64) -> float:
         """Of the nearest of the entries' lips from the wanted ones, RMS."""
@@ -182,7 +207,7 @@ class MedianTexture(TextureSource):
         reduction = reduction_of(scale) if detailed and self._bank.small is not None else 1
         corner, width, height = box_around(mouth.outline, reduction)
         grid = CoarseGrid(width, height, reduction)
-        places = self._warp(mouth.control, apply(mouth.to_canonical, grid.points + corner))
+        places, usual = self._warp(mouth.control, apply(mouth.to_canonical, grid.points + corner))
         # Of many pictures, each moved by another part of a pixel, linear interpolation is as good
         # as cubic and quicker: how much it softens them all is known.
         many = len(entries) >= MANY
@@ -191,23 +216,35 @@ class MedianTexture(TextureSource):
         rgb = steady = weighted_median(stack, choice.weights)
         if many:
             rgb = steady = unsoftened(rgb)
+        inside = inside_lips(mouth.lips - corner, (height, width), INSIDE_SOFT * scale)
+        if choice.correction is not None and usual is not None:
+            # Inside them are teeth and tongue, which the lips' shape does not tell.
+            skin = 1 - cv2.resize(inside, rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
+            rgb = steady = added(rgb, choice.correction, grid.refined(usual, reduction), skin)
         if detailed:
             if reduction > 1:
                 steady = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
             sharp = self._bent(choice.details, mouth.light, places(choice.details), grid)
-            inside = inside_lips(mouth.lips - corner, (height, width), INSIDE_SOFT * scale)
             rgb = with_detail(steady, steadied(sharp, inside), inside, scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         whole = np.ones((height, width), np.float32)
         return Drawn(Patch(rgb, whole, shift, distance), steady)
 
-    def _warp(self, control: F32, at: F32) -> Callable[[I64], F32]:
-        """Tells where places (p, 2) of the canonical space lie in bank entries, (n, p, 2)."""
+    def _warp(self, control: F32, at: F32) -> tuple[Callable[[I64], F32], F32 | None]:
+        """Tells where places (p, 2) of the canonical space lie in bank entries, (n, p, 2).
+
+        And where they lie in the bank's usual shape, (p, 2), canonical; None: not known.
+        """
         bank = self._bank
         if self._options.warp:
             plate = ThinPlate(control, at, SMOOTHING)
-            return lambda entries: plate.maps_to(bank.control[entries])
-        return lambda entries: np.stack([apply(to_crop, at) for to_crop in bank.to_crop[entries]])
+            usual = None if bank.usual is None else plate.maps_to(bank.usual)
+            return lambda entries: plate.maps_to(bank.control[entries]), usual
+
+        def shifted(entries: I64) -> F32:
+            return np.stack([apply(to_crop, at) for to_crop in bank.to_crop[entries]])
+
+        return shifted, None
 
     def _bent(
         self,
@@ -216,7 +253,7 @@ class MedianTexture(TextureSource):
         places: F32,
         grid: CoarseGrid,
         reduction: int = 1,
-        interpolation: int = cv2.INTER_CUBIC,
+        how: int = cv2.INTER_CUBIC,
     ) -> U8:
         """Bank entries in a frame's shape and light, (n, h, w, 3), reduced if it is asked for."""
         if reduction == 1 or self._small is None:
@@ -231,7 +268,7 @@ class MedianTexture(TextureSource):
         gains = self._gains(entries, light)
         unlike = np.abs(gains - 1).max(1) > LEAST_GAIN
         for i, entry in enumerate(entries.tolist()):
-            remapped(crops[entry], grid.refined(places[i], reduction), stack[i], interpolation)
+            remapped(crops[entry], grid.refined(places[i], reduction), stack[i], how)
             if unlike[i]:
                 cv2.multiply(stack[i], (*gains[i].tolist(), 0.0), dst=stack[i])
         return stack

@@ -25,6 +25,8 @@ class TextureOptions:
     """Bank frames per picture: more are steadier, fewer are sharper."""
     warp: bool = True
     """Bend every bank frame to the wanted lips first, so that more of them cost no sharpness."""
+    regression: bool = True
+    """Correct the skin around the lips by a regression on the whole bank: nearer and steadier."""
     detail: Annotated[float, Field(ge=0, le=1)] = 0.85
     """Share of the finest detail taken from a single bank frame instead of the median."""
 
