@@ -38,19 +38,21 @@ def mouth_model(
     out: Path,
     kind: Literal["median", "lips"] = "median",
     seconds: float | None = None,
+    steps: int = 800,
 ) -> Path:
     """Weights of a decoder that has seen none of the first `clips` clips, trained if need be.
 
     Args:
         kind: what it draws from, `LearnOptions.mouth_input`.
         seconds: of footage that it learns from; None: all.
+        steps: of training.
     """
     tag = person.name if seconds is None else f"{person.name}_{seconds:g}s"
     weights = out / f"{tag}_{kind}.safetensors"
     if weights.is_file():
         return weights
     folder = out / f"{tag}_pairs"
-    options = LearnOptions(mouth_input=kind)
+    options = LearnOptions(mouth_input=kind, steps=steps)
     bank = taught(person, clips, seconds)
     if not (folder / "told.npz").is_file():
         folder.mkdir(parents=True, exist_ok=True)

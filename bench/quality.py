@@ -1,12 +1,12 @@
 """Pictures: is a new mouth sharp, steady and right? Writes docs/benchmarks/quality.md.
 
-    python bench/quality.py [--shared ../shared] [--clips 6 4] [--out runs/quality] [--no-decoder]
+    python bench/quality.py [--shared ../shared] [--clips 6 4] [--out runs/quality]
 
 Reconstruction: clips of s1 and s4 are made anew from the person's other clips, so that the true
 frames are known pixel by pixel. Cross-driving: each target says something that is not its own;
 landmarks are detected again on the finished file and compared with the lips that were asked for.
 Contact sheets of both go to --out, to be looked at. Decoders are trained on what is not judged,
-minutes for each person, and kept in --out; --no-decoder leaves their rows out.
+minutes for each person, and kept in --out; --decoder-steps 0 leaves their rows out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from mouth_models import mouth_model
+from mouth_models import mouth_model, taught
 from reconstruction import HEAD, Line, Person, Scene
 
 import lipsync
@@ -37,6 +37,7 @@ from lipsync.types import U8, LipTrack
 
 REPO = Path(__file__).resolve().parents[1]
 BANK_CLIPS = 100  # of 3 s; s4 has fewer
+SHORT, SHORT_CLIPS = 30.0, 3  # seconds of footage, and clips that are made with so little
 CASES = (
     ("grid_s1_120s.mp4", "jfk.flac"),
     ("grid_s1_120s.mp4", "LJ001-0001.wav"),
@@ -115,17 +116,31 @@ PREDICTED = (
 )
 
 
-def drawn(person: Person, clips: int, out: Path) -> tuple[Row, ...]:
+def decoder(model: Path) -> TextureOptions:
+    return TextureOptions(texture="decoder", mouth_model=str(model))
+
+
+def drawn(person: Person, clips: int, out: Path, steps: int) -> tuple[Row, ...]:
     """Rows of decoders that have seen none of the clips."""
-    models = {kind: str(mouth_model(person, clips, out, kind)) for kind in ("median", "lips")}
-    refined, invented = (
-        TextureOptions(texture="decoder", mouth_model=models[kind]) for kind in models
+    invented, refined = (
+        decoder(mouth_model(person, clips, out, kind, steps=steps)) for kind in ("lips", "median")
     )
     return (
         from_lips("decoder from lips alone", invented, finish=TeethOptions()),
         from_lips("**decoder** that refines the median", refined, finish=TeethOptions()),
         from_lips("the same, predicted lips", refined, "predicted", TeethOptions()),
     )
+
+
+def of_little(person: Person, clips: int, out: Path, steps: int) -> tuple[Row, ...]:
+    """The default and a decoder, both with SHORT seconds of the person's footage."""
+    bank = taught(person, clips, SHORT)
+    model = mouth_model(person, clips, out, "median", SHORT, steps)
+
+    def row(name: str, options: TextureOptions) -> Row:
+        return Row(name, lambda s: s.remade(options, person.lips, TeethOptions(), bank))
+
+    return row("default", TextureOptions()), row("**decoder**", decoder(model))
 
 
 def files(data: Path, name: str, clips: int) -> list[Path]:
@@ -159,10 +174,10 @@ def block(person: Person, scenes: list[Scene], rows: tuple[Row, ...], said: str)
     yield ""
 
 
-def reconstruction(person: Person, clips: int, sheets: Path, decoders: bool) -> list[str]:
-    """Both tables of one person."""
+def reconstruction(person: Person, clips: int, sheets: Path, steps: int) -> list[str]:
+    """The tables of one person; `steps`: of the decoders' training, 0: without their rows."""
     scenes = person.scenes(clips)
-    rows = drawn(person, clips, sheets) if decoders else ()
+    rows = drawn(person, clips, sheets, steps) if steps else ()
     new, predicted = rows[:2], rows[2:]
     share = np.mean([scene.region.mean() for scene in scenes])
     own = np.mean([own_share(scene) for scene in scenes])
@@ -179,6 +194,12 @@ def reconstruction(person: Person, clips: int, sheets: Path, decoders: bool) -> 
         "",
         *block(person, scenes, (*PREDICTED, *predicted), "predicted"),
     ]
+    if steps:
+        text += [
+            f"Of {SHORT:g} s of footage, true lips, the first {SHORT_CLIPS} clips:",
+            "",
+            *block(person, scenes[:SHORT_CLIPS], of_little(person, clips, sheets, steps), "true"),
+        ]
     for scene in scenes[:2]:
         result = scene.remade(TextureOptions(), person.lips, TeethOptions())
         scene.sheet(result, sheets / f"{person.name}_{scene.index}.png")
@@ -188,11 +209,11 @@ def reconstruction(person: Person, clips: int, sheets: Path, decoders: bool) -> 
     return text
 
 
-def reconstructed(data: Path, name: str, clips: int, sheets: Path, decoders: bool) -> list[str]:
+def reconstructed(data: Path, name: str, clips: int, sheets: Path, steps: int) -> list[str]:
     """The same, for a process of its own."""
     with Cache(Cache.default_root()) as cache:
         person = Person.load(name, files(data, name, clips), cache)
-        return reconstruction(person, clips, sheets, decoders)
+        return reconstruction(person, clips, sheets, steps)
 
 
 def own_share(scene: Scene) -> float:
@@ -253,7 +274,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--clips", type=int, nargs=2, default=(6, 4), metavar=("S1", "S4"))
     parser.add_argument("--out", type=Path, default=REPO / "runs" / "quality")
-    parser.add_argument("--no-decoder", action="store_true", help="its rows take a training each")
+    parser.add_argument("--decoder-steps", type=int, default=800, help="0: without decoders")
     parser.add_argument("--only", choices=("reconstruction", "driving"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="people at once")
     options = parser.parse_args()
@@ -268,9 +289,11 @@ def main() -> None:
         "",
         DEFINITIONS,
     ]
+    if options.decoder_steps:
+        text += [f"Decoders are trained by {options.decoder_steps} steps of 8 mouths.", ""]
     if options.only != "driving":
         work = [
-            (data, name, clips, options.out, not options.no_decoder)
+            (data, name, clips, options.out, options.decoder_steps)
             for name, clips in zip(("grid_s1", "grid_s4"), options.clips, strict=True)
         ]
         with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:

@@ -152,11 +152,20 @@ class Scene:
         return replace(bank, quality=np.where(own, 0, bank.quality).astype(np.float32))
 
     def remade(
-        self, options: TextureOptions, lips: LipTrack, finish: TeethOptions | None = None
+        self,
+        options: TextureOptions,
+        lips: LipTrack,
+        finish: TeethOptions | None = None,
+        bank: MouthBank | None = None,
     ) -> U8:
-        """The clip with a new mouth, from other clips' pixels; `finish`: with teeth and edges."""
+        """The clip with a new mouth, from other clips' pixels.
+
+        Args:
+            finish: with teeth and edges.
+            bank: which lends them; None: all of the person's but this clip's.
+        """
         person, order = self.person, self.order
-        bank = self.bank()
+        bank = self.bank() if bank is None else bank
         source = open_texture(bank, options)
         wanted = LipTrack(lips.points[order], lips.rate)
         said = person.said[order]

@@ -149,9 +149,11 @@ class FaceMaker:
         # The untoned face is what the frame shows; A's was shifted for the encoder.
         shift = self.network.get_buffer("shift").cpu().numpy()
         face = made.face - shift if self.target == "a" else made.face
-        free = masks.uncovered(made.face, made.own, self.error) if how.face_occlusion else None
+        skin, free = masks.skin(made.points, size), None
+        if how.face_occlusion:
+            free = masks.uncovered(made.face, made.own, self.error, skin)
         alpha = masks.alpha(size, made.mask, free, how.mask, how.expand, how.feather)
-        skin = masks.skin(made.points, size) * (1.0 if free is None else free)
+        skin = skin if free is None else skin * free
         new = color.matched(new, face, skin > 0.5, how.color)
         if how.sharpen:
             soft = cv2.GaussianBlur(new, (0, 0), 1.5 * size / 112)

@@ -13,8 +13,9 @@ from lipsync.types import F32
 MaskKind = Literal["hull", "learned", "both"]
 BORDER = 0.04  # share of the picture at its border where nothing is shown: it has no neighbours
 # Something covers the face where its own decoder, which knows nothing but the face, makes it so
-# wrong: multiples of the RMS error on held-out faces, over which the new face goes.
-COVERED = (3.5, 6.0)
+# wrong: multiples of its usual RMS error inside the face, over which the new face goes.
+COVERED = (3.2, 4.4)
+MEDIAN = 0.8  # of the local errors inside a face that nothing covers, as a share of their RMS
 SMALLEST = 0.035  # across, share of the picture: what is smaller is an eye's glint
 
 
@@ -67,20 +68,25 @@ def skin(points: F32, size: int) -> F32:
     return mask
 
 
-def uncovered(face: F32, own: F32, error: float) -> F32:
+def uncovered(face: F32, own: F32, error: float, inside: F32) -> F32:
     """Where nothing is before the target's face, (R, R), 0..1.
 
     Args:
         face: (R, R, 3), 0..1, the target's face.
         own: the same, made by the target's own decoder.
-        error: RMS of such a reconstruction on held-out faces.
+        error: RMS of such a reconstruction on held-out faces, at most. What surrounds a face is
+            harder to make than the face, so that the frame's own is taken where it is less: by the
+            median over the face, which a hand does not move as long as it covers less than half.
+        inside: (R, R) 0..1, of the face.
     """
     size = len(face)
     off = own - face
     off = off - np.median(off.reshape(-1, 3), axis=0)  # other light, not another thing
     rms = np.sqrt(cv2.GaussianBlur((off * off).mean(2), (0, 0), 0.02 * size))
+    if (inside > 0.5).any():
+        error = min(error, float(np.median(rms[inside > 0.5])) / MEDIAN)
     low, high = (multiple * error for multiple in COVERED)
-    cover = np.clip((rms - low) / (high - low), 0, 1)
+    cover = np.clip((rms - low) / max(high - low, 1e-6), 0, 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_odd(SMALLEST * size),) * 2)
     cover = cv2.morphologyEx(cover, cv2.MORPH_OPEN, kernel)
     cover = cv2.GaussianBlur(cv2.dilate(cover, kernel), (0, 0), 0.015 * size)
