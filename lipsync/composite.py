@@ -122,16 +122,14 @@ def blend(
     new, sure = _on_frame_grid(patch, box)
     alpha = soft_mask(outline - np.array([x, y], np.float32), feather, (height, width)) * sure
     alpha[alpha < 1 / 255] = 0
+    difference = cv2.subtract(new, own)
     if color_match:
-        new = new + membrane(own - new, alpha)
-    mixed = laplacian_blend(own, new, alpha)
+        difference -= membrane(difference, alpha)
+    change = laplacian_blend(difference, alpha)
     # The pyramid's coarse levels reach beyond the mask; what is outside stays the frame's own.
-    support = np.minimum(alpha * 8, 1)[..., None]
-    mixed = own + support * (mixed - own)
+    change *= _on_colours(np.minimum(alpha * 8, 1))
     result = frame if in_place else frame.copy()
-    region = result[y : y + height, x : x + width]
-    rounded = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
-    np.copyto(region, rounded, where=(alpha > 0)[..., None])
+    result[y : y + height, x : x + width] = cv2.add(own, change, dtype=cv2.CV_8U)
     return Composited(frame, result, alpha, (x, y))
 
 
@@ -186,7 +184,7 @@ def membrane(difference: F32, alpha: F32) -> F32:
     pixel cannot streak.
     """
     known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
-    weighted = difference * known[..., None]
+    weighted = cv2.multiply(difference, _on_colours(known))
     if min(alpha.shape) < FINE_PX:
         blurred = (cv2.GaussianBlur(values, (0, 0), 1.5) for values in (weighted, known))
         return _solved(*blurred)
@@ -210,26 +208,40 @@ def _solved(weighted: F32, weight: F32) -> F32:
     size = (weight.shape[1], weight.shape[0])
     field = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
     # A cell that holds a good part of the border is known: its value is the border's.
-    sure = np.minimum(4 * weight, 1)[..., None]
-    border = sure * weighted / np.maximum(weight, 1e-6)[..., None]
+    sure = np.minimum(4 * weight, 1)
+    border = cv2.multiply(
+        weighted, _on_colours(np.asarray(sure / np.maximum(weight, 1e-6), np.float32))
+    )
+    rest = _on_colours(np.asarray(1 - sure, np.float32))
     for _ in range(RELAXATIONS):
-        field = border + (1 - sure) * cv2.blur(field, (3, 3))
+        field = cv2.add(border, cv2.multiply(rest, cv2.blur(field, (3, 3))))
     return np.asarray(field, np.float32)
 
 
-def laplacian_blend(own: F32, new: F32, alpha: F32) -> F32:
-    """Burt and Adelson's blend of two pictures (h, w, 3) by a mask (h, w), LEVELS deep."""
-    difference, mask = new - own, alpha
+def laplacian_blend(difference: F32, alpha: F32) -> F32:
+    """Burt and Adelson's blend of two pictures by a mask (h, w), LEVELS deep, as a change.
+
+    Blending is linear: the pyramid of the picture below need not be built, only that of the
+    difference (h, w, 3) of the one above from it.
+
+    Returns:
+        (h, w, 3), what the blend adds to the picture below.
+    """
+    mask = alpha
     masks, bands = [], []
     for _ in range(LEVELS - 1):
         smaller = cv2.pyrDown(difference)
         size = (difference.shape[1], difference.shape[0])
-        bands.append(difference - cv2.pyrUp(smaller, dstsize=size))
+        bands.append(cv2.subtract(difference, cv2.pyrUp(smaller, dstsize=size)))
         masks.append(mask)
         difference, mask = smaller, cv2.pyrDown(mask)
-    # Blending is linear: the pyramid of `own` need not be built, only that of the difference.
-    total = difference * mask[..., None]
+    total = cv2.multiply(difference, _on_colours(mask))
     for band, level in zip(reversed(bands), reversed(masks), strict=True):
         size = (band.shape[1], band.shape[0])
-        total = cv2.pyrUp(total, dstsize=size) + band * level[..., None]
-    return np.asarray(own + total)
+        total = cv2.add(cv2.pyrUp(total, dstsize=size), cv2.multiply(band, _on_colours(level)))
+    return np.asarray(total)
+
+
+def _on_colours(mask: F32) -> F32:
+    """A mask (h, w) for pictures of three colours: quicker than numpy's broadcasting."""
+    return np.asarray(cv2.merge([mask] * 3))

@@ -44,9 +44,8 @@ class Grain:
         if missing <= 0:
             return
         region = frame[here]
-        noisy = region + (np.float32(STRENGTH * missing**0.5) * alpha * grain)[..., None]
-        rounded = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-        np.copyto(region, rounded, where=(alpha > 0)[..., None])
+        noisy = cv2.multiply(alpha, grain, scale=STRENGTH * float(missing) ** 0.5)
+        region[:] = cv2.add(region, cv2.merge([noisy] * 3), dtype=cv2.CV_8U)
 
     def _next(self, shape: tuple[int, ...], here: tuple[slice, slice]) -> F32:
         """The field of the next frame in a box of it: a first-order autoregression in time."""

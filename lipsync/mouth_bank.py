@@ -38,9 +38,9 @@ from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 7  # of the files in the cache
+LAYOUT = 8  # of the files in the cache
 MAX_BYTES = 800_000_000  # of crops
-SMALL_SCALE = 56  # pixels per outer-eye distance, at least, of the reduced crops
+SMALL_SCALE = 50  # pixels per outer-eye distance, at least, of the reduced crops
 
 
 @options

@@ -42,8 +42,9 @@ from lipsync.warp import SMOOTHING, CoarseGrid, ThinPlate
 BLOCK = 500  # frames for which candidates are chosen at once
 GAIN_MOST = 2.0  # a candidate's light is corrected up to this factor
 LEAST_GAIN = 0.006  # less changes no level by more than one
+LEAST_DETAIL_GAIN = 0.05  # less changes no detail by more than that
 MANY = 16  # candidates whose offsets are as good as spread evenly
-BASE_SCALE = 56  # pixels per outer-eye distance that are enough for all but the finest detail
+BASE_SCALE = 50  # pixels per outer-eye distance that are enough for all but the finest detail
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +225,9 @@ class MedianTexture(TextureSource):
         if detailed:
             if reduction > 1:
                 steady = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
-            sharp = self._bent(choice.details, mouth.light, places(choice.details), grid)
+            sharp = self._bent(
+                choice.details, mouth.light, places(choice.details), grid, least=LEAST_DETAIL_GAIN
+            )
             rgb = with_detail(steady, steadied(sharp, inside), inside, scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         whole = np.ones((height, width), np.float32)
@@ -254,8 +257,14 @@ class MedianTexture(TextureSource):
         grid: CoarseGrid,
         reduction: int = 1,
         how: int = cv2.INTER_CUBIC,
+        least: float = LEAST_GAIN,
     ) -> U8:
-        """Bank entries in a frame's shape and light, (n, h, w, 3), reduced if it is asked for."""
+        """Bank entries in a frame's shape and light, (n, h, w, 3), reduced if it is asked for.
+
+        Args:
+            how: of interpolation.
+            least: of a change of light that is corrected.
+        """
         if reduction == 1 or self._small is None:
             crops = self._crops
         else:
@@ -266,7 +275,7 @@ class MedianTexture(TextureSource):
         width, height = grid.width // reduction, grid.height // reduction
         stack = np.empty((len(entries), height, width, 3), np.uint8)
         gains = self._gains(entries, light)
-        unlike = np.abs(gains - 1).max(1) > LEAST_GAIN
+        unlike = np.abs(gains - 1).max(1) > least
         for i, entry in enumerate(entries.tolist()):
             remapped(crops[entry], grid.refined(places[i], reduction), stack[i], how)
             if unlike[i]:
