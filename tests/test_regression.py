@@ -102,7 +102,7 @@ def test_bent_to_one_shape_all_pictures_of_a_face_are_alike() -> None:
     x, y = np.meshgrid(np.arange(200), np.arange(200))
     for i in range(30):
         scale, gap = RNG.uniform(90, 110), RNG.uniform(0.8, 1.2)
-        shift = [*RNG.uniform(-5, 5, 2), 100, 10]
+        shift = RNG.uniform(-5, 5, 2) + np.array([100, 10])
         to_crop[i] = [[scale, 0, shift[0]], [0, scale, shift[1]]]
         seen = base * [1, gap]
         control[i] = seen * scale + shift

@@ -233,7 +233,7 @@ def test_the_path_is_the_best_of_all_paths() -> None:
 
 def test_detail_is_exchanged_and_nothing_else() -> None:
     steady = np.full((40, 60, 3), 100, np.uint8)
-    sharp = np.full((40, 60, 3), 130, np.uint8)  # another light …
+    sharp = np.full((40, 60, 3), 130, np.float32)  # another light …
     sharp[:, 30] = 180  # … and a fine line
     inside = np.zeros((40, 60), np.float32)
     out = with_detail(steady, sharp, inside, 100.0, 0.7)
