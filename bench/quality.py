@@ -24,6 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import pages
 from mouth_models import mouth_model, taught
 from reconstruction import HEAD, Line, Person, Scene
 
@@ -275,7 +276,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, nargs=2, default=(6, 4), metavar=("S1", "S4"))
     parser.add_argument("--out", type=Path, default=REPO / "runs" / "quality")
     parser.add_argument("--decoder-steps", type=int, default=800, help="0: without decoders")
-    parser.add_argument("--only", choices=("reconstruction", "driving"))
+    parser.add_argument("--only", choices=("reconstruction", "driving"), help="keep the rest")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="people at once")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -316,8 +317,7 @@ def main() -> None:
             line = driven(data / "targets" / target, data / "speech" / speech, options.out)
             print(line, file=sys.stderr, flush=True)
             text.append(line)
-    page = REPO / "docs" / "benchmarks" / "quality.md"
-    page.write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
+    pages.write(REPO / "docs" / "benchmarks" / "quality.md", "\n".join(text))
 
 
 if __name__ == "__main__":
