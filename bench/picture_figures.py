@@ -6,6 +6,7 @@ same for every row of a table; `scale` (n,) pixels per outer-eye distance.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import cv2
@@ -18,6 +19,7 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
+MARGIN_PX = 24  # around whatever is looked at: more than the filters reach
 RING_PX = 3  # on either side of the region's border
 # Edges along the normals to the jaw line: profiles reach so far to either side (outer-eye
 # distances), smoothed by so much; an edge is a change of so many levels per PROFILE_STEP.
@@ -56,8 +58,14 @@ class Reference:
         """Args:
         jaw: (n, k, 2) points along the jaw line, pixels.
         """
-        self.original, self.region, self.jaw, self.scale = original, region, jaw, scale
-        self._flows = list(flows(original))
+        # Nothing is looked at beyond the normals to the jaw line and the filters' reach.
+        self._box = around(region, jaw, MARGIN_PX + GHOST_REACH * float(scale.max()))
+        corner = np.array([self._box[1].start, self._box[0].start], np.float32)
+        whole, original, region = original, self._boxed(original), self._boxed(region)
+        self.original, self.region, self.scale = original, region, scale
+        self.jaw = np.asarray(jaw - corner, np.float32)
+        # The flow of the whole frames: a cut-out's is another at its borders.
+        self._flows = [(at[self._box] - corner, ok[self._box]) for at, ok in flows(whole)]
         self._sharpness = sharpness(original, region)
         self._band = band(original, region, scale)
         self._flicker = self._warping_error(original)
@@ -67,8 +75,8 @@ class Reference:
         self._ghosts = self._double_edges(original)
 
     def measure(self, result: U8) -> PictureFigures:
-        """Compare a result (n, h, w, 3) of the same shape."""
-        region = self.region
+        """Compare a result (n, h, w, 3) of the original's shape."""
+        region, result = self.region, self._boxed(result)
         error = (self.original.astype(np.float64) - result)[region]
         labs = [rgb2lab(f) for f in result]
         off = np.concatenate(
@@ -90,6 +98,9 @@ class Reference:
             step=float(np.median(steps - self._step)),
             ghosts=float(np.mean(self._double_edges(result) <= self._ghosts + GHOSTS_SPARED)),
         )
+
+    def _boxed(self, frames: np.ndarray) -> np.ndarray:
+        return frames[:, self._box[0], self._box[1]]
 
     def _warping_error(self, frames: U8) -> float:
         """E_warp: mean squared difference of a frame and the next one warped back onto it.
@@ -114,13 +125,21 @@ class Reference:
         )
 
 
-def flows(frames: U8) -> list[tuple[F32, Bools]]:
+def around(region: Bools, jaw: F32, margin: float) -> tuple[slice, slice]:
+    """Rows and columns of the frame that hold a region, a jaw line and so many pixels around."""
+    rows, columns = (np.flatnonzero(region.any(axis)) for axis in ((0, 2), (0, 1)))
+    x, y = jaw[..., 0], jaw[..., 1]
+    top, left = min(rows[0], np.nanmin(y)) - margin, min(columns[0], np.nanmin(x)) - margin
+    bottom, right = max(rows[-1], np.nanmax(y)) + margin, max(columns[-1], np.nanmax(x)) + margin
+    return slice(max(int(top), 0), int(bottom) + 1), slice(max(int(left), 0), int(right) + 1)
+
+
+def flows(frames: U8) -> Iterator[tuple[F32, Bools]]:
     """Where each pixel of a frame is in the next one, (h, w, 2), and where that is sure."""
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     gray = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
     h, w = gray[0].shape
     grid = np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float32)
-    found = []
     for t in range(len(frames) - 1):
         forward = finder.calc(gray[t], gray[t + 1], None)
         backward = finder.calc(gray[t + 1], gray[t], None)
@@ -129,8 +148,7 @@ def flows(frames: U8) -> list[tuple[F32, Bools]]:
         agree = ((forward + returned) ** 2).sum(-1) < 0.01 * (
             (forward**2).sum(-1) + (returned**2).sum(-1)
         ) + 0.5
-        found.append((there, agree))
-    return found
+        yield there, agree
 
 
 def ssim(original: U8, result: U8, region: Bools) -> float:
