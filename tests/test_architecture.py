@@ -18,6 +18,7 @@ FOUNDATION = {
     "errors",
     "geometry",
     "profile",
+    "shape_free",
     "media",
     "checkpoint",
     "digest",
