@@ -47,8 +47,9 @@ def mouth_model(
         seconds: of footage that it learns from; None: all.
         steps: of training.
     """
-    tag = person.name if seconds is None else f"{person.name}_{seconds:g}s"
-    weights = out / f"{tag}_{kind}.safetensors"
+    # Another number of clips are other clips: what has seen them must not be taken for these.
+    tag = f"{person.name}_{clips}" + ("" if seconds is None else f"_{seconds:g}s")
+    weights = out / f"{tag}_{kind}_{steps}.safetensors"
     if weights.is_file():
         return weights
     folder = out / f"{tag}_pairs"

@@ -18,6 +18,7 @@ from pydantic import Field
 from lipsync.geometry import at, mouth_outlines
 from lipsync.grain import Grain
 from lipsync.jaw import Bender
+from lipsync.looks import on_colours
 from lipsync.options_base import options
 from lipsync.types import F32, U8, Alignment, FaceTrack, Patch, Positions
 
@@ -127,7 +128,7 @@ def blend(
         difference -= membrane(difference, alpha)
     change = laplacian_blend(difference, alpha)
     # The pyramid's coarse levels reach beyond the mask; what is outside stays the frame's own.
-    change *= _on_colours(np.minimum(alpha * 8, 1))
+    change *= on_colours(np.minimum(alpha * 8, 1))
     result = frame if in_place else frame.copy()
     result[y : y + height, x : x + width] = cv2.add(own, change, dtype=cv2.CV_8U)
     return Composited(frame, result, alpha, (x, y))
@@ -184,7 +185,7 @@ def membrane(difference: F32, alpha: F32) -> F32:
     pixel cannot streak.
     """
     known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
-    weighted = cv2.multiply(difference, _on_colours(known))
+    weighted = cv2.multiply(difference, on_colours(known))
     if min(alpha.shape) < FINE_PX:
         blurred = (cv2.GaussianBlur(values, (0, 0), 1.5) for values in (weighted, known))
         return _solved(*blurred)
@@ -210,9 +211,9 @@ def _solved(weighted: F32, weight: F32) -> F32:
     # A cell that holds a good part of the border is known: its value is the border's.
     sure = np.minimum(4 * weight, 1)
     border = cv2.multiply(
-        weighted, _on_colours(np.asarray(sure / np.maximum(weight, 1e-6), np.float32))
+        weighted, on_colours(np.asarray(sure / np.maximum(weight, 1e-6), np.float32))
     )
-    rest = _on_colours(np.asarray(1 - sure, np.float32))
+    rest = on_colours(np.asarray(1 - sure, np.float32))
     for _ in range(RELAXATIONS):
         field = cv2.add(border, cv2.multiply(rest, cv2.blur(field, (3, 3))))
     return np.asarray(field, np.float32)
@@ -235,13 +236,8 @@ def laplacian_blend(difference: F32, alpha: F32) -> F32:
         bands.append(cv2.subtract(difference, cv2.pyrUp(smaller, dstsize=size)))
         masks.append(mask)
         difference, mask = smaller, cv2.pyrDown(mask)
-    total = cv2.multiply(difference, _on_colours(mask))
+    total = cv2.multiply(difference, on_colours(mask))
     for band, level in zip(reversed(bands), reversed(masks), strict=True):
         size = (band.shape[1], band.shape[0])
-        total = cv2.add(cv2.pyrUp(total, dstsize=size), cv2.multiply(band, _on_colours(level)))
+        total = cv2.add(cv2.pyrUp(total, dstsize=size), cv2.multiply(band, on_colours(level)))
     return np.asarray(total)
-
-
-def _on_colours(mask: F32) -> F32:
-    """A mask (h, w) for pictures of three colours: quicker than numpy's broadcasting."""
-    return np.asarray(cv2.merge([mask] * 3))

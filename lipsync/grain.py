@@ -11,6 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from lipsync.looks import on_colours
 from lipsync.types import F32, U8, Bools
 
 GOES_ON = 0.6  # correlation of a pixel's grain with that in the frame before
@@ -45,7 +46,7 @@ class Grain:
             return
         region = frame[here]
         noisy = cv2.multiply(alpha, grain, scale=STRENGTH * float(missing) ** 0.5)
-        region[:] = cv2.add(region, cv2.merge([noisy] * 3), dtype=cv2.CV_8U)
+        region[:] = cv2.add(region, on_colours(noisy), dtype=cv2.CV_8U)
 
     def _next(self, shape: tuple[int, ...], here: tuple[slice, slice]) -> F32:
         """The field of the next frame in a box of it: a first-order autoregression in time."""

@@ -20,6 +20,7 @@ SKIN_SIZE = 0.12  # of such a patch
 INNER = [12, 13, 14, 15, 16, 17]  # lip points: the closed outline of the inner lips
 LIGHT_S = 0.5  # σ of its smoothing
 ALIKE, ODD_BANK = 20, 4000  # mouths of like shape that a mouth is compared with; of so many
+BASE_SCALE = 50  # pixels per outer-eye distance that are enough for all but the finest detail
 
 
 def skin_colour(frame: U8, to_frame: F32) -> F32:
@@ -118,6 +119,16 @@ def inside_lips(lips: F32, shape: tuple[int, int], softness: float) -> F32:
 def sharpness(crop: U8) -> float:
     """Standard deviation of the Laplacian of the crop's luma."""
     return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
+
+
+def on_colours(mask: F32) -> F32:
+    """A mask (h, w) for pictures of three colours: quicker than numpy's broadcasting."""
+    return np.asarray(cv2.merge([mask] * 3))
+
+
+def reduction_of(scale: float) -> int:
+    """By how much a face of `scale` pixels per outer-eye distance is reduced for its median."""
+    return max(1, int(scale / BASE_SCALE))
 
 
 def cell_means(picture: U8, reduction: int) -> U8:

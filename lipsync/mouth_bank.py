@@ -26,6 +26,7 @@ from lipsync.looks import (
     cut_out,
     look,
     oddness,
+    reduction_of,
     skin_colour,
     steady_light,
 )
@@ -38,9 +39,8 @@ from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 8  # of the files in the cache
+LAYOUT = 9  # of the files in the cache
 MAX_BYTES = 800_000_000  # of crops
-SMALL_SCALE = 50  # pixels per outer-eye distance, at least, of the reduced crops
 
 
 @options
@@ -133,7 +133,7 @@ def _collect(
     crops = np.lib.format.open_memmap(
         folder / "crops.npy", "w+", np.uint8, (len(chosen), height, width, 3)
     )
-    reduction = max(1, int(np.median(alignment.scale[chosen]) / SMALL_SCALE))
+    reduction = reduction_of(float(np.median(alignment.scale[chosen])))
     reduced = (len(chosen) if reduction > 1 else 0, -(-height // reduction), -(-width // reduction))
     small = np.lib.format.open_memmap(folder / "small.npy", "w+", np.uint8, (*reduced, 3))
     to_crop = _moved(alignment.to_frame[chosen], -corners)
@@ -180,7 +180,6 @@ def _collect(
         lips=lips_of(track, alignment).points[chosen],
         pose=nose(track, alignment)[chosen],
         control=control,
-        usual=usual,
         to_crop=to_crop,
         looks=looks,
         quality=np.minimum(relative, 1).astype(np.float32),

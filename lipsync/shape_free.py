@@ -9,7 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lipsync.types import F32, U8
+from lipsync.geometry import apply
+from lipsync.types import F32, U8, Alignment
 from lipsync.warp import SMOOTHING, ThinPlate
 
 SIZE = 44  # cells across: folds and shading need no more
@@ -33,9 +34,7 @@ def cells_at(places: F32) -> F32:
 
 def usual_shape(control: F32, to_crop: F32) -> F32:
     """The mean of all entries' warp points (m, k, 2), canonical, (k, 2)."""
-    linear = np.linalg.inv(to_crop[:, :, :2])
-    placed = np.einsum("mij,mkj->mki", linear, control - to_crop[:, None, :, 2])
-    return np.asarray(placed.mean(0), np.float32)
+    return np.asarray(apply(Alignment(to_crop).to_canonical, control).mean(0), np.float32)
 
 
 def shape_free(crops: U8, reduction: int, control: F32, usual: F32) -> U8:
@@ -43,7 +42,8 @@ def shape_free(crops: U8, reduction: int, control: F32, usual: F32) -> U8:
     plate = ThinPlate(usual, cell_places(), SMOOTHING)
     made = np.empty((len(crops), SIZE, SIZE, 3), np.uint8)
     for i in range(len(crops)):
-        places = ((plate.maps_to(control[i]) + 0.5) / reduction - 0.5).astype(np.float32)
+        # A cell takes in some two pixels; the mean of two lies half a pixel before its own place.
+        places = ((plate.maps_to(control[i]) + 0.5) / reduction).astype(np.float32)
         soft = cv2.blur(crops[i], (2, 2))
         cv2.remap(
             soft,

@@ -312,8 +312,7 @@ class MouthBank:
     # (f,), how unlike all mouths of its shape the mouth of every frame looks; NaN: not known
     oddness: F32 | None = None
     strange: I64 | None = None  # shots that show another person: their entries have no quality
-    usual: F32 | None = None  # (k, 2), the warp points' mean, canonical
-    # (m, s, s, 3), coarse pictures of the entries bent to `usual` (`texture.regression`)
+    # (m, s, s, 3), coarse pictures of the entries bent to their usual shape (`shape_free`)
     shape_free: U8 | None = None
 
     def __post_init__(self) -> None:

@@ -10,7 +10,8 @@ from lipsync.geometry import align, apply, lips, mouth_outlines, nose
 from lipsync.texture import TEXTURES, TextureOptions, open_texture
 from lipsync.texture.candidates import MASS, Candidates, describe, weigh
 from lipsync.texture.detail import DETAIL, DETAIL_WINDOW, MOST_INSIDE, steadied, with_detail
-from lipsync.texture.median import box_around, successors, weighted_median
+from lipsync.texture.median import box_around, successors
+from lipsync.texture.merging import weighted_median
 from lipsync.texture.path import CONTINUITY, smoothest_path
 from lipsync.types import LipTrack, MouthBank, Patch
 from lipsync.warp import CoarseGrid

@@ -100,12 +100,12 @@ class Candidates:
         light = None if bank.light is None else bank.light[bank.frames]
         described = describe(bank.lips, bank.pose, bank.shots, bank.frames, said, light)
         self.described = described  # (m, d) of all entries
-        self._described = described[self._entries]
-        self._norms = (self._described**2).sum(1)
+        self._usable = described[self._entries]
+        self._norms = (self._usable**2).sum(1)
 
     def choose(self, wanted: F32) -> tuple[I64, F32, F32]:
         """Entries, weights and distances for one wanted descriptor (d,), nearest first."""
-        squared = self._norms - 2 * self._described @ wanted + wanted @ wanted
+        squared = self._norms - 2 * self._usable @ wanted + wanted @ wanted
         distances = np.sqrt(np.maximum(squared, 0))
         nearest, weights = weigh(distances, self.n)
         return self._entries[nearest], weights, distances[nearest]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from lipsync.looks import on_colours
 from lipsync.types import F32, U8
 
 # Weights of the frames around, for the finest detail: of one frame alone it is sharper and flickers
@@ -67,7 +68,7 @@ def with_detail(steady: U8, sharp: F32, inside: F32, scale: float, share: float)
     )
     where = np.maximum(inside, _weak(steady, sharp, scale))
     fine = cv2.subtract(difference, coarse)
-    fine += cv2.multiply(cv2.subtract(coarse, coarser), cv2.merge([where] * 3))
+    fine += cv2.multiply(cv2.subtract(coarse, coarser), on_colours(where))
     most = 255 - (255 - MOST_INSIDE) * lips
     fine[box] = np.clip(fine[box], -most, most)
     return np.asarray(cv2.add(before, cv2.multiply(fine, share), dtype=cv2.CV_8U))

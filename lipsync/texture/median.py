@@ -18,9 +18,11 @@ import cv2
 import numpy as np
 
 from lipsync.geometry import apply, at, mouth_outlines, nose, scale_of, smoothed_points
-from lipsync.looks import inside_lips
+from lipsync.looks import inside_lips, reduction_of
+from lipsync.shape_free import usual_shape
 from lipsync.texture.candidates import Candidates, describe
 from lipsync.texture.detail import DETAIL_WINDOW, INSIDE_SOFT, steadied, with_detail
+from lipsync.texture.merging import unsoftened, weighted_median
 from lipsync.texture.path import smoothest_path
 from lipsync.texture.regression import FEWEST, Regression, added
 from lipsync.texture.source import TextureOptions, TextureSource
@@ -44,7 +46,6 @@ GAIN_MOST = 2.0  # a candidate's light is corrected up to this factor
 LEAST_GAIN = 0.006  # less changes no level by more than one
 LEAST_DETAIL_GAIN = 0.05  # less changes no detail by more than that
 MANY = 16  # candidates whose offsets are as good as spread evenly
-BASE_SCALE = 50  # pixels per outer-eye distance that are enough for all but the finest detail
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,12 @@ class MedianTexture(TextureSource):
         # Whether what is said counts is known only when it is known of the wanted mouths.
         self._search: dict[bool, tuple[Candidates, Regression | None]] = {}
         self._successors = bank.looks[successors(bank)]
+        regressed = options.regression and options.warp and options.candidates > 1
+        enough = (bank.quality > 0).sum() >= FEWEST
+        # The shape of the bank's shape-free pictures; None: nothing is to be learnt from them.
+        self._usual: F32 | None = None
+        if regressed and enough and bank.shape_free is not None:
+            self._usual = usual_shape(bank.control, bank.to_crop)
 
     def patches(
         self,
@@ -154,15 +161,13 @@ class MedianTexture(TextureSource):
 
     def _regression(self, search: Candidates) -> Regression | None:
         """None: not wanted, or there is too little to learn it from."""
-        bank, options = self._bank, self._options
-        usable = bank.quality > 0
-        wanted = options.regression and options.warp and options.candidates > 1
-        if not wanted or bank.shape_free is None or usable.sum() < FEWEST:
+        bank = self._bank
+        if self._usual is None or bank.shape_free is None:
             return None
         gains = np.ones((len(bank), 3), np.float32)
         if bank.light is not None:
             gains = self._gains(np.arange(len(bank)), np.nanmedian(bank.light, axis=0))
-        return Regression(search.described, bank.shape_free, gains, usable)
+        return Regression(search.described, bank.shape_free, gains, bank.quality > 0)
 
     def _choose(
         self, search: Candidates, regression: Regression | None, wanted: F32
@@ -241,7 +246,7 @@ class MedianTexture(TextureSource):
         bank = self._bank
         if self._options.warp:
             plate = ThinPlate(control, at, SMOOTHING)
-            usual = None if bank.usual is None else plate.maps_to(bank.usual)
+            usual = None if self._usual is None else plate.maps_to(self._usual)
             return lambda entries: plate.maps_to(bank.control[entries]), usual
 
         def shifted(entries: I64) -> F32:
@@ -291,24 +296,6 @@ def remapped(
     return np.asarray(found)
 
 
-def unsoftened(mean: U8) -> U8:
-    """What many linear interpolations have in common (h, w, 3), freed of their softness.
-
-    At offsets spread evenly over a pixel, linear interpolation multiplies the frequency ω by
-    (sin(ω/2) / (ω/2))² in the mean; this is its inverse up to a quarter of the sampling rate.
-    """
-    return np.asarray(cv2.filter2D(mean, -1, _INVERSE, borderType=cv2.BORDER_REPLICATE))
-
-
-# 1 + (2 − 2 cos ω) / 9 for each axis: within 0.015 of the inverse up to ω = π/2.
-_INVERSE = np.array([[0, -1, 0], [-1, 13, -1], [0, -1, 0]], np.float32) / 9
-
-
-def reduction_of(scale: float) -> int:
-    """By how much a face of `scale` pixels per outer-eye distance is reduced for the median."""
-    return max(1, int(scale / BASE_SCALE))
-
-
 def successors(bank: MouthBank) -> I64:
     """The entry that followed each entry in the footage; itself at the end of a stretch, (m,)."""
     following = np.minimum(np.arange(len(bank)) + 1, len(bank) - 1)
@@ -338,33 +325,3 @@ def box_around(outline: F32, multiple: int = 1) -> tuple[F32, int, int]:
     low, high = np.floor(outline.min(0)) - 1, np.ceil(outline.max(0)) + 1
     width, height = -(-((high - low).astype(int) + 1) // multiple) * multiple
     return low.astype(np.float32), int(width), int(height)
-
-
-def weighted_median(stack: U8, weights: F32) -> U8:
-    """Per element, the least value v such that entries ≤ v hold at least half of the weight.
-
-    Bisection over the eight bits of the intensity: no sorting, bytes only. Weights are rounded to
-    255ths (65535ths beyond 64 entries) with their sum kept.
-
-    Args:
-        stack: (n, ...) u8; weights: (n,), summing to 1.
-
-    Returns:
-        (...) u8.
-    """
-    n = len(stack)
-    if n == 1:
-        return np.asarray(stack[0].copy())
-    kind = np.uint8 if n <= 64 else np.uint16
-    total = int(np.iinfo(kind).max)
-    # Rounding the running sum keeps the total exact and no weight off by more than one part.
-    parts = np.diff(np.round(np.cumsum(weights) / np.sum(weights) * total), prepend=0).astype(kind)
-    low = np.zeros(stack.shape[1:], np.uint8)
-    for bit in (128, 64, 32, 16, 8, 4, 2, 1):
-        middle = low + np.uint8(bit - 1)
-        held = np.zeros(low.shape, kind)
-        for picture, part in zip(stack, parts, strict=True):
-            if part:
-                held += (picture <= middle) * part
-        low += np.where(held <= total // 2, np.uint8(bit), np.uint8(0))
-    return low

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from scipy import linalg
 
+from lipsync.looks import on_colours
 from lipsync.shape_free import SIZE, cells_at
 from lipsync.types import F32, I64, U8, Bools
 
@@ -85,4 +86,5 @@ def added(picture: U8, correction: F32, places: F32, where: F32) -> U8:
     bent = cv2.remap(
         correction, cells_at(places), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.asarray(np.clip(np.rint(picture + where[..., None] * bent), 0, 255), np.uint8)
+    change = cv2.multiply(bent, on_colours(where))
+    return np.asarray(cv2.add(picture, change, dtype=cv2.CV_8U))
