@@ -34,11 +34,13 @@ from lipsync.cache import Cache
 from lipsync.profile import LipProfile
 from lipsync.teeth import TeethOptions
 from lipsync.texture import TextureOptions
-from lipsync.types import U8, LipTrack
+from lipsync.types import U8, LipTrack, MouthBank
 
 REPO = Path(__file__).resolve().parents[1]
 BANK_CLIPS = 100  # of 3 s; s4 has fewer
-SHORT, SHORT_CLIPS = 30.0, 3  # seconds of footage, and clips that are made with so little
+MORE_CLIPS = 400  # a bank of 20 minutes, where there is so much
+SECONDS, DRAWN_FROM = (30.0, 60.0), 30.0  # of less footage; a decoder is trained on so much of it
+FEW_CLIPS = 3  # are made anew with less and more
 CASES = (
     ("grid_s1_120s.mp4", "jfk.flac"),
     ("grid_s1_120s.mp4", "LJ001-0001.wav"),
@@ -133,19 +135,25 @@ def drawn(person: Person, clips: int, out: Path, steps: int) -> tuple[Row, ...]:
     )
 
 
-def of_little(person: Person, clips: int, out: Path, steps: int) -> tuple[Row, ...]:
-    """The default and a decoder, both with SHORT seconds of the person's footage."""
-    bank = taught(person, clips, SHORT)
-    model = mouth_model(person, clips, out, "median", SHORT, steps)
+def of_less(person: Person, clips: int, out: Path, steps: int) -> tuple[Row, ...]:
+    """The default and a decoder with only so many seconds of the person's footage."""
+    rows = []
+    for seconds in SECONDS:
+        bank = taught(person, clips, seconds)
+        rows.append(from_bank(f"default, {seconds:g} s", TextureOptions(), bank))
+        if steps and seconds == DRAWN_FROM:
+            model = mouth_model(person, clips, out, "median", seconds, steps)
+            rows.append(from_bank(f"**decoder**, {seconds:g} s", decoder(model), bank))
+    return tuple(rows)
 
-    def row(name: str, options: TextureOptions) -> Row:
-        return Row(name, lambda s: s.remade(options, person.lips, TeethOptions(), bank))
 
-    return row("default", TextureOptions()), row("**decoder**", decoder(model))
+def from_bank(name: str, options: TextureOptions, bank: MouthBank | None) -> Row:
+    """Made from the true lips with this bank; None: all but the scene's own clip."""
+    return Row(name, lambda scene: scene.remade(options, scene.person.lips, TeethOptions(), bank))
 
 
-def files(data: Path, name: str, clips: int) -> list[Path]:
-    """The clips to be made anew, then those of the bank."""
+def files(data: Path, name: str, clips: int, lent: int = BANK_CLIPS) -> list[Path]:
+    """The clips to be made anew, then those of the bank, `lent` of them at most."""
     everything = sorted((data / name).glob("*.m*"))
     if name == "grid_s1":  # its validation clips: no speech model has seen them
         judged = everything[::10]
@@ -155,12 +163,11 @@ def files(data: Path, name: str, clips: int) -> list[Path]:
         rest = everything
     judged = judged[:: max(1, len(judged) // clips)][:clips]
     rest = [file for file in rest if file not in judged]
-    return judged + rest[:: max(1, len(rest) // BANK_CLIPS)][:BANK_CLIPS]
+    return judged + rest[:: max(1, len(rest) // lent)][:lent]
 
 
 def block(person: Person, scenes: list[Scene], rows: tuple[Row, ...], said: str) -> Iterator[str]:
     """The lines of one table; r_open and lips are against what was asked for."""
-    yield HEAD
     lips = person.lips if said == "true" else person.predicted
     for row in rows:
         lines = []
@@ -172,35 +179,53 @@ def block(person: Person, scenes: list[Scene], rows: tuple[Row, ...], said: str)
         text = f"| {row.name} | {Line.mean(lines).cells()}"
         print(person.name, text, file=sys.stderr, flush=True)
         yield text
-    yield ""
 
 
-def reconstruction(person: Person, clips: int, sheets: Path, steps: int) -> list[str]:
-    """The tables of one person; `steps`: of the decoders' training, 0: without their rows."""
+def minutes_of(person: Person, scene: Scene) -> float:
+    """Of the bank from which a scene is made anew."""
+    return (len(person.lips) - len(scene.order)) / float(person.lips.rate) / 60
+
+
+def reconstruction(
+    person: Person, more: Person | None, clips: int, sheets: Path, steps: int
+) -> list[str]:
+    """The tables of one person.
+
+    Args:
+        more: the same clips with a larger bank, if there is footage for it.
+        steps: of the decoders' training, 0: without their rows.
+    """
     scenes = person.scenes(clips)
     rows = drawn(person, clips, sheets, steps) if steps else ()
     new, predicted = rows[:2], rows[2:]
     share = np.mean([scene.region.mean() for scene in scenes])
     own = np.mean([own_share(scene) for scene in scenes])
-    minutes = (len(person.lips) - len(scenes[0].order)) / float(person.lips.rate) / 60
+    minutes = minutes_of(person, scenes[0])
     text = [
         f"## {person.name}, reconstructed: {clips} clips, a bank of {minutes:.1f} minutes",
         "",
         f"The mask is {share:.1%} of the frame; {own:.0%} of what is seen in it are the original's "
         "own pixels (the mask's soft border).",
         "",
+        HEAD,
         *block(person, scenes, (*ROWS, *new), "true"),
+        "",
         "The same with the lips that the shipped speech model predicts (not adapted), against the "
         "same clips:",
         "",
+        HEAD,
         *block(person, scenes, (*PREDICTED, *predicted), "predicted"),
+        "",
+        f"With less and with more footage, true lips, the first {FEW_CLIPS} clips:",
+        "",
+        HEAD,
+        *block(person, scenes[:FEW_CLIPS], of_less(person, clips, sheets, steps), "true"),
+        *block(person, scenes[:FEW_CLIPS], (whole_bank(minutes),), "true"),
     ]
-    if steps:
-        text += [
-            f"Of {SHORT:g} s of footage, true lips, the first {SHORT_CLIPS} clips:",
-            "",
-            *block(person, scenes[:SHORT_CLIPS], of_little(person, clips, sheets, steps), "true"),
-        ]
+    if more is not None:
+        larger = more.scenes(clips)[:FEW_CLIPS]
+        text += block(more, larger, (whole_bank(minutes_of(more, larger[0])),), "true")
+    text.append("")
     for scene in scenes[:2]:
         result = scene.remade(TextureOptions(), person.lips, TeethOptions())
         scene.sheet(result, sheets / f"{person.name}_{scene.index}.png")
@@ -210,11 +235,17 @@ def reconstruction(person: Person, clips: int, sheets: Path, steps: int) -> list
     return text
 
 
+def whole_bank(minutes: float) -> Row:
+    return from_bank(f"default, {minutes:.1f} min", TextureOptions(), None)
+
+
 def reconstructed(data: Path, name: str, clips: int, sheets: Path, steps: int) -> list[str]:
     """The same, for a process of its own."""
     with Cache(Cache.default_root()) as cache:
-        person = Person.load(name, files(data, name, clips), cache)
-        return reconstruction(person, clips, sheets, steps)
+        few, many = files(data, name, clips), files(data, name, clips, MORE_CLIPS)
+        person = Person.load(name, few, cache)
+        more = Person.load(name, many, cache) if len(many) > len(few) else None
+        return reconstruction(person, more, clips, sheets, steps)
 
 
 def own_share(scene: Scene) -> float:

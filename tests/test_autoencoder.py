@@ -81,7 +81,7 @@ def test_both_decoders_share_one_encoder(dims: FaceDims) -> None:
     assert mask is not None
     assert mask.shape == (2, 1, 64, 64)
     assert bool((rgb >= 0).all() and (rgb <= 1).all())
-    rgb.sum().backward()
+    (rgb.sum() + mask.sum()).backward()
     assert all(p.grad is not None for p in network.encoder.parameters())
     assert all(p.grad is None for p in network.decoders["b"].parameters())
     assert not torch.allclose(network(faces, "b")[0], rgb)

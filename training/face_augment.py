@@ -176,13 +176,17 @@ def occluded(face: U8, points: F32, rng: Generator) -> tuple[U8, U8]:
         tip = at + across * k * 1.8 * thick - along * rng.uniform(0, 0.08) * reach
         ends = [tuple(int(v) for v in np.round(p)) for p in (tip, tip + along * 2 * size)]
         cv2.line(cover, ends[0], ends[1], 255, max(2, round(1.9 * thick)), cv2.LINE_AA)
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:  # a palm, or a round thing
         centre = (int(at[0]), int(at[1]))
-        cv2.circle(cover, centre, round(rng.uniform(0.08, 0.2) * reach), 255, -1, cv2.LINE_AA)
+        axes = tuple(int(v) for v in np.round(rng.uniform(0.08, 0.26, 2) * reach))
+        turn = float(rng.uniform(0, 180))
+        cv2.ellipse(cover, centre, axes, turn, 0, 360, 255, -1, cv2.LINE_AA)
     skin = np.median(
         face[int(middle[1]) - 4 : int(middle[1]) + 4, int(middle[0]) - 12 :][:, :24], (0, 1)
     )
-    colour = skin * rng.uniform(0.7, 1.2) if rng.random() < 0.6 else rng.uniform(0, 255, 3)
+    # Somebody's skin: lighter or darker than this face, and of a slightly other tint.
+    skin = skin * rng.uniform(0.7, 1.25) * (1 + rng.normal(0, 0.08, 3))
+    colour = skin if rng.random() < 0.7 else rng.uniform(0, 255, 3)
     colour = np.asarray(colour, np.float32)
     coarse = rng.standard_normal((12, 12), np.float32)
     shade = 1 + 0.1 * cv2.resize(coarse, face.shape[1::-1], interpolation=cv2.INTER_CUBIC)
