@@ -1,7 +1,8 @@
 """The figures of docs/benchmarks/quality.md, from pictures alone.
 
 Symbols: n frames of h × w pixels; `region` (n, h, w) bool is where the mouth was replaced, the
-same for every row of a table; `scale` (n,) pixels per outer-eye distance.
+same for every row of a table, and `touched` everything that was altered at all; `scale` (n,) pixels
+per outer-eye distance.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class PictureFigures:
 
     psnr: float  # dB in the region
     ssim: float  # mean over the region
+    ssim_touched: float  # … over everything that was altered at all
     sharpness: float  # variance of the Laplacian in the region, result / original
     band: float  # standard deviation of the band of lip and tooth edges, result / original
     flicker: float  # E_warp with the original's flow, result / original
@@ -54,15 +56,16 @@ class PictureFigures:
 class Reference:
     """A clip as it was, and everything about it that every row is compared with."""
 
-    def __init__(self, original: U8, region: Bools, jaw: F32, scale: F32) -> None:
+    def __init__(self, original: U8, region: Bools, touched: Bools, jaw: F32, scale: F32) -> None:
         """Args:
         jaw: (n, k, 2) points along the jaw line, pixels.
         """
         # Nothing is looked at beyond the normals to the jaw line and the filters' reach.
-        self._box = around(region, jaw, MARGIN_PX + GHOST_REACH * float(scale.max()))
+        self._box = around(touched, jaw, MARGIN_PX + GHOST_REACH * float(scale.max()))
         corner = np.array([self._box[1].start, self._box[0].start], np.float32)
         whole, original, region = original, self._boxed(original), self._boxed(region)
         self.original, self.region, self.scale = original, region, scale
+        self.touched = self._boxed(touched)
         self.jaw = np.asarray(jaw - corner, np.float32)
         # The flow of the whole frames: a cut-out's is another at its borders.
         self._flows = [(at[self._box] - corner, ok[self._box]) for at, ok in flows(whole)]
@@ -86,10 +89,18 @@ class Reference:
             ]
         )
         steps = np.array([border_step(f, r) for f, r in zip(labs, region, strict=True)])
-        pairs = zip(self.original, result, region, strict=True)
+        alike = np.array(
+            [
+                ssim(a, b, where, all_of)
+                for a, b, where, all_of in zip(
+                    self.original, result, region, self.touched, strict=True
+                )
+            ]
+        )
         return PictureFigures(
             psnr=float(10 * np.log10(255**2 / max(np.mean(error**2), 1e-9))),
-            ssim=float(np.mean([ssim(*pair) for pair in pairs])),
+            ssim=float(alike[:, 0].mean()),
+            ssim_touched=float(alike[:, 1].mean()),
             sharpness=sharpness(result, region) / self._sharpness,
             band=band(result, region, self.scale) / self._band,
             flicker=self._warping_error(result) / self._flicker,
@@ -151,21 +162,17 @@ def flows(frames: U8) -> Iterator[tuple[F32, Bools]]:
         yield there, agree
 
 
-def ssim(original: U8, result: U8, region: Bools) -> float:
-    """Structural similarity of the luma (Wang et al. 2004, σ 1.5), mean over the region."""
-    rows, columns = (np.flatnonzero(region.any(axis)) for axis in (1, 0))
-    margin = 8  # more than the filter reaches
-    top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
-    box = slice(top, rows[-1] + margin), slice(left, columns[-1] + margin)
+def ssim(original: U8, result: U8, *regions: Bools) -> list[float]:
+    """Structural similarity of the luma (Wang et al. 2004, σ 1.5), mean over each region (h, w)."""
     _, values = structural_similarity(
-        *(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[box] for frame in (original, result)),
+        *(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (original, result)),
         gaussian_weights=True,
         sigma=1.5,
         use_sample_covariance=False,
         full=True,
         data_range=255,
     )
-    return float(values[region[box]].mean())
+    return [float(values[region].mean()) for region in regions]
 
 
 def sharpness(frames: U8, region: Bools) -> float:

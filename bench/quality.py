@@ -56,10 +56,10 @@ compared without the encoder, which alters both sides of the border. That is how
 measured, whose best rows are what a render has to surpass: its clip through JPEG had an SSIM of
 0.991 (s1) and 0.990 (s4), as it has here.
 
-- PSNR (dB) and SSIM (of the luma) in the mask. Sharpness: variance of the Laplacian, result /
-  original; band: standard deviation of what lies between Gaussians of 0.01 and 0.03 outer-eye
-  distances (lip and tooth edges, hardly any camera noise), result / original. E_warp: the warping
-  error with the original's flow, result / original.
+- PSNR (dB) and SSIM (of the luma) in the mask; SSIM, touched: of every pixel that a render alters.
+  Sharpness: variance of the Laplacian, result / original; band: standard deviation of what lies
+  between Gaussians of 0.01 and 0.03 outer-eye distances (lip and tooth edges, hardly any camera
+  noise), result / original. E_warp: the warping error with the original's flow, result / original.
 - Border ΔE: ΔE2000 to the original within 3 pixels of the mask's border, median and 95th
   percentile. Step: ΔE2000 from inside to outside, result minus original.
 - Lips: mean distance of the 18 lip points detected again from the wanted ones, in outer-eye
@@ -205,7 +205,8 @@ def reconstruction(
         f"## {person.name}, reconstructed: {clips} clips, a bank of {minutes:.1f} minutes",
         "",
         f"The mask is {share:.1%} of the frame; {own:.0%} of what is seen in it are the original's "
-        "own pixels (the mask's soft border).",
+        "own pixels (the mask's soft border). Of every touched pixel it is "
+        f"{np.mean([own_share(scene, touched=True) for scene in scenes]):.0%}.",
         "",
         HEAD,
         *block(person, scenes, (*ROWS, *new), "true"),
@@ -248,9 +249,9 @@ def reconstructed(data: Path, name: str, clips: int, sheets: Path, steps: int) -
         return reconstruction(person, more, clips, sheets, steps)
 
 
-def own_share(scene: Scene) -> float:
+def own_share(scene: Scene, *, touched: bool = False) -> float:
     """How much of what is seen in the mask is the frame's own picture."""
-    return float(1 - scene.alpha[scene.region].mean())
+    return float(1 - scene.alpha[scene.touched if touched else scene.region].mean())
 
 
 def lips_in(video: Path, cache: Cache) -> LipTrack:

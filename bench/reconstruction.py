@@ -120,7 +120,8 @@ class Scene:
         person, order = self.person, self.order
         jaw = geometry.smoothed_points(person.footage.track, person.footage.track.scheme.jaw)[order]
         # The chin and both sides of it: further up the line runs along the ear and the hair.
-        return Reference(original, self.region, jaw[:, 3:-3], person.footage.alignment.scale[order])
+        scale = person.footage.alignment.scale[order]
+        return Reference(original, self.region, self.touched, jaw[:, 3:-3], scale)
 
     @cached_property
     def alpha(self) -> F32:
@@ -136,6 +137,11 @@ class Scene:
     def region(self) -> Bools:
         """(n, h, w): where that is at least half."""
         return np.asarray(self.alpha > 0.5)
+
+    @property
+    def touched(self) -> Bools:
+        """(n, h, w): where it is enough to alter a pixel."""
+        return np.asarray(self.alpha > 0.02)
 
     def encoded(self, frames: U8) -> U8:
         """Frames as a viewer of the finished file sees them."""
@@ -242,13 +248,13 @@ class Line:
         """As a Markdown row, in the order of HEAD."""
         p = self.pictures
         return (
-            f"{p.psnr:.1f} | {p.ssim:.3f} | {p.sharpness:.2f} | {p.band:.2f} | {p.flicker:.2f} "
-            f"| {p.border:.2f} | {p.border_95:.2f} | {p.step:+.2f} | {self.lip_distance:.4f} "
-            f"| {self.r_open:.3f} | {p.ghosts:.0%} |"
+            f"{p.psnr:.1f} | {p.ssim:.3f} | {p.ssim_touched:.3f} | {p.sharpness:.2f} "
+            f"| {p.band:.2f} | {p.flicker:.2f} | {p.border:.2f} | {p.border_95:.2f} "
+            f"| {p.step:+.2f} | {self.lip_distance:.4f} | {self.r_open:.3f} | {p.ghosts:.0%} |"
         )
 
 
 HEAD = (
-    "| row | PSNR | SSIM | sharpness | band | E_warp | border ΔE | 95 % | step | lips | r_open "
-    "| no ghosts |\n" + "|" + " --- |" * 12
+    "| row | PSNR | SSIM | SSIM, touched | sharpness | band | E_warp | border ΔE | 95 % | step "
+    "| lips | r_open | no ghosts |\n" + "|" + " --- |" * 13
 )
