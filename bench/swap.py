@@ -31,7 +31,7 @@ from swap_clips import CONSENT, occlusion, swapped
 
 from lipsync import face_preview
 from lipsync.autoencoder import SIDES, FaceAutoencoder, Side
-from training import face_losses, face_progress
+from training import face_batches, face_losses, face_progress
 from training.autoencoder_options import AutoencoderOptions, read_config
 from training.face_batches import FaceBatch, People, open_people, plain_faces, toned_faces
 from training.face_learner import FaceLearner
@@ -78,7 +78,7 @@ def inside_hull(people: People, network: FaceAutoencoder) -> Iterator[str]:
         pictures, masks = plain_faces(people.sets[side], people.held[side], size)
         faces = network.toned(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255, side)
         with torch.no_grad():
-            made = network(faces, side)[0]
+            made = network(faces, side, face_batches.expressions(network, people, side))[0]
         where = torch.from_numpy(masks)[:, None] > 127
         error = float(((made - faces) ** 2)[where.expand_as(faces)].mean())
         yield (
@@ -116,7 +116,7 @@ def original(people: People, minutes: float) -> Iterator[str]:
         yield line
     learner = FaceLearner(network, options, here)
     whole = {
-        s: FaceBatch(*(v.repeat(16, 1, 1, 1) for v in vars(b).values())) for s, b in batches.items()
+        s: FaceBatch(*(torch.cat([v] * 16) for v in vars(b).values())) for s, b in batches.items()
     }
     began = time.perf_counter()
     learner.learn(whole, step)
@@ -140,7 +140,9 @@ def _eight(people: People, side: Side, options: AutoencoderOptions) -> FaceBatch
         torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255, people.shift, side
     )
     mask = torch.from_numpy(masks)[:, None].float() / 255
-    return FaceBatch(toned, toned, toned, mask, torch.zeros_like(mask))
+    marks = torch.zeros(len(toned), 0, 2)  # which the original network is not told
+    nothing = torch.zeros_like(mask)
+    return FaceBatch(toned, toned, toned, mask, nothing, nothing, marks)
 
 
 def previewed(folder: Path, model: Path, sets: dict[Side, Path]) -> str:
@@ -184,8 +186,9 @@ def main() -> None:
             *inside_hull(people, FaceAutoencoder.load(model)),
             "\n## Whose face it is\n",
             "Distances of dlib's face embedding (`face-recognition-models` 0.3), which took no "
-            "part in training; flicker: second differences of the inner face's mean colour, "
-            "levels.\n",
+            "part in training; r_open, articulation: correlation of the inner-lip gaps detected "
+            "in the swap and in the target, ratio of their standard deviations; flicker: second "
+            "differences of the inner face's mean colour, levels.\n",
             *swapped(args.shared, model, folder, sets),
             "\n" + previewed(folder, model, sets),
             "\n## A hand before the face\n",

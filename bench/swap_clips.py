@@ -96,6 +96,18 @@ def flicker(before: list[U8], after: list[U8], places: F32) -> tuple[float, floa
     return found[0], found[1]
 
 
+def opening(
+    track: FaceTrack, alignment: Alignment, seen: FaceTrack, seen_alignment: Alignment
+) -> tuple[float, float]:
+    """How the swap's mouth follows the target's, both as detected: correlation of the inner-lip
+    gaps, and the ratio of their standard deviations."""
+    wanted = geometry.lips(track, alignment).opening
+    shown = geometry.lips(seen, seen_alignment).opening
+    known = np.isfinite(wanted) & np.isfinite(shown)
+    wanted, shown = wanted[known], shown[known]
+    return float(np.corrcoef(wanted, shown)[0, 1]), float(shown.std() / wanted.std())
+
+
 def swapped(shared: Path, model: Path, folder: Path, sets: dict[Side, Path]) -> Iterator[str]:
     """Both directions: whose face is it, and how steady?"""
     embed = Embedding()
@@ -108,9 +120,8 @@ def swapped(shared: Path, model: Path, folder: Path, sets: dict[Side, Path]) -> 
     between = distance(known["a"], known["b"])
     yield (
         "| target | face | frames | distance to the source | to the target "
-        "| same person, two people | flicker of the target | of the swap | s per frame |\n"
-        + "|"
-        + " --- |" * 9
+        "| same person, two people | r_open | articulation | flicker of the target | of the swap "
+        "| s per frame |\n" + "|" + " --- |" * 11
     )
     data = shared / "data" / "targets"
     jobs: list[tuple[Side, Path]] = [
@@ -126,8 +137,9 @@ def swapped(shared: Path, model: Path, folder: Path, sets: dict[Side, Path]) -> 
             consent=CONSENT, overwrite=True,
         )  # fmt: skip
         took = (time.perf_counter() - began) / result.frames
-        _, alignment, before = tracked(piece)
-        after = list(media.read_frames(media.probe(result.output)))
+        track, alignment, before = tracked(piece)
+        seen, seen_alignment, after = tracked(result.output)
+        follows = opening(track, alignment, seen, seen_alignment)
         sheet(folder / f"swap_{source}_on_{other}.png", before, after, alignment.to_frame)
         some = np.linspace(0, len(after) - 1, LOOKED_AT).astype(int)
         made = embed.all([after[i] for i in some])
@@ -136,7 +148,8 @@ def swapped(shared: Path, model: Path, folder: Path, sets: dict[Side, Path]) -> 
         yield (
             f"| {other} | {source} | {result.changed_frames} of {result.frames} "
             f"| {distance(made, known[source]):.2f} | {distance(made, known[other]):.2f} "
-            f"| {own:.2f}, {between:.2f} | {steady[0]:.2f} | {steady[1]:.2f} | {took:.2f} |"
+            f"| {own:.2f}, {between:.2f} | {follows[0]:.2f} | {follows[1]:.2f} "
+            f"| {steady[0]:.2f} | {steady[1]:.2f} | {took:.2f} |"
         )
 
 

@@ -104,6 +104,7 @@ def swap(
         ]
         visible = faceswap.visibility(track, options.faces.bridge)
         maker = stack.enter_context(face_maker(network, source, options))
+        maker.check(track.scheme)
 
         # The frames are wanted twice: by the maker of faces, and below its patches.
         frames = media.read_frames(info)

@@ -62,6 +62,7 @@ def preview(
         raise NoFaceError(f"{video}: no face at {at:g} s; choose another time")
     alignment = geometry.align(track)
     with one_thread(), face_maker(network, source, options) as maker:
+        maker.check(track.scheme)
         grid = preview_stage.grid(frame, track, alignment, maker, options.faces, composited)
     preview_stage.save(picture, grid)
     return picture

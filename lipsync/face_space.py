@@ -107,3 +107,9 @@ def eye_boxes(points: F32, scheme: LandmarkScheme) -> list[tuple[F32, float]]:
     corners = points[list(scheme.anchors[:4])]  # outer and inner, left; inner and outer, right
     pairs = (corners[[0, 1]], corners[[2, 3]])
     return [(pair.mean(0), 0.75 * float(np.linalg.norm(pair[0] - pair[1]))) for pair in pairs]
+
+
+def mouth_box(points: F32, scheme: LandmarkScheme) -> tuple[F32, float]:
+    """The same of the mouth."""
+    lips = points[list(scheme.lips)]
+    return lips.mean(0), 0.65 * float(np.ptp(lips[:, 0]))

@@ -2,17 +2,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from lipsync import checkpoint
-from lipsync.autoencoder import FaceAutoencoder, FaceDims, original
+from lipsync.autoencoder import FaceAutoencoder, FaceDims, marks, original
 from lipsync.autoencoder.blocks import SameConv, SelfAttention, Upscale
 from lipsync.autoencoder.light import Decoder
 from lipsync.errors import WeightsError
+from lipsync.geometry import SCHEMES
+from lipsync.types import LandmarkScheme
 
 SMALL = (FaceDims("light", 64, 8, 32), FaceDims("gan", 64, 4, 32))
+TOLD = FaceDims("light", 64, 8, 32, marks.COUNT)
 
 
 def test_the_original_has_82_06_million_weights() -> None:
@@ -87,6 +91,51 @@ def test_both_decoders_share_one_encoder(dims: FaceDims) -> None:
     assert not torch.allclose(network(faces, "b")[0], rgb)
 
 
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda s: s.name)
+def test_every_scheme_has_the_marks(scheme: LandmarkScheme) -> None:
+    found = marks.chosen(scheme)
+    assert len(found) == marks.COUNT
+    assert set(scheme.lips) < set(found)
+    assert max(found) < scheme.count
+
+
+def test_an_expression_is_in_units_of_ones_own_habits() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(30, 3, (400, marks.COUNT, 2)).astype(np.float32)
+    points[:, 5] = 20  # never moves
+    habits = marks.habits(points, 64)
+    told = marks.expression(torch.from_numpy(points), habits, 64).reshape(400, marks.COUNT, 2)
+    moving = [i for i in range(marks.COUNT) if i != 5]
+    assert told[:, moving].mean((0, 2)).abs().max() < 0.01
+    assert told[:, moving].std(0) == pytest.approx(torch.ones(27, 2), abs=0.01)
+    assert told[:, 5].abs().max() < 1e-3
+    # Somebody else who is twice as lively, elsewhere, and does the same.
+    other = 2 * points + 7
+    same = marks.expression(torch.from_numpy(other), marks.habits(other, 64), 64)
+    assert same.reshape(told.shape)[:, moving] == pytest.approx(told[:, moving], abs=1e-3)
+    far = torch.full((1, marks.COUNT, 2), 1e4)
+    assert marks.expression(far, habits, 64).max() == marks.MOST
+
+
+def test_a_network_that_is_told_marks_listens() -> None:
+    """In training the second of three has the first one's picture, but its own marks."""
+    torch.manual_seed(0)
+    network = FaceAutoencoder(TOLD)
+    faces, told = torch.rand(4, 3, 64, 64), torch.randn(4, 2 * marks.COUNT)
+    with torch.no_grad():
+        network.train()
+        code = network.code(faces, told)
+        assert torch.allclose(network.code(faces[[0, 0, 2, 3]], told), code, atol=1e-6)
+        assert not torch.allclose(network.code(faces, told[[0, 0, 2, 3]])[1], code[1], atol=1e-3)
+        network.eval()
+        code = network.code(faces, told)
+        assert not torch.allclose(network.code(faces[[0, 0, 2, 3]], told)[1], code[1], atol=1e-3)
+    with pytest.raises(ValueError, match="wants an expression"):
+        network(faces, "a")
+    with pytest.raises(ValueError, match="marks"):
+        FaceDims("gan", 64, 4, 32, marks.COUNT)
+
+
 def test_the_light_decoder_starts_from_the_mean_face() -> None:
     torch.manual_seed(0)
     decoder = Decoder(64, 8)
@@ -97,9 +146,9 @@ def test_the_light_decoder_starts_from_the_mean_face() -> None:
     assert (torch.cat([rgb, mask], 1) - mean).abs().mean() < 0.02
 
 
-@pytest.mark.parametrize("dims", SMALL, ids=lambda d: d.architecture)
+@pytest.mark.parametrize("dims", (*SMALL, TOLD), ids=("light", "gan", "told"))
 def test_weights_come_back_with_what_they_are(dims: FaceDims, tmp_path: Path) -> None:
-    network = FaceAutoencoder(dims)
+    network = FaceAutoencoder(dims).eval()
     network.meta = {"name": "x", "people": {"a": "anna", "b": "bert"}}
     network.known = {"a": torch.rand(3, 40, 56), "b": torch.rand(3, 40, 56)}
     network.get_buffer("shift").copy_(torch.tensor([0.1, 0.0, -0.1]))
@@ -110,7 +159,9 @@ def test_weights_come_back_with_what_they_are(dims: FaceDims, tmp_path: Path) ->
     assert torch.equal(back.known["b"], network.known["b"])
     faces = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.allclose(back(faces, "b")[0], network(faces, "b")[0], atol=1e-6)
+        does = network.expression(torch.rand(1, marks.COUNT, 2), "b")
+        assert (does is not None) == bool(dims.marks)
+        assert torch.allclose(back(faces, "b", does)[0], network(faces, "b", does)[0], atol=1e-6)
     assert torch.allclose(back.toned(torch.zeros(1, 3, 2, 2) + 0.5, "a")[0, :, 0, 0],
                           torch.tensor([0.6, 0.5, 0.4]))  # fmt: skip
 

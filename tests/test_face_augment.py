@@ -6,7 +6,7 @@ import pytest
 from faces import canonical_face
 from skimage.transform import SimilarityTransform
 
-from lipsync.face_space import eye_boxes, face_matrix
+from lipsync.face_space import eye_boxes, face_matrix, mouth_box
 from lipsync.geometry import MEDIAPIPE_478, apply
 from lipsync.types import F32
 from training import face_augment
@@ -129,6 +129,15 @@ def test_boxes_of_the_eyes_lie_between_their_corners() -> None:
     assert left.tolist() == [20, 20]
     assert right.tolist() == [60, 22]
     assert half == 15
+
+
+def test_the_box_of_the_mouth_holds_the_lips() -> None:
+    marks = np.zeros((478, 2), np.float32)
+    lips = np.array([(30 + 2 * i, 60 + i % 5) for i in range(18)], np.float32)
+    marks[list(MEDIAPIPE_478.lips)] = lips
+    middle, half = mouth_box(marks, MEDIAPIPE_478)
+    assert middle == pytest.approx(lips.mean(0))
+    assert half == pytest.approx(0.65 * 34)
 
 
 def test_the_same_key_draws_the_same_sample() -> None:

@@ -12,11 +12,12 @@ from faces import similarity, track_of
 from torch import nn
 
 from lipsync import composite, face_pipeline, face_preview, faceswap, identities
-from lipsync.autoencoder import FaceAutoencoder, FaceDims
+from lipsync.autoencoder import FaceAutoencoder, FaceDims, marks
 from lipsync.errors import FacesError, OptionsError
+from lipsync.face_space import INNER, face_matrix
 from lipsync.faceset import FaceSet
 from lipsync.faceswap import FaceMaker, FaceOptions, color, masks
-from lipsync.geometry import align
+from lipsync.geometry import IBUG_68, MEDIAPIPE_478, align, apply, compose
 from lipsync.options import SwapOptions
 from lipsync.types import FaceTrack
 
@@ -99,6 +100,34 @@ def test_the_source_decides_which_decoder_is_used() -> None:
     assert made["a"].new == pytest.approx(made["a"].face, abs=1e-6)
     assert made["b"].new == pytest.approx(1 - made["b"].face, abs=1e-6)
     assert made["b"].own == pytest.approx(made["b"].face, abs=1e-6)
+
+
+def test_a_told_network_makes_the_others_face_do_what_the_target_does() -> None:
+    """Marks in the target's units become the same expression, however far their mouths open."""
+    torch.manual_seed(0)
+    network = FaceAutoencoder(FaceDims("light", 64, 4, 8, marks.COUNT)).eval()
+    network.meta = {"scheme": MEDIAPIPE_478.name}
+    track = still_track(1)
+    place, back, points = align(track).to_frame[0], align(track).to_canonical[0], track.xy[0]
+    usual = marks.of_scheme(
+        MEDIAPIPE_478.name, apply(compose(face_matrix(64, INNER), back), points)
+    )
+    few = np.stack([usual - 1, usual + 1])
+    network.get_buffer("habits").copy_(torch.stack([marks.habits(few, 64)] * 2))
+    told: list[torch.Tensor] = []
+    network.encoder.register_forward_pre_hook(lambda _, given: told.append(given[1]))
+    maker = FaceMaker(network, "a")
+    still = maker.make(frame(), place, back, points)
+    lower = points.copy()
+    lower[17] += (0, 4)
+    moved = maker.make(frame(), place, back, points, lower)
+    assert told[0].abs().max() < 1e-3
+    bottom = 2 * marks.chosen(MEDIAPIPE_478).index(17) + 1
+    assert told[1].abs().argmax() == bottom
+    assert np.abs(moved.new - still.new).max() > 1e-4
+    maker.check(MEDIAPIPE_478)
+    with pytest.raises(OptionsError, match=r"--landmarks: the model was taught those of mediapipe"):
+        maker.check(IBUG_68)
 
 
 def test_short_gaps_are_bridged_and_long_ones_fade() -> None:

@@ -18,7 +18,7 @@ from lipsync import run_state
 from lipsync.autoencoder import FaceAutoencoder
 from lipsync.errors import FacesError, OptionsError, OutputError, WeightsError
 from lipsync.threads import one_thread
-from training import face_losses, face_progress
+from training import face_batches, face_losses, face_progress
 from training.autoencoder_options import FREE, AutoencoderOptions, FaceLosses, read_config
 from training.face_augment import FaceAugmentation
 from training.face_batches import FaceBatch, batches, open_people, split
@@ -36,7 +36,7 @@ LIGHT = AutoencoderOptions(
 )  # fmt: skip
 GAN = replace(
     LIGHT, architecture="gan", perceptual_steps=2, perceptual_from=0.0, discriminator_width=4,
-    losses=FaceLosses(1, 0.1, 30, 0.05, 0.1, 0.0, 0.1, 0.1),
+    losses=FaceLosses(1, 0.1, 30, 0.0, 0.05, 0.1, 0.0, 0.1, 0.1),
 )  # fmt: skip
 
 
@@ -56,8 +56,14 @@ def same(one: Path, other: Path) -> bool:
     return all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("options", [LIGHT, GAN, replace(LIGHT, alternate=True, anneal=True)],
-                         ids=["light", "gan", "alternate"])  # fmt: skip
+TOLD = replace(LIGHT, batch=6, marks=True, augmentation=FaceAugmentation(flip=0))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [LIGHT, GAN, TOLD, replace(LIGHT, alternate=True, anneal=True)],
+    ids=["light", "gan", "told", "alternate"],
+)
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
     options: AutoencoderOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +109,41 @@ def test_a_run_that_was_killed_goes_on_from_its_last_state(
         train(LIGHT, a, b, tmp_path / "killed")
     monkeypatch.setattr(FaceLearner, "learn", learn)
     assert same(straight, train(LIGHT, a, b, tmp_path / "killed", resume=True))
+
+
+def test_told_faces_come_in_pairs_of_one_shot(tmp_path: Path) -> None:
+    people = open_people(*face_sets.pair(tmp_path), TOLD)
+    drawn = [
+        face_batches.chosen(people, "a", (0, step, 0, row), TOLD)
+        for step in range(40)
+        for row in range(3)
+    ]
+    rows = np.array(drawn).reshape(-1, 3)
+    shots = people.sets["a"].shot[rows]
+    assert (shots[:, 0] == shots[:, 1]).all()
+    assert (shots[:, 0] == shots[:, 2]).mean() < 0.5
+    assert len(np.unique(shots)) > 3
+    assert (rows[:, 0] != rows[:, 1]).mean() > 0.6
+
+
+def test_a_batch_that_breaks_pairs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="each of 1 processes takes a multiple of 3"):
+        train(replace(TOLD, batch=4), *face_sets.pair(tmp_path), tmp_path / "run")
+
+
+def test_the_mouth_counts_where_the_mouth_is() -> None:
+    face = torch.full((1, 3, 4, 4), 0.5)
+    where, none = torch.zeros(1, 1, 4, 4), torch.zeros(1, 0, 2)
+    where[..., 0, 0] = 1
+    batch = FaceBatch(face, face, face, 1 - 0 * where, 0 * where, where, none)
+    made = face.clone()
+    made[..., 3, 3] += 0.3
+    weights = FaceLosses(mouth=1)
+    elsewhere, _ = face_losses.reconstruction(batch, made, None, weights, own_alpha=False)
+    made[..., 0, 0] += 0.3
+    there, _ = face_losses.reconstruction(batch, made, None, weights, own_alpha=False)
+    assert float(elsewhere["mouth"]) == 0
+    assert float(there["mouth"]) == pytest.approx(0.3 / 16)
 
 
 def test_it_learns(tmp_path: Path) -> None:
@@ -179,7 +220,12 @@ def test_shipped_configs_are_valid(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("size: 100", "multiple of 16"), ("widht: 3", "widht"), ("batch: 0", "batch")],
+    [
+        ("size: 100", "multiple of 16"),
+        ("widht: 3", "widht"),
+        ("batch: 0", "batch"),
+        ("augmentation: {rotation: 8}", "flip: 0 with marks"),
+    ],
 )
 def test_wrong_configs_are_one_line(line: str, words: str, tmp_path: Path) -> None:
     text = (REPO / "configs" / "train" / "light.yaml").read_text()
@@ -256,7 +302,8 @@ def test_alpha_is_taught_to_keep_what_is_before_the_face() -> None:
     where = torch.zeros(1, 1, 4, 4)
     where[..., :2] = 1
     shown = face * (1 - where) + hand * where
-    batch = FaceBatch(shown, face, shown, 1 - where, torch.zeros_like(where))
+    none = torch.zeros(1, 0, 2)
+    batch = FaceBatch(shown, face, shown, 1 - where, 0 * where, 0 * where, none)
     weights = FaceLosses()
     right, _ = face_losses.reconstruction(batch, face, 1 - where, weights, own_alpha=True)
     all_of_it, _ = face_losses.reconstruction(batch, face, torch.ones(1, 1, 4, 4), weights, True)

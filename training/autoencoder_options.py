@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from lipsync.autoencoder import FaceDims
+from lipsync.autoencoder import FaceDims, marks
 from lipsync.errors import OptionsError
 from training.face_augment import FaceAugmentation
 from training.options import Count, Positive, Precision, Share, checked, read_values
@@ -25,6 +25,7 @@ class FaceLosses:
     pixel: Weight = 1.0  # mean absolute difference of colours, 0..1
     edge: Weight = 0.0  # of first differences
     eyes: Weight = 0.0  # of the eyes' surroundings, on top
+    mouth: Weight = 0.0  # … and of the mouth's
     perceptual: Weight = 0.0  # of features of a small network trained on the same faces
     adversarial: Weight = 0.0  # mixup LSGAN
     face_mask: Weight = 0.0  # the mask is the face, less what is before it
@@ -46,6 +47,7 @@ class AutoencoderOptions:
     learning_rate: Positive
     width: Count = 24  # channels of the first layer
     latent: Count = 256
+    marks: bool = False  # tell the network where lips, lids and chin are (light)
     betas: tuple[Share, Share] = (0.9, 0.999)
     discriminator_rate: Positive = 2e-4
     discriminator_width: Count = 32
@@ -78,7 +80,8 @@ class AutoencoderOptions:
     @property
     def dims(self) -> FaceDims:
         """The network's."""
-        return FaceDims(self.architecture, self.size, self.width, self.latent)
+        told = marks.COUNT if self.marks else 0
+        return FaceDims(self.architecture, self.size, self.width, self.latent, told)
 
 
 # What a resumed run may be given anew; everything else would make another run of it.
@@ -96,6 +99,8 @@ def read_config(path: Path, **changes: Any) -> AutoencoderOptions:
         options.dims  # noqa: B018  (checked by building it)
     except ValueError as error:
         raise OptionsError(f"{path}: {error}") from None
+    if options.marks and options.augmentation.flip:
+        raise OptionsError(f"{path}: augmentation.flip: 0 with marks; they know left from right")
     if options.size % 8:
         raise OptionsError(f"{path}: size: wanted a multiple of 8, got {options.size}")
     return options

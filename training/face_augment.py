@@ -11,6 +11,7 @@ face's pixel edges 48, 88, … 208 of 256.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -33,6 +34,7 @@ from lipsync.types import F32, U8
 
 NODES = 5
 Share = Annotated[float, Field(ge=0, le=1)]
+Boxes = Sequence[tuple[F32, float]]  # centres and half widths, pixels
 
 
 @options_class(frozen=True, config=ConfigDict(extra="forbid"))
@@ -66,6 +68,7 @@ class Sample:
     shown: U8  # (R, R, 3), the target with whatever is before it
     mask: U8  # (R, R), 255: the face, and nothing before it
     eyes: U8  # (R, R), 255: around the eyes
+    mouth: U8  # (R, R), 255: around the mouth
     points: F32  # (k, 2), the landmarks in the target, pixels
 
 
@@ -123,8 +126,8 @@ def plain(face: U8, size: int) -> U8:
 
 
 def sample(
-    face: U8, points: F32, eyes: list[tuple[F32, float]], rng: Generator, size: int,
-    how: FaceAugmentation,
+    face: U8, points: F32, eyes: Boxes, rng: Generator, size: int, how: FaceAugmentation,
+    mouth: Boxes = (),
 ) -> Sample:  # fmt: skip
     """Make one sample of a stored face.
 
@@ -133,6 +136,7 @@ def sample(
         points: (k, 2) landmarks, its pixels.
         eyes: centres and half widths, its pixels (`face_space.eye_boxes`).
         size: R.
+        mouth: the same (`face_space.mouth_box`).
     """
     stored = face.shape[0]
     moved = transform(rng, stored, how)
@@ -156,11 +160,12 @@ def sample(
         hidden = cv2.warpAffine(covers, to_target, (size, size), flags=cv2.INTER_LINEAR)
         mask = np.minimum(mask, 255 - hidden)
     placed = apply(whole, points)
-    return Sample(warped, target, shown, mask, _eye_mask(eyes, whole, size), placed)
+    around_eyes, around_mouth = (_ellipses(boxes, whole, size) for boxes in (eyes, mouth))
+    return Sample(warped, target, shown, mask, around_eyes, around_mouth, placed)
 
 
 def occluded(face: U8, points: F32, rng: Generator) -> tuple[U8, U8]:
-    """Hold something before a face: a shape of fingers or a disc, of skin or of any colour.
+    """Hold something before a face: fingers, maybe a palm, of somebody's skin or of any colour.
 
     Returns:
         the face (S, S, 3), and what covers it (S, S), 255.
@@ -199,10 +204,10 @@ def occluded(face: U8, points: F32, rng: Generator) -> tuple[U8, U8]:
     return np.rint(mixed).astype(np.uint8), cover
 
 
-def _eye_mask(eyes: list[tuple[F32, float]], to_target: F32, size: int) -> U8:
+def _ellipses(boxes: Boxes, to_target: F32, size: int) -> U8:
     mask = np.zeros((size, size), np.uint8)
     scale = scale_of(to_target)
-    for centre, half in eyes:
+    for centre, half in boxes:
         x, y = apply(to_target, centre[None])[0]
         axes = (max(1, round(half * scale)), max(1, round(0.6 * half * scale)))
         cv2.ellipse(mask, (round(float(x)), round(float(y))), axes, 0, 0, 360, 255, -1)

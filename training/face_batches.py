@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from lipsync import likeness
-from lipsync.autoencoder import SIDES, Side, to_tensor
+from lipsync.autoencoder import SIDES, FaceAutoencoder, Side, light, marks, to_tensor
 from lipsync.errors import FacesError
-from lipsync.face_space import INNER, eye_boxes, face_matrix, inverse
+from lipsync.face_space import INNER, eye_boxes, face_matrix, inverse, mouth_box
 from lipsync.faceset.extract import LEAST_FACES, face_mask
 from lipsync.faceset.store import FaceSet
 from lipsync.geometry import apply, compose
@@ -41,6 +41,8 @@ class FaceBatch:
     shown: Tensor
     mask: Tensor
     eyes: Tensor
+    mouth: Tensor
+    marks: Tensor  # (b, COUNT, 2) landmarks of `lipsync.autoencoder.marks`, see `Drawn`
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,12 @@ def open_people(a: Path, b: Path, options: AutoencoderOptions) -> People:
         damaged = one.damaged()
         if damaged:
             raise FacesError(f"{one.path}: {damaged} is damaged; extract the faces again")
+    schemes = {one.scheme.name for one in sets.values()}
+    if options.marks and len(schemes) > 1:
+        raise FacesError(
+            f"{a} and {b} have landmarks of different detectors ({', '.join(sorted(schemes))}); "
+            "extract both with the same one"
+        )
     alike = likeness.likeness(sets["a"].some_upper(), sets["b"].some_upper())
     if alike >= likeness.SAME:
         raise FacesError(
@@ -117,6 +125,33 @@ def plain_faces(faces: FaceSet, rows: I64, size: int, most: int = HELD_MOST) -> 
     return pictures, np.stack(masks).astype(np.uint8) * 255
 
 
+def plain_marks(faces: FaceSet, rows: I64, size: int, most: int = HELD_MOST) -> F32:
+    """The marks of the same faces, (n, COUNT, 2) of their pixels."""
+    return _plain_marks(faces, _some(rows, most), size)
+
+
+def _plain_marks(faces: FaceSet, rows: int | list[int], size: int) -> F32:
+    to_inner = compose(face_matrix(size, INNER), inverse(face_matrix(faces.size)))
+    return apply(to_inner, marks.of_scheme(faces.scheme.name, faces.points[rows]))
+
+
+def habits(people: People, size: int) -> Tensor:
+    """Of both people's marks, (2, 2, COUNT, 2): see `marks.habits`."""
+    everything = [
+        plain_marks(people.sets[side], people.learnt[side], size, len(people.learnt[side]))
+        for side in SIDES
+    ]
+    return torch.stack([marks.habits(of_one, size) for of_one in everything])
+
+
+def expressions(
+    network: FaceAutoencoder, people: People, side: Side, most: int = HELD_MOST
+) -> Tensor | None:
+    """What the held-out faces do, as the network wants to be told; None: it does not."""
+    known = plain_marks(people.sets[side], people.held[side], network.dims.size, most)
+    return network.expression(torch.from_numpy(known), side)
+
+
 def mean_face(people: People, side: Side, size: int) -> Tensor:
     """Mean colours and mean mask, (4, R, R), 0..1."""
     pictures, masks = plain_faces(people.sets[side], people.learnt[side], size, MEAN_OF)
@@ -156,17 +191,49 @@ def batches(
             yield ready
 
 
-def _drawn(people: People, side: Side, key: tuple[int, ...], options: AutoencoderOptions) -> Sample:
-    rng = np.random.default_rng(key)
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A sample, and what its face does."""
+
+    sample: Sample
+    marks: F32  # (COUNT, 2), pixels of the face as a swap aligns it: neither turned nor shifted
+
+
+def _drawn(people: People, side: Side, key: tuple[int, ...], options: AutoencoderOptions) -> Drawn:
+    """The sample of a row, key (seed, step, person, row, ...).
+
+    Networks that are told marks get some pairs: two faces of one shot, turned, bent and covered
+    alike, so that only their marks tell them apart (see `lipsync.autoencoder.light`).
+    """
     faces = people.sets[side]
-    i = int(rng.choice(people.learnt[side]))
+    i = chosen(people, side, key, options)
+    rng = np.random.default_rng((*(_first_of_pair(key) if options.marks else key), 1))
     eyes = eye_boxes(faces.points[i], faces.scheme)
-    return face_augment.sample(
-        faces.face(i), faces.points[i], eyes, rng, options.size, options.augmentation_at(key[1])
+    how = options.augmentation_at(key[1])
+    mouth = [mouth_box(faces.points[i], faces.scheme)]
+    sample = face_augment.sample(
+        faces.face(i), faces.points[i], eyes, rng, options.size, how, mouth
     )
+    return Drawn(sample, _plain_marks(faces, i, options.size))
 
 
-def _stacked(samples: list[Sample], shift: F32, side: Side) -> FaceBatch:
+def chosen(people: People, side: Side, key: tuple[int, ...], options: AutoencoderOptions) -> int:
+    """Which face of a set a row shows."""
+    learnt = people.learnt[side]
+    if options.marks and key[3] != light.shown_as(key[3]):
+        before = np.random.default_rng(_first_of_pair(key)).choice(learnt)
+        shots = people.sets[side].shot
+        learnt = learnt[shots[learnt] == shots[before]]
+    return int(np.random.default_rng(key).choice(learnt))
+
+
+def _first_of_pair(key: tuple[int, ...]) -> tuple[int, ...]:
+    return (*key[:3], light.shown_as(key[3]), *key[4:])
+
+
+def _stacked(drawn: list[Drawn], shift: F32, side: Side) -> FaceBatch:
+    samples = [one.sample for one in drawn]
+
     def pictures(name: str) -> Tensor:
         faces = to_tensor(np.stack([getattr(s, name) for s in samples]))
         return toned_faces(faces, shift, side)
@@ -176,9 +243,11 @@ def _stacked(samples: list[Sample], shift: F32, side: Side) -> FaceBatch:
             torch.from_numpy(np.stack([getattr(s, name) for s in samples]))[:, None].float() / 255
         )
 
+    places = np.stack([one.marks for one in drawn])
     return FaceBatch(
-        pictures("warped"), pictures("target"), pictures("shown"), masks("mask"), masks("eyes")
-    )
+        pictures("warped"), pictures("target"), pictures("shown"), masks("mask"), masks("eyes"),
+        masks("mouth"), torch.from_numpy(places).float(),
+    )  # fmt: skip
 
 
 def landmark_batch(
@@ -188,7 +257,7 @@ def landmark_batch(
     faces, places, who = [], [], []
     for number, side in enumerate(SIDES):
         samples = [
-            _drawn(people, side, (options.seed, step, number, row, 7), options)
+            _drawn(people, side, (options.seed, step, number, row, 7), options).sample
             for row in range(count)
         ]
         faces.append(

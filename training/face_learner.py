@@ -71,7 +71,8 @@ class FaceLearner:
         """The weighted loss of one person's faces, and its parts."""
         weights, own_alpha = self.options.losses, self.options.architecture == "gan"
         with self._reduced():
-            rgb, mask = self.network(batch.warped, side)
+            told = self.network.expression(batch.marks, side)
+            rgb, mask = self.network(batch.warped, side, told)
         rgb, mask = rgb.float(), None if mask is None else mask.float()
         parts, shown = face_losses.reconstruction(batch, rgb, mask, weights, own_alpha)
         real = batch.shown if own_alpha else batch.target
@@ -132,9 +133,11 @@ class FaceLearner:
         return torch.autocast(self.here.device.type, dtype, enabled=self.half)
 
     def _here(self, batch: FaceBatch) -> FaceBatch:
-        values = vars(batch).values()
-        layout = torch.channels_last
-        return FaceBatch(*(v.to(self.here.device, memory_format=layout) for v in values))
+        def moved(value: Tensor) -> Tensor:
+            layout = torch.channels_last if value.ndim == 4 else torch.preserve_format
+            return value.to(self.here.device, memory_format=layout)
+
+        return FaceBatch(*map(moved, vars(batch).values()))
 
     @property
     def result(self) -> FaceAutoencoder:

@@ -70,6 +70,9 @@ def reconstruction(
     if weights.eyes:
         seen = batch.eyes * batch.mask if own_alpha else batch.eyes
         parts["eyes"] = within(shown - wanted, seen)
+    if weights.mouth:
+        seen = batch.mouth * batch.mask if own_alpha else batch.mouth
+        parts["mouth"] = within(shown - wanted, seen)
     if mask is not None:
         if weights.face_mask:
             parts["face_mask"] = functional.binary_cross_entropy(

@@ -13,7 +13,7 @@ from lipsync.curve import append, read
 from lipsync.media import refusals, whole
 from lipsync.types import U8
 from training import face_losses
-from training.face_batches import People, plain_faces
+from training.face_batches import People, expressions, plain_faces
 
 __all__ = ["append", "curves", "grid", "held_out", "read", "save_grid"]
 COLUMNS = 8
@@ -28,7 +28,8 @@ def held_out(network: FaceAutoencoder, people: People) -> dict[Side, float]:
     for side in SIDES:
         pictures, _ = plain_faces(people.sets[side], people.held[side], network.dims.size)
         faces = network.toned(_on(network, pictures), side)
-        made = torch.cat([network(part, side)[0].float() for part in torch.split(faces, 16)])
+        told = expressions(network, people, side)
+        made = network(faces, side, told)[0].float()
         found[side] = face_losses.psnr(made, faces)
     return found
 
@@ -41,7 +42,8 @@ def grid(network: FaceAutoencoder, people: People) -> U8:
         pictures, _ = plain_faces(people.sets[side], people.held[side], network.dims.size, COLUMNS)
         faces = network.toned(_on(network, pictures), side)
         other: Side = "b" if side == "a" else "a"
-        rows += [_row(faces), _row(network(faces, side)[0]), _row(network(faces, other)[0])]
+        told = expressions(network, people, side, COLUMNS)
+        rows += [_row(faces), *(_row(network(faces, who, told)[0]) for who in (side, other))]
     height = rows[0].shape[0]
     labels = []
     for name in ROWS:

@@ -28,7 +28,7 @@ from lipsync.errors import OptionsError
 from lipsync.stopping import stopping
 from training import face_progress, perceptual, ranks
 from training.autoencoder_options import FREE, AutoencoderOptions, read_config
-from training.face_batches import People, batches, mean_face, open_people
+from training.face_batches import People, batches, habits, mean_face, open_people
 from training.face_learner import FaceLearner
 from training.options import text
 from training.ranks import Ranks
@@ -79,6 +79,11 @@ def train(
     with ranks.together(device) as here:
         if options.batch % here.count:
             raise OptionsError(f"batch {options.batch} does not divide by {here.count} processes")
+        if options.marks and options.batch // here.count % light.GROUP:
+            raise OptionsError(
+                f"batch {options.batch}: with marks each of {here.count} processes takes a "
+                f"multiple of {light.GROUP}"
+            )
         people = open_people(a, b, options)
         if here.first:
             run.mkdir(parents=True, exist_ok=True)
@@ -141,6 +146,8 @@ def build(options: AutoencoderOptions, people: People) -> FaceAutoencoder:
     """A fresh network that knows the sets' colours, and their mean faces if it starts from them."""
     network = FaceAutoencoder(options.dims)
     network.register_buffer("shift", torch.from_numpy(people.shift))
+    if options.marks:
+        network.register_buffer("habits", habits(people, options.size))
     for side in SIDES:
         decoder = network.decoders[side]
         if isinstance(decoder, light.Decoder):
@@ -200,6 +207,7 @@ def _meta(options: AutoencoderOptions, people: People, figures: dict[Any, float]
         "description": options.description,
         "version": lipsync.__version__,
         "licence": options.licence,
+        "scheme": people.sets["a"].scheme.name,
         "people": {side: people.sets[side].name for side in SIDES},
         "sets": {side: people.sets[side].digest for side in SIDES},
         "held_out_psnr_db": {side: round(figures[side], 2) for side in SIDES},

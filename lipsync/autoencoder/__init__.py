@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from lipsync import checkpoint
-from lipsync.autoencoder import gan, light, original
+from lipsync.autoencoder import gan, light, marks, original
 from lipsync.errors import WeightsError
 
 Architecture = Literal["original", "light", "gan"]
@@ -37,12 +37,15 @@ class FaceDims:
     size: int = 64  # pixels across
     width: int = 24  # channels of the first layer
     latent: int = 256  # numbers that everything passes through
+    marks: int = 0  # landmarks that the encoder is told (`marks`); 0: none, or `marks.COUNT`
 
     def __post_init__(self) -> None:
         if self.architecture == "original" and self.size != original.SIZE:
             raise ValueError(f"size: the original network sees {original.SIZE} pixels")
         if self.architecture != "original" and not light.fits(self.size):
             raise ValueError(f"size: wanted a multiple of {light.STRIDE}, got {self.size}")
+        if self.marks not in (0, marks.COUNT if self.architecture == "light" else 0):
+            raise ValueError(f"marks: the {self.architecture} network takes no {self.marks}")
 
 
 class FaceAutoencoder(nn.Module):
@@ -58,16 +61,35 @@ class FaceAutoencoder(nn.Module):
         self.decoders = nn.ModuleDict(dict(zip(SIDES, decoders, strict=True)))
         # Added to A's colours before they are encoded: the mean of B minus the mean of A.
         self.register_buffer("shift", torch.zeros(3))
+        if dims.marks:  # of both people, `marks.habits`
+            self.register_buffer("habits", torch.zeros(len(SIDES), 2, dims.marks, 2))
 
-    def forward(self, faces: Tensor, decoder: Side) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, faces: Tensor, decoder: Side, expression: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Colours (b, 3, s, s) and, if the network makes one, mask (b, 1, s, s), both 0..1.
 
         Args:
             faces: (b, 3, s, s), in the colours of B (see `toned`).
             decoder: whose identity is to be shown.
+            expression: of the faces, from `expression`; for networks that are told marks.
         """
-        made = self.decoders[decoder](self.encoder(faces))
+        made = self.decoders[decoder](self.code(faces, expression))
         return made if isinstance(made, tuple) else (made, None)
+
+    def code(self, faces: Tensor, expression: Tensor | None = None) -> Any:
+        """What the decoders make faces from."""
+        return self.encoder(faces, expression) if self.dims.marks else self.encoder(faces)
+
+    def expression(self, points: Tensor, side: Side) -> Tensor | None:
+        """What this person's faces do, from their marks (b, COUNT, 2), pixels of the pictures.
+
+        None: the network wants to know nothing of it.
+        """
+        if not self.dims.marks:
+            return None
+        habits = self.get_buffer("habits")[SIDES.index(side)]
+        return marks.expression(points.to(habits), habits, self.dims.size)
 
     def toned(self, faces: Tensor, side: Side) -> Tensor:
         """Faces (b, 3, s, s) of this person's footage in the colours that the encoder knows."""
@@ -121,7 +143,7 @@ def _parts(dims: FaceDims) -> tuple[nn.Module, list[nn.Module]]:
     if dims.architecture == "gan":
         encoder: nn.Module = gan.Encoder(dims.size, dims.width, dims.latent)
         return encoder, [gan.Decoder(dims.width) for _ in SIDES]
-    encoder = light.Encoder(dims.size, dims.width, dims.latent)
+    encoder = light.Encoder(dims.size, dims.width, dims.latent, 2 * dims.marks)
     return encoder, [light.Decoder(dims.size, dims.width) for _ in SIDES]
 
 

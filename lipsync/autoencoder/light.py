@@ -4,6 +4,10 @@ Where it saves: nothing is computed at full size (the last convolution makes fou
 time), dense residuals stay where maps are small, and at half size kernels act per channel. What
 makes it quick to learn: each decoder starts from its person's mean face and learns the
 difference. The fourth channel is a mask: where the face is, and nothing before it.
+
+What a face does it can be told by its landmarks (`lipsync.autoencoder.marks`). To make it listen,
+in training some faces get their picture's numbers from a neighbour in the batch, which is another
+face of the same shot: light and pose are alike, and what differs only the landmarks tell.
 """
 
 from __future__ import annotations
@@ -14,15 +18,20 @@ from torch import Tensor, nn
 from lipsync.autoencoder.blocks import SLOPE, DepthwiseResidual, Residual, Upscale
 
 STRIDE = 16  # of the encoder: sizes are multiples of it
+EXPRESSION = 128  # numbers that what is told passes through
+GROUP = 3  # faces of a batch of which one is shown as its neighbour
 
 
 class Encoder(nn.Module):
-    """(b, 3, s, s), 0..1 → (b, 4w, s/16, s/16); everything passes through `latent` numbers."""
+    """(b, 3, s, s), 0..1, and maybe their expressions (b, told) → (b, 4w, s/16, s/16).
 
-    def __init__(self, size: int, width: int, latent: int) -> None:
+    Everything passes through `latent` numbers of the picture and EXPRESSION of what is told.
+    """
+
+    def __init__(self, size: int, width: int, latent: int, told: int = 0) -> None:
         super().__init__()
         cells, w = size // STRIDE, width
-        self.layers = nn.Sequential(
+        self.seen = nn.Sequential(
             nn.Conv2d(3, w, 5, 2, 2),
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(w, 2 * w, 3, 2, 1),
@@ -34,13 +43,40 @@ class Encoder(nn.Module):
             nn.Conv2d(6 * w, 2 * w, 1),
             nn.Flatten(),
             nn.Linear(2 * w * cells * cells, latent),
-            nn.Linear(latent, 4 * w * cells * cells),
-            nn.Unflatten(1, (4 * w, cells, cells)),
+        )
+        self.told = (
+            nn.Sequential(
+                nn.Linear(told, EXPRESSION),
+                nn.LeakyReLU(SLOPE),
+                nn.Linear(EXPRESSION, EXPRESSION),
+                nn.LeakyReLU(SLOPE),
+            )
+            if told
+            else None
+        )
+        numbers = latent + (EXPRESSION if told else 0)
+        self.code = nn.Sequential(
+            nn.Linear(numbers, 4 * w * cells * cells), nn.Unflatten(1, (4 * w, cells, cells))
         )
 
-    def forward(self, faces: Tensor) -> Tensor:
-        code: Tensor = self.layers(faces - 0.5)
+    def forward(self, faces: Tensor, expression: Tensor | None = None) -> Tensor:
+        seen: Tensor = self.seen(faces - 0.5)
+        if self.told is not None:
+            if expression is None:
+                raise ValueError("a network that is told marks wants an expression")
+            if self.training:
+                seen = seen[[shown_as(row) for row in range(len(seen))]]
+            seen = torch.cat([seen, self.told(expression).to(seen.dtype)], 1)
+        code: Tensor = self.code(seen)
         return code
+
+
+def shown_as(row: int) -> int:
+    """Whose picture's numbers a row of a batch gets in training: of three, the second the first's.
+
+    Every other row would halve the pictures of a batch; then it learns half as fast.
+    """
+    return row - 1 if row % GROUP == 1 else row
 
 
 class Decoder(nn.Module):

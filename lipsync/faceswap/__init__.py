@@ -20,17 +20,19 @@ import torch
 from pydantic import Field
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
-from lipsync.autoencoder import FaceAutoencoder, Side, to_tensor
+from lipsync.autoencoder import FaceAutoencoder, Side, marks, to_tensor
+from lipsync.errors import OptionsError
 from lipsync.face_space import INNER, cut_face, face_matrix, face_outlines, inverse
 from lipsync.faceswap import color, masks
 from lipsync.faceswap.color import ColorMatch
 from lipsync.faceswap.masks import MaskKind
-from lipsync.geometry import apply, compose
+from lipsync.geometry import apply, compose, smoothed_points
 from lipsync.options_base import options
-from lipsync.types import F32, U8, Alignment, Bools, FaceTrack, Patch
+from lipsync.types import F32, U8, Alignment, Bools, FaceTrack, LandmarkScheme, Patch
 from lipsync.warp import CoarseGrid, ThinPlate
 
 FADE_S = 0.12  # over which the new face goes before a gap, and returns after it
+MOVING_S = 0.08  # over which the landmarks that tell an expression are smoothed
 USUAL_ERROR = 0.03  # RMS of a reconstruction, 0..1, where the checkpoint does not say
 # A face's landmarks (k, 2) in a picture of it (s, s, 3), pixels; None: none found.
 Landmarks = Callable[[U8], "F32 | None"]
@@ -118,27 +120,48 @@ class FaceMaker:
         db = figures.get(self.target)
         self.error = USUAL_ERROR if db is None else 10 ** (-float(db) / 20)
 
+    def check(self, scheme: LandmarkScheme) -> None:
+        """Raises:
+        OptionsError: the network was told other landmarks than this detector's.
+        """
+        known = self.network.meta.get("scheme", scheme.name)
+        if self.network.dims.marks and known != scheme.name:
+            raise OptionsError(
+                f"--landmarks: the model was taught those of {known}, these are {scheme.name}; "
+                "take the detector with which its faces were extracted"
+            )
+
     @torch.no_grad()
-    def make(self, frame: U8, to_frame: F32, to_canonical: F32, points: F32) -> Made:
+    def make(
+        self, frame: U8, to_frame: F32, to_canonical: F32, points: F32, moving: F32 | None = None
+    ) -> Made:
         """The new face of one frame.
 
         Args:
             to_frame, to_canonical: (2, 3), of the alignment.
-            points: (k, 2) landmarks, frame pixels.
+            points: (k, 2) landmarks, frame pixels, calm enough to bound the face.
+            moving: the same, as quick as the face; None: `points` are.
         """
         size = self.network.dims.size
         cut = cut_face(frame, to_frame, size, INNER)
         device = self.network.device
         faces = self.network.toned(to_tensor(cut[None]).to(device), self.target)
-        code = self.network.encoder(faces)
+        to_face = compose(face_matrix(size, INNER), to_canonical)
+        seen = apply(to_face, points if moving is None else moving)
+        code = self.network.code(faces, self._expression(seen))
         new, mask = _pair(self.network.decoders[self.source](code))
         own, _ = _pair(self.network.decoders[self.target](code))
-        to_face = compose(face_matrix(size, INNER), to_canonical)
-        seen = _array(faces)
         return Made(
-            seen, _array(new), None if mask is None else _array(mask)[..., 0], _array(own),
+            _array(faces), _array(new), None if mask is None else _array(mask)[..., 0], _array(own),
             to_face, apply(to_face, points),
         )  # fmt: skip
+
+    def _expression(self, points: F32) -> torch.Tensor | None:
+        """From landmarks (k, 2), pixels of the network's picture."""
+        if not self.network.dims.marks:
+            return None
+        known = marks.of_scheme(self.network.meta["scheme"], points)
+        return self.network.expression(torch.from_numpy(known)[None], self.target)
 
     def patch(self, made: Made, how: FaceOptions) -> Patch:
         """Match, sharpen and mask a face: all of it that depends on the options."""
@@ -205,11 +228,12 @@ def patches(
         share: (n,), of `visibility`.
     """
     to_canonical = alignment.to_canonical
+    moving = smoothed_points(track, range(track.scheme.count), MOVING_S)
     for i, frame in enumerate(frames):
         if share[i] <= 0 or not np.isfinite(points[i]).all():
             yield None
             continue
-        made = maker.make(frame, alignment.to_frame[i], to_canonical[i], points[i])
+        made = maker.make(frame, alignment.to_frame[i], to_canonical[i], points[i], moving[i])
         yield maker.patch(made, how)
 
 
