@@ -39,8 +39,9 @@ from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 9  # of the files in the cache
+LAYOUT = 10  # of the files in the cache
 MAX_BYTES = 800_000_000  # of crops
+STRETCH = 50  # consecutive frames that are kept together where there are too many
 
 
 @options
@@ -48,7 +49,7 @@ class BankOptions:
     """Which frames of the footage may lend their pixels."""
 
     bank_frames: Annotated[int, Field(ge=1)] = 4000
-    """Most frames kept; more footage is thinned evenly."""
+    """Most frames kept; of more footage short stretches are, spread evenly."""
     bank_sharpness: Annotated[float, Field(ge=0, le=1)] = 0.35
     """Frames blurrier than this share of the footage's median sharpness are left out."""
 
@@ -127,8 +128,7 @@ def _collect(
     """Fill `folder` with crops.npy (one per chosen frame), small.npy, shape_free.npy, bank.npz."""
     width, height = _crop_size(alignment.scale[chosen])
     most = min(options.bank_frames, max(1, MAX_BYTES // (3 * width * height)))
-    if len(chosen) > most:
-        chosen = chosen[np.linspace(0, len(chosen) - 1, most).round().astype(int)]
+    chosen = thinned(chosen, most)
     corners = _crop_corners(alignment, chosen, width, height)
     crops = np.lib.format.open_memmap(
         folder / "crops.npy", "w+", np.uint8, (len(chosen), height, width, 3)
@@ -190,6 +190,20 @@ def _collect(
         oddness=oddness(all_looks, lips_of(track, alignment).points, track),
         said=np.zeros((len(chosen), 0), np.float32) if said is None else said[chosen],
     )
+
+
+def thinned(frames: I64, most: int) -> I64:
+    """At most so many of the frames (n,): stretches of STRETCH consecutive ones, spread evenly.
+
+    Every second frame would do for single mouths, but mouths are compared by their motion, and
+    textures follow each other as they did in the footage.
+    """
+    if len(frames) <= most:
+        return frames
+    stretch = min(STRETCH, max(1, most // 8))
+    count = most // stretch
+    starts = np.arange(count) * (len(frames) - stretch) // max(count - 1, 1)
+    return frames[(starts[:, None] + np.arange(stretch)).ravel()]
 
 
 def _some_of_each(shots: I64, frames: I64) -> set[int]:

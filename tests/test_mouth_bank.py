@@ -11,7 +11,7 @@ from lipsync.cache import Cache
 from lipsync.errors import NoFaceError
 from lipsync.geometry import align
 from lipsync.looks import cut_out
-from lipsync.mouth_bank import BankOptions, build, usable
+from lipsync.mouth_bank import BankOptions, build, thinned, usable
 
 RNG = np.random.default_rng(11)
 N = 60
@@ -96,6 +96,21 @@ def test_more_footage_than_room_is_thinned_evenly(tmp_path: Path) -> None:
         bank = build(frames(), track, align(track), BankOptions(bank_frames=10), cache, "footage")
         assert len(bank) == 10
         assert np.ptp(np.diff(bank.frames)) <= 1
+
+
+def test_frames_that_are_kept_of_too_many_follow_each_other() -> None:
+    """A mouth is found by its motion: every other frame would have none of its own."""
+    frames = np.arange(7, 10007)
+    kept = thinned(frames, 4000)
+    assert len(kept) == 4000
+    assert len(np.unique(kept)) == 4000
+    steps = np.diff(kept)
+    assert (steps == 1).mean() == pytest.approx(49 / 50, abs=0.001)
+    starts = kept[np.concatenate([[0], np.flatnonzero(steps > 1) + 1])]
+    assert np.ptp(np.diff(starts)) <= 1
+    assert kept[0] == 7
+    assert kept[-1] == 10006
+    assert np.array_equal(thinned(frames, 10000), frames)
 
 
 def test_boxes_beyond_the_frame_repeat_its_edge() -> None:
