@@ -203,7 +203,7 @@ def thinned(frames: I64, most: int) -> I64:
     stretch = min(STRETCH, max(1, most // 8))
     count = most // stretch
     starts = np.arange(count) * (len(frames) - stretch) // max(count - 1, 1)
-    return frames[(starts[:, None] + np.arange(stretch)).ravel()]
+    return np.asarray(frames[(starts[:, None] + np.arange(stretch)).ravel()])
 
 
 def _some_of_each(shots: I64, frames: I64) -> set[int]:

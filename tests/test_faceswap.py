@@ -130,6 +130,22 @@ def test_a_told_network_makes_the_others_face_do_what_the_target_does() -> None:
         maker.check(IBUG_68)
 
 
+def test_the_new_face_fades_above_the_brows() -> None:
+    """Nothing of it at the top of the hull, all of it from the brows down, no step between."""
+    place = face_matrix(96, INNER)
+    crown = np.array([(0, -0.8), (0.5, 0.9), (-0.5, 0.9)], np.float32)
+    rows = masks.below_hair(apply(place, crown), 96)
+    y = (np.arange(96) - place[1, 2]) / place[1, 1]
+    assert (rows[y <= -0.8] == 0).all()
+    assert (rows[y >= masks.BROWS] == 1).all()
+    assert (np.diff(rows) >= 0).all()
+    assert np.diff(rows).max() < 0.12
+    # A detector whose landmarks end at the brows says nothing of a forehead.
+    brows = np.array([(0, -0.25), (0.5, 0.9), (-0.5, 0.9)], np.float32)
+    rows = masks.below_hair(apply(place, brows), 96)
+    assert (rows[y >= -0.25] == 1).all()
+
+
 def test_short_gaps_are_bridged_and_long_ones_fade() -> None:
     track = track_of([similarity(50, 0, 100, 80)] * 60)
     found = np.ones(60, bool)

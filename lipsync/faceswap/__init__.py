@@ -124,7 +124,7 @@ class FaceMaker:
         """Raises:
         OptionsError: the network was told other landmarks than this detector's.
         """
-        known = self.network.meta.get("scheme", scheme.name)
+        known = self.network.meta.get("scheme")
         if self.network.dims.marks and known != scheme.name:
             raise OptionsError(
                 f"--landmarks: the model was taught those of {known}, these are {scheme.name}; "
@@ -176,6 +176,7 @@ class FaceMaker:
         if how.face_occlusion:
             free = masks.uncovered(made.face, made.own, self.error, skin)
         alpha = masks.alpha(size, made.mask, free, how.mask, how.expand, how.feather)
+        alpha = alpha * masks.below_hair(made.points, size)[:, None]
         skin = skin if free is None else skin * free
         new = color.matched(new, face, skin > 0.5, how.color)
         if how.sharpen:

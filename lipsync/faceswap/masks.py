@@ -7,7 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from lipsync.face_space import INNER, SIDE, hull
+from lipsync.face_space import INNER, SIDE, face_matrix, hull
 from lipsync.types import F32
 
 MaskKind = Literal["hull", "learned", "both"]
@@ -16,6 +16,7 @@ BORDER = 0.04  # share of the picture at its border where nothing is shown: it h
 # wrong: multiples of its usual RMS error inside the face, over which the new face goes.
 COVERED = (3.2, 4.4)
 MEDIAN = 0.8  # of the local errors inside a face that nothing covers, as a share of their RMS
+BROWS = -0.3  # canonical y: above them the new face fades into the target's forehead
 SMALLEST = 0.035  # across, share of the picture: what is smaller is an eye's glint
 
 
@@ -57,6 +58,19 @@ def _grown(mask: F32, by: float) -> F32:
 def _softened(mask: F32, feather: float) -> F32:
     sigma = feather / (SIDE * INNER) * len(mask)
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(sigma, 0.3)), np.float32)
+
+
+def below_hair(points: F32, size: int) -> F32:
+    """How much of a face is shown in each row of its picture, (size,), 0..1.
+
+    All of it up to the brows, nothing at the top of the hull of the landmarks (k, 2): whose hair it
+    was that hung into the face, the network does not know, and a line across the forehead is seen.
+    """
+    matrix = face_matrix(size, INNER)
+    brows = matrix[1, 1] * BROWS + matrix[1, 2]
+    top = float(points[:, 1].min())
+    rows = np.clip((np.arange(size) - top) / max(brows - top, 1e-6), 0, 1)
+    return np.asarray(rows * rows * (3 - 2 * rows), np.float32)
 
 
 def skin(points: F32, size: int) -> F32:
