@@ -4,7 +4,8 @@
 
 A default render of clips whose truth is known (see `bench/quality.py`) is laid onto the truth after
 the fact: by one affine map per frame, and by smoothed optical flow. Nothing of that is to be had in
-a real render; it tells what perfect landmarks could bring at most.
+a real render; it tells about what perfect landmarks could bring. The flow is an estimate, not a
+bound: another one may come nearer.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pages
-from picture_figures import PictureFigures
+from picture_figures import PictureFigures, places
 from quality import files
 from reconstruction import Person, Scene
 
@@ -44,7 +45,7 @@ def affine(truth: U8, made: U8, mask: U8) -> F32:
         _, matrix = cv2.findTransformECC(*pictures, matrix, cv2.MOTION_AFFINE, STEPS, mask * 255, 3)
     except cv2.error:  # it does not converge: they stay as they are
         matrix = np.eye(2, 3, dtype=np.float32)
-    return np.asarray(grid(truth) @ matrix[:, :2].T + matrix[:, 2], np.float32)
+    return np.asarray(places(*truth.shape) @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
 def flow(truth: U8, made: U8, mask: U8) -> F32:
@@ -52,12 +53,7 @@ def flow(truth: U8, made: U8, mask: U8) -> F32:
     del mask
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     found = cv2.GaussianBlur(finder.calc(truth, made, None), (0, 0), SMOOTH)
-    return np.asarray(grid(truth) + found, np.float32)
-
-
-def grid(picture: U8) -> F32:
-    height, width = picture.shape[:2]
-    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    return np.asarray(places(*truth.shape) + found, np.float32)
 
 
 def laid(scene: Scene, made: U8, move: Move) -> U8:
@@ -72,10 +68,8 @@ def laid(scene: Scene, made: U8, move: Move) -> U8:
         truth, result = (
             cv2.cvtColor(f[box], cv2.COLOR_RGB2GRAY) for f in (scene.frames[i], made[i])
         )
-        places = move(truth, result, region[box].astype(np.uint8))
-        moved = cv2.remap(
-            made[i][box], places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
+        at = move(truth, result, region[box].astype(np.uint8))
+        moved = cv2.remap(made[i][box], at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         frames[i][box][region[box]] = moved[region[box]]
     return frames
 
@@ -119,8 +113,8 @@ def main() -> None:
         f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores.",
         "",
         "Default renders as in [quality.md](quality.md), true lips, encoded; then the same laid "
-        "onto the truth after the fact, which no render can: what perfect landmarks could bring "
-        "at most.",
+        "onto the truth after the fact, which no render can: about what perfect landmarks could "
+        "bring. The flow is an estimate, not a bound.",
         "",
     ]
     for name, clips in zip(("grid_s1", "grid_s4"), args.clips, strict=True):

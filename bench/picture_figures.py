@@ -145,12 +145,17 @@ def around(region: Bools, jaw: F32, margin: float) -> tuple[slice, slice]:
     return slice(max(int(top), 0), int(bottom) + 1), slice(max(int(left), 0), int(right) + 1)
 
 
+def places(height: int, width: int) -> F32:
+    """Where each pixel of a picture is, (h, w, 2), x and y."""
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+
+
 def flows(frames: U8) -> Iterator[tuple[F32, Bools]]:
     """Where each pixel of a frame is in the next one, (h, w, 2), and where that is sure."""
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     gray = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
     h, w = gray[0].shape
-    grid = np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float32)
+    grid = places(h, w)
     for t in range(len(frames) - 1):
         forward = finder.calc(gray[t], gray[t + 1], None)
         backward = finder.calc(gray[t + 1], gray[t], None)

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import pages
+from follows import follows
 from mouth_models import mouth_model, taught
 from reconstruction import HEAD, Line, Person, Scene
 
@@ -268,11 +269,6 @@ def lips_wanted(speech: Path, target: Path, n: int, cache: Cache) -> LipTrack:
     return lip_lstm.predict(model, heard, profile, media.probe(target).fps, n)
 
 
-def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    known = np.isfinite(a) & np.isfinite(b)
-    return float(np.corrcoef(a[known], b[known])[0, 1])
-
-
 def driven(target: Path, speech: Path, out: Path) -> str:
     """Render one case, look at the file that came out: a line of the table."""
     name = f"{target.stem}_{speech.stem}"
@@ -289,13 +285,13 @@ def driven(target: Path, speech: Path, out: Path) -> str:
     with Cache(Cache.default_root()) as cache:
         wanted = lips_wanted(speech, target, made.frame_count, cache)
         seen = lips_in(result.output, cache)
+    r_open, articulation = follows(wanted.opening, seen.opening)
+    r_width, _ = follows(wanted.width, seen.width)
     print(json.dumps({"case": name, "warnings": result.warnings}), file=sys.stderr, flush=True)
     return (
         f"| {target.name} | {speech.name} | {made.frame_count} | {made.fps} "
         f"| {float(media.probe_audio(result.output).duration):.2f} "
-        f"| {correlation(wanted.opening, seen.opening):.3f} "
-        f"| {correlation(wanted.width, seen.width):.3f} "
-        f"| {float(np.nanstd(seen.opening) / wanted.opening.std()):.2f} "
+        f"| {r_open:.3f} | {r_width:.3f} | {articulation:.2f} "
         f"| {result.changed_frames} | {result.frames_turned} | {result.frames_covered} |"
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from follows import follows
 from picture_figures import PictureFigures, Reference
 
 from lipsync import audio, encode, features, geometry, landmarks, lip_lstm, media, mouth_bank, teeth
@@ -213,10 +214,8 @@ class Scene:
         found = landmarks.track(frames, person.footage.track.fps, landmarks.LandmarkOptions())
         seen = geometry.lips(found, Alignment(person.footage.alignment.to_frame[order]))
         distance = np.linalg.norm(seen.points - wanted.points[order], axis=-1)
-        true = LipTrack(wanted.points[order], seen.rate).opening
-        known = np.isfinite(seen.opening) & np.isfinite(true)
-        r = np.corrcoef(seen.opening[known], true[known])[0, 1]
-        return float(np.nanmean(distance)), float(r)
+        r, _ = follows(LipTrack(wanted.points[order], seen.rate).opening, seen.opening)
+        return float(np.nanmean(distance)), r
 
     def sheet(self, result: U8, path: Path) -> None:
         """Twelve frames of the clip and of the result."""

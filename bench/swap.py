@@ -169,8 +169,8 @@ def main() -> None:
     folder = args.runs / "bench_swap"
     folder.mkdir(parents=True, exist_ok=True)
     sets: dict[Side, Path] = {"a": args.runs / "faces" / "s1", "b": args.runs / "faces" / "s4"}
-    model = args.runs / "light" / "light.safetensors"
-    gan = args.runs / "gan_cpu" / "gan_cpu.safetensors"
+    everything = {n: args.runs / n / f"{n}.safetensors" for n in ("light", "gan_cpu")}
+    models = {name: path for name, path in everything.items() if path.is_file()}
     options = read_config(REPO / "configs" / "train" / "light.yaml")
     people = open_people(sets["a"], sets["b"], options)
     lines = [
@@ -183,16 +183,16 @@ def main() -> None:
         lines += [
             "## Held-out faces, each made by their own decoder\n",
             "| person | faces | held out | PSNR, dB | the face alone, dB |\n|" + " --- |" * 5,
-            *inside_hull(people, FaceAutoencoder.load(model)),
+            *inside_hull(people, FaceAutoencoder.load(everything["light"])),
             "\n## Whose face it is\n",
             "Distances of dlib's face embedding (`face-recognition-models` 0.3), which took no "
             "part in training; r_open, articulation: correlation of the inner-lip gaps detected "
             "in the swap and in the target, ratio of their standard deviations; flicker: second "
             "differences of the inner face's mean colour, levels.\n",
-            *swapped(args.shared, model, folder, sets),
-            "\n" + previewed(folder, model, sets),
+            *swapped(args.shared, models, folder, sets),
+            "\n" + previewed(folder, everything["light"], sets),
             "\n## A hand before the face\n",
-            *occlusion(args.shared, {"light": model, "gan_cpu": gan}, folder),
+            *occlusion(args.shared, models, folder),
             "\n## Learning\n",
             *learning(args.runs / "light", "light"),
             "",

@@ -6,6 +6,7 @@ Part of `bench/swap.py`, which writes the page.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from follows import follows
 
 from lipsync import face_pipeline, face_preview, geometry, landmarks, media
 from lipsync.autoencoder import SIDES, FaceAutoencoder, Side
@@ -96,20 +98,10 @@ def flicker(before: list[U8], after: list[U8], places: F32) -> tuple[float, floa
     return found[0], found[1]
 
 
-def opening(
-    track: FaceTrack, alignment: Alignment, seen: FaceTrack, seen_alignment: Alignment
-) -> tuple[float, float]:
-    """How the swap's mouth follows the target's, both as detected: correlation of the inner-lip
-    gaps, and the ratio of their standard deviations."""
-    wanted = geometry.lips(track, alignment).opening
-    shown = geometry.lips(seen, seen_alignment).opening
-    known = np.isfinite(wanted) & np.isfinite(shown)
-    wanted, shown = wanted[known], shown[known]
-    return float(np.corrcoef(wanted, shown)[0, 1]), float(shown.std() / wanted.std())
-
-
-def swapped(shared: Path, model: Path, folder: Path, sets: dict[Side, Path]) -> Iterator[str]:
-    """Both directions: whose face is it, and how steady?"""
+def swapped(
+    shared: Path, models: dict[str, Path], folder: Path, sets: dict[Side, Path]
+) -> Iterator[str]:
+    """Both directions: whose face is it, does its mouth follow, and how steady is it?"""
     embed = Embedding()
     with one_thread():
         known = {}
@@ -119,36 +111,36 @@ def swapped(shared: Path, model: Path, folder: Path, sets: dict[Side, Path]) -> 
                 known[side] = embed.all([faces.face(int(i)) for i in some])
     between = distance(known["a"], known["b"])
     yield (
-        "| target | face | frames | distance to the source | to the target "
+        "| model | target | face | frames | distance to the source | to the target "
         "| same person, two people | r_open | articulation | flicker of the target | of the swap "
-        "| s per frame |\n" + "|" + " --- |" * 11
+        "| s per frame |\n" + "|" + " --- |" * 12
     )
     data = shared / "data" / "targets"
-    jobs: list[tuple[Side, Path]] = [
-        ("a", data / "grid_s4_60s.mp4"),
-        ("b", data / "grid_s1_120s.mp4"),
-    ]
-    for source, whole in jobs:
-        other: Side = "b" if source == "a" else "a"
-        piece = clip(whole, 21, 10, folder / f"target_{other}.mp4")
+    targets: dict[Side, Path] = {
+        "b": clip(data / "grid_s4_60s.mp4", 21, 10, folder / "target_b.mp4"),
+        "a": clip(data / "grid_s1_120s.mp4", 21, 10, folder / "target_a.mp4"),
+    }
+    for (name, model), (other, piece) in itertools.product(models.items(), targets.items()):
+        source: Side = "b" if other == "a" else "a"
+        swap = folder / f"{name}_{source}_on_{other}.mp4"
         began = time.perf_counter()
         result = face_pipeline.swap(
-            sets[source], piece, model, folder / f"swap_{source}_on_{other}.mp4",
-            consent=CONSENT, overwrite=True,
-        )  # fmt: skip
+            sets[source], piece, model, swap, consent=CONSENT, overwrite=True
+        )
         took = (time.perf_counter() - began) / result.frames
         track, alignment, before = tracked(piece)
         seen, seen_alignment, after = tracked(result.output)
-        follows = opening(track, alignment, seen, seen_alignment)
-        sheet(folder / f"swap_{source}_on_{other}.png", before, after, alignment.to_frame)
+        wanted, shown = geometry.lips(track, alignment), geometry.lips(seen, seen_alignment)
+        r_open, articulation = follows(wanted.opening, shown.opening)
+        sheet(swap.with_suffix(".png"), before, after, alignment.to_frame)
         some = np.linspace(0, len(after) - 1, LOOKED_AT).astype(int)
         made = embed.all([after[i] for i in some])
         own = distance(known[source], known[source]) * 20 / 19
         steady = flicker(before, after, alignment.to_frame)
         yield (
-            f"| {other} | {source} | {result.changed_frames} of {result.frames} "
+            f"| {name} | {other} | {source} | {result.changed_frames} of {result.frames} "
             f"| {distance(made, known[source]):.2f} | {distance(made, known[other]):.2f} "
-            f"| {own:.2f}, {between:.2f} | {follows[0]:.2f} | {follows[1]:.2f} "
+            f"| {own:.2f}, {between:.2f} | {r_open:.2f} | {articulation:.2f} "
             f"| {steady[0]:.2f} | {steady[1]:.2f} | {took:.2f} |"
         )
 
@@ -202,8 +194,6 @@ def occlusion(shared: Path, models: dict[str, Path], folder: Path) -> Iterator[s
     place = Alignment(alignment.to_frame[i : i + 1])
     tiles = [cut_face(covered, place.to_frame[0], 260, 2.6 / SIDE)]
     for name, path in models.items():
-        if not path.is_file():
-            continue
         network = FaceAutoencoder.load(path)
         maker = FaceMaker(network, "a")
         made = maker.make(covered, place.to_frame[0], place.to_canonical[0], one.xy[0])

@@ -125,30 +125,27 @@ def plain_faces(faces: FaceSet, rows: I64, size: int, most: int = HELD_MOST) -> 
     return pictures, np.stack(masks).astype(np.uint8) * 255
 
 
-def plain_marks(faces: FaceSet, rows: I64, size: int, most: int = HELD_MOST) -> F32:
-    """The marks of the same faces, (n, COUNT, 2) of their pixels."""
-    return _plain_marks(faces, _some(rows, most), size)
-
-
-def _plain_marks(faces: FaceSet, rows: int | list[int], size: int) -> F32:
+def plain_marks(faces: FaceSet, rows: int | I64 | list[int], size: int) -> F32:
+    """The marks of faces as a swap sees them, (..., COUNT, 2) of their pixels."""
     to_inner = compose(face_matrix(size, INNER), inverse(face_matrix(faces.size)))
     return apply(to_inner, marks.of_scheme(faces.scheme.name, faces.points[rows]))
 
 
 def habits(people: People, size: int) -> Tensor:
     """Of both people's marks, (2, 2, COUNT, 2): see `marks.habits`."""
-    everything = [
-        plain_marks(people.sets[side], people.learnt[side], size, len(people.learnt[side]))
-        for side in SIDES
-    ]
+    everything = (plain_marks(people.sets[side], people.learnt[side], size) for side in SIDES)
     return torch.stack([marks.habits(of_one, size) for of_one in everything])
 
 
 def expressions(
     network: FaceAutoencoder, people: People, side: Side, most: int = HELD_MOST
 ) -> Tensor | None:
-    """What the held-out faces do, as the network wants to be told; None: it does not."""
-    known = plain_marks(people.sets[side], people.held[side], network.dims.size, most)
+    """What the held-out faces do, those of `plain_faces`, as the network wants to be told.
+
+    None: it does not.
+    """
+    rows = _some(people.held[side], most)
+    known = plain_marks(people.sets[side], rows, network.dims.size)
     return network.expression(torch.from_numpy(known), side)
 
 
@@ -214,7 +211,7 @@ def _drawn(people: People, side: Side, key: tuple[int, ...], options: Autoencode
     sample = face_augment.sample(
         faces.face(i), faces.points[i], eyes, rng, options.size, how, mouth
     )
-    return Drawn(sample, _plain_marks(faces, i, options.size))
+    return Drawn(sample, plain_marks(faces, i, options.size))
 
 
 def chosen(people: People, side: Side, key: tuple[int, ...], options: AutoencoderOptions) -> int:

@@ -74,7 +74,7 @@ class Encoder(nn.Module):
 def shown_as(row: int) -> int:
     """Whose picture's numbers a row of a batch gets in training: of three, the second the first's.
 
-    Every other row would halve the pictures of a batch; then it learns half as fast.
+    Every one that is leaves the batch a picture less to learn from.
     """
     return row - 1 if row % GROUP == 1 else row
 

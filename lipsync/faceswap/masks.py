@@ -16,8 +16,8 @@ BORDER = 0.04  # share of the picture at its border where nothing is shown: it h
 # wrong: multiples of its usual RMS error inside the face, over which the new face goes.
 COVERED = (3.2, 4.4)
 MEDIAN = 0.8  # of the local errors inside a face that nothing covers, as a share of their RMS
-BROWS = -0.3  # canonical y: above them the new face fades into the target's forehead
 SMALLEST = 0.035  # across, share of the picture: what is smaller is an eye's glint
+BROWS = -0.3  # canonical y: above them the new face fades into the target's forehead
 
 
 def alpha(
