@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import cv2
 import numpy as np
 from pydantic import Field
 
@@ -39,8 +40,8 @@ from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 10  # of the files in the cache
-MAX_BYTES = 800_000_000  # of crops
+LAYOUT = 11  # of the files in the cache
+MAX_BYTES = 1_000_000_000  # of crops and their luma
 STRETCH = 50  # consecutive frames that are kept together where there are too many
 
 
@@ -125,9 +126,9 @@ def _collect(
     options: BankOptions,
     said: F32 | None,
 ) -> None:
-    """Fill `folder` with crops.npy (one per chosen frame), small.npy, shape_free.npy, bank.npz."""
+    """Fill `folder`: crops, luma, small and shape_free (.npy, of chosen frames), and bank.npz."""
     width, height = _crop_size(alignment.scale[chosen])
-    most = min(options.bank_frames, max(1, MAX_BYTES // (3 * width * height)))
+    most = min(options.bank_frames, max(1, MAX_BYTES // (4 * width * height)))
     chosen = thinned(chosen, most)
     corners = _crop_corners(alignment, chosen, width, height)
     crops = np.lib.format.open_memmap(
@@ -135,6 +136,7 @@ def _collect(
     )
     reduction = reduction_of(float(np.median(alignment.scale[chosen])))
     reduced = (len(chosen) if reduction > 1 else 0, -(-height // reduction), -(-width // reduction))
+    luma = np.lib.format.open_memmap(folder / "luma.npy", "w+", np.uint8, crops.shape[:3])
     small = np.lib.format.open_memmap(folder / "small.npy", "w+", np.uint8, (*reduced, 3))
     to_crop = _moved(alignment.to_frame[chosen], -corners)
     sharpness = np.zeros(len(chosen), np.float32)
@@ -156,10 +158,12 @@ def _collect(
             crops[row] = cut_out(frame, corners[row], width, height)
             if reduction > 1:
                 small[row] = cell_means(crops[row], reduction)
+            luma[row] = cv2.cvtColor(crops[row], cv2.COLOR_RGB2GRAY)
             sharpness[row] = edge_strength(crops[row])
             looks[row] = all_looks[i]
     crops.flush()
     small.flush()
+    luma.flush()
     control = smoothed_points(track, track.scheme.warp[18:])
     control = np.concatenate([track.xy[:, track.scheme.lips], control], axis=1)
     control = control[chosen] - corners[:, None]
@@ -245,11 +249,12 @@ def _load(folder: Path) -> MouthBank:
     if not arrays["said"].shape[1]:
         arrays["said"] = None  # not known
     crops = np.load(folder / "crops.npy", mmap_mode="r")
+    luma = np.load(folder / "luma.npy", mmap_mode="r")
     small = np.load(folder / "small.npy", mmap_mode="r") if arrays["reduction"] > 1 else crops
     arrays["shape_free"] = np.load(folder / "shape_free.npy", mmap_mode="r")
     keep = arrays.pop("keep")
     if keep.all():
-        return MouthBank(crops=crops, small=small, **arrays)
+        return MouthBank(crops=crops, small=small, luma=luma, **arrays)
     # A fancy index would copy the whole map into memory; give blurry entries no quality instead.
     arrays["quality"] = np.where(keep, arrays["quality"], 0).astype(np.float32)
-    return MouthBank(crops=crops, small=small, **arrays)
+    return MouthBank(crops=crops, small=small, luma=luma, **arrays)

@@ -13,7 +13,7 @@ from lipsync.geometry import apply
 from lipsync.types import F32, U8, Alignment
 from lipsync.warp import SMOOTHING, ThinPlate
 
-SIZE = 44  # cells across: folds and shading need no more
+SIZE = 64  # cells across: a fold is one or two wide
 REGION = (-0.8, 0.1, 0.8, 1.7)  # of the canonical space: left, top, right, bottom
 
 

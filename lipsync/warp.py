@@ -16,7 +16,7 @@ from lipsync.types import F32
 
 Floats = NDArray[np.float64]
 
-SMOOTHING = 1e-3  # λ of mouths' warps: trust no single landmark
+SMOOTHING = 1e-2  # λ of mouths' warps: trust no single landmark
 GRID_STEP = 8  # pixels between the points at which a warp is evaluated
 GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
 

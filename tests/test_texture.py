@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from faces import FPS, mouth, similarity, track_of
 
 from lipsync.errors import OptionsError
-from lipsync.geometry import align, apply, lips, mouth_outlines, nose
+from lipsync.geometry import align, apply, lips, mouth_outlines, nose, scales_of
 from lipsync.texture import TEXTURES, TextureOptions, open_texture
 from lipsync.texture.candidates import MASS, Candidates, describe, weigh
-from lipsync.texture.detail import DETAIL, DETAIL_WINDOW, MOST_INSIDE, steadied, with_detail
+from lipsync.texture.detail import (
+    AIM,
+    DETAIL,
+    DETAIL_WINDOW,
+    MOST_INSIDE,
+    _raised,
+    steadied,
+    with_detail,
+)
 from lipsync.texture.median import box_around, successors
-from lipsync.texture.merging import weighted_median
+from lipsync.texture.merging import weighted_mean, weighted_median
 from lipsync.texture.path import CONTINUITY, smoothest_path
 from lipsync.types import LipTrack, MouthBank, Patch
 from lipsync.warp import CoarseGrid
@@ -150,8 +160,6 @@ def sources(bank: MouthBank) -> list:
 
 
 def test_contract_one_patch_per_frame_over_the_mouth_and_none_without_a_face(talking) -> None:
-    from dataclasses import replace
-
     track, alignment, bank = talking
     found = track.found.copy()
     found[2] = False
@@ -232,41 +240,90 @@ def test_the_path_is_the_best_of_all_paths() -> None:
     assert total(tuple(smoothest_path(entries, costs, looks, after))) == pytest.approx(total(best))
 
 
+def entries_like(picture: np.ndarray) -> np.ndarray:
+    """Single entries that all look like one picture."""
+    rounded = np.rint(picture).clip(0, 255).astype(np.uint8)
+    return np.repeat(rounded[None], len(DETAIL_WINDOW), axis=0)
+
+
+def luma(pictures: np.ndarray) -> np.ndarray:
+    """The mean of pictures (n, h, w, 3), as the candidates' mean is given."""
+    grays = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in pictures]
+    return np.mean(grays, axis=0, dtype=np.float32)
+
+
 def test_detail_is_exchanged_and_nothing_else() -> None:
     steady = np.full((40, 60, 3), 100, np.uint8)
-    sharp = np.full((40, 60, 3), 130, np.float32)  # another light …
+    sharp = np.full((40, 60, 3), 130)  # another light …
     sharp[:, 30] = 180  # … and a fine line
-    inside = np.zeros((40, 60), np.float32)
-    out = with_detail(steady, sharp, inside, 100.0, 0.7)
+    singles, inside = entries_like(sharp), np.zeros((40, 60), np.float32)
+    out = with_detail(steady, luma(singles), singles, inside, 100.0, 0.7)
     assert np.abs(out[:, :10].astype(int) - 100).max() <= 1, "the light stays the median's"
     assert out[20, 30, 0] > 120
-    assert np.array_equal(with_detail(steady, sharp, inside, 100.0, 0.0), steady)
+    none = with_detail(steady, luma(singles), singles, inside, 100.0, 0.0)
+    assert np.array_equal(none, steady)
+
+
+def test_what_the_mean_has_lost_of_shared_detail_is_raised_to_what_single_entries_have() -> None:
+    """Entries laid a pixel beside one another: their mean is softer than any of them."""
+    noise = cv2.GaussianBlur(RNG.normal(0, 30, (120, 160)).astype(np.float32), (0, 0), 1.2)
+    sharp = np.repeat((128 + 2 * noise)[..., None], 3, axis=-1)
+    moved = np.stack([entries_like(np.roll(sharp, k, axis=1))[0] for k in (-1, 0, 2)])
+    mean, nothing = luma(moved), np.zeros((120, 160), np.float32)
+    steady = np.repeat(np.rint(mean).astype(np.uint8)[..., None], 3, axis=-1)
+    made = with_detail(steady, mean, moved, nothing, 100.0, 1.0)
+
+    def finest(picture: np.ndarray) -> float:
+        gray = picture[..., 0].astype(np.float32)
+        return float((gray - cv2.GaussianBlur(gray, (0, 0), DETAIL * 100))[20:-20, 20:-20].std())
+
+    assert finest(steady) < 0.75 * finest(moved[1]), "something was lost"
+    assert finest(steady) < 0.9 * finest(made)
+    assert finest(made) < AIM[0] ** 0.5 * finest(moved[1])
+    there = np.corrcoef(made[..., 0].ravel(), steady[..., 0].ravel())[0, 1]
+    assert there > 0.95, "it is its own detail that is raised"
+
+
+def test_noise_of_single_entries_is_not_made_up_for_in_a_still_mean() -> None:
+    """Where entries share nothing but a plain colour, nothing of it is to be seen."""
+    plain = np.full((120, 160, 3), 128.0)
+    noisy = plain + RNG.normal(0, 4, (len(DETAIL_WINDOW), *plain.shape))
+    singles = noisy.round().astype(np.uint8)
+    mean = np.full((120, 160), 128, np.float32)
+    mean += RNG.normal(0, 0.5, mean.shape).astype(np.float32)  # what 64 of them leave of it
+    made = _raised(mean, mean, [luma(one[None]) for one in singles], 100.0)[0] + mean
+    assert made.std() < 2 * mean.std() + 0.05
 
 
 def test_no_speck_is_left_of_a_gap_between_teeth() -> None:
     """The single picture has a dark spot where the median shows a tooth."""
     steady = np.full((60, 60, 3), 190, np.uint8)
-    sharp = np.full((60, 60, 3), 190, np.float32)
+    sharp = np.full((60, 60, 3), 190)
     sharp[28:31, 28:32] = 60
-    specks = {}
-    for inside in (0.0, 1.0):
-        made = with_detail(steady, sharp, np.full((60, 60), inside, np.float32), 100.0, 1.0)
-        specks[inside] = 190 - int(made.min())
-    assert specks[0.0] > 60
-    assert specks[1.0] <= MOST_INSIDE
+    singles, inside = entries_like(sharp), np.ones((60, 60), np.float32)
+    made = with_detail(steady, luma(singles), singles, inside, 100.0, 1.0)
+    assert 190 - int(made.min()) <= MOST_INSIDE
 
 
-def test_where_the_median_is_grey_coarser_detail_is_taken_too() -> None:
+def test_where_the_mean_is_grey_single_entries_detail_is_taken() -> None:
     x = np.arange(200)
     waves = (40 * np.sin(2 * np.pi * x / 10)).astype(np.float32)  # between the two σ of 1.2 and 2
     sharp = np.full((80, 200, 3), 128, np.float32) + waves[None, :, None]
+    singles, nothing = entries_like(sharp), np.zeros((80, 200), np.float32)
     grey = np.full((80, 200, 3), 128, np.uint8)
-    nothing = np.zeros((80, 200), np.float32)
-    lost = with_detail(grey, sharp, nothing, 100.0, 1.0).astype(float).std()
-    kept = with_detail(np.rint(sharp).astype(np.uint8), sharp, nothing, 100.0, 1.0).astype(float)
+    flat = np.full((80, 200), 128, np.float32)
+    lost = with_detail(grey, flat, singles, nothing, 100.0, 1.0).astype(float).std()
+    kept = with_detail(singles[0], luma(singles), singles, nothing, 100.0, 1.0).astype(float)
     finest = (sharp - cv2.GaussianBlur(sharp, (0, 0), DETAIL * 100)).std()
     assert lost > 1.5 * finest, "more than the finest comes from the entry"
     assert kept.std() < 1.3 * sharp.std()
+
+
+def test_the_mean_is_the_weighted_one() -> None:
+    pictures = RNG.integers(0, 256, (5, 8, 9)).astype(np.uint8)
+    weights = np.array([0.4, 0.0, 0.3, 0.2, 0.1], np.float32)
+    made = weighted_mean(pictures, weights)
+    assert np.allclose(made, np.tensordot(weights, pictures, 1), atol=0.01)
 
 
 def test_noise_that_neighbours_do_not_share_is_averaged_but_teeth_stay_one_frames() -> None:
@@ -283,8 +340,6 @@ def test_noise_that_neighbours_do_not_share_is_averaged_but_teeth_stay_one_frame
 
 
 def test_successors_stay_within_a_take(talking) -> None:
-    from dataclasses import replace
-
     _, _, bank = talking
     shots = np.r_[np.zeros(30, np.int64), np.ones(30, np.int64)]
     after = successors(replace(bank, shots=shots))
@@ -297,10 +352,9 @@ def test_entries_without_quality_are_never_chosen(talking) -> None:
     _, _, bank = talking
     quality = bank.quality.copy()
     quality[::2] = 0
-    from dataclasses import replace
-
     search = Candidates(replace(bank, quality=quality), 10)
-    described = describe(bank.lips, bank.pose, bank.shots, bank.frames)
+    scale = scales_of(bank.to_crop)
+    described = describe(bank.lips, bank.pose, bank.shots, bank.frames, scale=scale)
     assert all((search.choose(d)[0] % 2 == 1).all() for d in described)
 
 
@@ -309,3 +363,23 @@ def test_options_are_checked() -> None:
 
     with pytest.raises(OptionsError, match="candidates"):
         RenderOptions.of(candidates=0)
+
+
+def test_of_two_sizes_of_a_face_the_target_s_own_is_preferred_and_none_is_refused(talking) -> None:
+    """Pictures of a smaller face are blurred when they are enlarged."""
+    _, _, bank = talking
+    to_crop = bank.to_crop.copy()
+    to_crop[::2, :, :2] *= 0.7  # every second entry shows the face smaller
+    sizes = scales_of(to_crop)
+    search = Candidates(replace(bank, to_crop=to_crop), 10)
+
+    def share_of_large(scale: float) -> float:
+        size = search.nearest_scale(np.full(len(bank), scale, np.float32))
+        wanted = describe(bank.lips, bank.pose, bank.shots, bank.frames, scale=size)
+        chosen = np.concatenate([search.choose(d)[0] for d in wanted])
+        return float((chosen % 2 == 1).mean())
+
+    assert share_of_large(float(sizes[1])) > 0.55 > 0.45 > share_of_large(float(sizes[0]))
+    # Larger than all: as if it were as large as the largest, so that no distance is blurred by it.
+    far = search.nearest_scale(np.array([10 * sizes[1]], np.float32))
+    assert far == pytest.approx(sizes.max())

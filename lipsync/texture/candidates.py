@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from lipsync.geometry import scales_of
 from lipsync.types import F32, I64, MouthBank
 
 # α: share of the total weight that the best n entries hold. With METHOD.md's 0.9 the few nearest of
-# 64 decide, and the mouth flickers as they change. Much less than this takes
-# in mouths that are too far off.
-MASS = 0.7
+# 64 decide, and the mouth flickers as they change. Less than this is no steadier.
+MASS = 0.4
 WINDOW = (0.25, 0.5, 1.0, 0.5, 0.25)  # weights of the frames at −2 … +2
 # Measured on clips of s1: the gap brings r_open from 0.98 to 0.99, the sound 0.2 dB; a larger
 # weight of the pose costs more lip than it gains in shading.
 GAP_WEIGHT, SOUND_WEIGHT, POSE_WEIGHT = 3.0, 0.06, 0.5
+# Of the size: pictures of a face that is much smaller are blurred, of a larger one too fine.
+SIZE_WEIGHT = 0.15
 # Of the light: a bank of two lightings gives the target's own first, other colours are corrected.
 LIGHT_WEIGHT = 0.2
 UPPER_INNER, LOWER_INNER = (13, 12, 14), (16, 17, 15)
@@ -32,6 +34,7 @@ def describe(
     frames: I64,
     said: F32 | None = None,
     light: F32 | None = None,
+    scale: F32 | None = None,
 ) -> F32:
     """Descriptors (n, d); their Euclidean distance is in outer-eye distances.
 
@@ -41,6 +44,7 @@ def describe(
             there it repeats the entry itself.
         said: (n, p) from `features.said`; None: not known.
         light: (n, 3) colour of the skin, levels; None: not known.
+        scale: (n,) pixels per outer-eye distance; None: it does not matter.
     """
     n = len(lips)
     gaps = (lips[:, LOWER_INNER] - lips[:, UPPER_INNER])[..., 1]
@@ -54,6 +58,8 @@ def describe(
     parts = [POSE_WEIGHT * pose.reshape(n, -1) / np.sqrt(pose.shape[1])]
     if light is not None:
         parts.append(LIGHT_WEIGHT * np.log(np.maximum(light, 1)) / np.sqrt(light.shape[1]))
+    if scale is not None:
+        parts.append(SIZE_WEIGHT * np.log(scale)[:, None])
     here = np.arange(n)
     for offset, weight in enumerate(WINDOW, -(len(WINDOW) // 2)):
         other = np.clip(here + offset, 0, n - 1)
@@ -98,10 +104,20 @@ class Candidates:
         self._entries = np.flatnonzero(bank.quality > 0)
         said = bank.said if heard else None
         light = None if bank.light is None else bank.light[bank.frames]
-        described = describe(bank.lips, bank.pose, bank.shots, bank.frames, said, light)
+        scale = scales_of(bank.to_crop)
+        usable = scale[self._entries]
+        self._scales = (usable.min(), usable.max()) if len(usable) else (0.0, np.inf)
+        described = describe(bank.lips, bank.pose, bank.shots, bank.frames, said, light, scale)
         self.described = described  # (m, d) of all entries
         self._usable = described[self._entries]
         self._norms = (self._usable**2).sum(1)
+
+    def nearest_scale(self, scale: F32) -> F32:
+        """Sizes of faces as near to these (n,) as the bank has some.
+
+        What all entries are off by tells nothing of which are nearer.
+        """
+        return np.clip(scale, *self._scales).astype(np.float32)
 
     def choose(self, wanted: F32) -> tuple[I64, F32, F32]:
         """Entries, weights and distances for one wanted descriptor (d,), nearest first."""

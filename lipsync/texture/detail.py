@@ -1,4 +1,11 @@
-"""The finest detail of a mouth: from single bank entries, steadied over neighbouring frames."""
+"""The finest detail of a mouth: from the mean of its candidates, as strong as single ones have it.
+
+What bent pictures of one mouth share is its own: lines of the lips, pores, edges. Their mean holds
+it without the noise of any of them, only weaker, since no two are laid onto one another exactly.
+It is raised to the energy that single pictures have at that place, never beyond. Where pictures
+share next to nothing (teeth, tongue, beards, which no landmarks lay onto one another) the mean is
+grey however it is raised, and a single entry's detail takes its place.
+"""
 
 from __future__ import annotations
 
@@ -8,95 +15,119 @@ import numpy as np
 from lipsync.looks import on_colours
 from lipsync.types import F32, U8
 
-# Weights of the frames around, for the finest detail: of one frame alone it is sharper and flickers
-# more.
-DETAIL_WINDOW = (1, 2, 3, 2, 1)
+# Weights of the frames around, for detail from single entries: of one frame alone it is sharper
+# and flickers more.
+DETAIL_WINDOW = (1, 2, 1)
 INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips and teeth
-# Outer-eye distances: σ of the Gaussian that parts detail from the rest. What is coarser is nearer
-# to the truth in the median than in single entries, and nearly as strong. Where it is not, it is
-# taken from a single entry as well: of teeth and beards, which no landmarks lay onto one another,
-# the median is grey.
+# Outer-eye distances: σ of the Gaussians that part the finest detail from the coarser one, and that
+# from the rest. What is coarser still is as strong in the mean as in single entries.
 DETAIL, COARSER = 0.012, 0.02
-# The median's energy between the two as a share of the entry's: from the first one down its place
-# is taken, from the second on altogether. On lips and skin it lies above.
+AROUND = 0.2  # outer-eye distances: σ of the neighbourhood whose energy is compared
+RAISED_MOST = 2.0  # what must be raised by more is not shared
+AIM = (1.9, 0.85)
+LEAST_ENERGY = 0.05  # levels²
+# The mean's energy between DETAIL and COARSER as a share of the single entries': from the first one
+# down a single entry's takes its place, from the second on altogether. On lips and skin it lies
+# above.
 WEAK = (0.8, 0.5)
-HALVED = 110  # pixels per outer-eye distance from which on half the size tells it as well
-AROUND = 0.05  # outer-eye distances: σ of the neighbourhood that tells
-# By which it is raised outside the lips: the mean of several pictures that were resampled has less
-# energy than the footage's own, and not all of it is taken. Inside it is one picture: raised, its
-# noise shows as specks on the teeth.
-RAISED = 0.25
 # Levels by which it may darken or lighten what lies inside the lips: where the median shows teeth
 # and the single picture the dark gap above or below its own, a speck would be left of the gap.
 MOST_INSIDE = 16.0
 
 
-def steadied(sharp: U8, inside: F32) -> F32:
+def with_detail(steady: U8, mean: F32, singles: U8, inside: F32, scale: float, share: float) -> U8:
+    """`steady` with a share of its finest detail exchanged for that of its candidates.
+
+    Args:
+        steady: (h, w, 3), sure of everything but that.
+        mean: (h, w) luma of the candidates' mean.
+        singles: (len(DETAIL_WINDOW), h, w, 3) entries chosen for the frames around this one.
+        inside: (h, w) 0..1, of the lips: there it is the single entry's.
+        scale: pixels per outer-eye distance.
+        share: 0..1.
+    """
+    shared, weak = _raised(_luma(steady), mean, [_luma(one) for one in singles], scale)
+    where = np.maximum(inside, weak)
+    fine = on_colours(cv2.multiply(shared, 1 - where))
+    box = _box(where)
+    if where[box].size:
+        single = _single(steady, singles, inside, scale, box)
+        fine[box] += on_colours(where[box]) * single
+    return np.asarray(cv2.add(steady.astype(np.float32), share * fine, dtype=cv2.CV_8U))
+
+
+def _raised(steady: F32, mean: F32, singles: list[F32], scale: float) -> tuple[F32, F32]:
+    """What is to be added to the steady luma (h, w), and where that is not enough, 0..1."""
+    lacking = mean - steady
+    exchanged = lacking - cv2.GaussianBlur(lacking, (0, 0), DETAIL * scale)
+    change, weak = exchanged, np.zeros_like(mean)
+    bands = zip(
+        _bands(steady + exchanged, scale),
+        zip(*(_bands(one, scale) for one in singles), strict=True),
+        strict=True,
+    )
+    for aim, (own, theirs) in zip(AIM, bands, strict=True):
+        held = _energy(own, scale)
+        wanted = sum((_energy(one, scale) for one in theirs), np.zeros_like(held)) / len(theirs)
+        raised = aim * wanted / np.maximum(held, LEAST_ENERGY)
+        gain = np.sqrt(np.clip(raised, 1, RAISED_MOST**2))
+        change = change + cv2.multiply(own, (gain - 1).astype(np.float32))
+        kept = held / np.maximum(wanted, 1e-3)
+        weak = np.clip((WEAK[0] - kept) / (WEAK[0] - WEAK[1]), 0, 1)  # the coarser band's counts
+    return np.asarray(change, np.float32), np.asarray(weak, np.float32)
+
+
+def _single(steady: U8, singles: U8, inside: F32, scale: float, box: tuple[slice, slice]) -> F32:
+    """What single entries have in a box beyond the steady picture, (bh, bw, 3)."""
+    lips = inside[box][..., None]
+    reach = int(np.ceil(3 * COARSER * scale))
+    wide = tuple(slice(max(0, s.start - reach), s.stop + reach) for s in box)
+    inner = tuple(
+        slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True)
+    )
+    sharp = steadied(singles[:, wide[0], wide[1]], inside[wide])
+    difference = sharp - steady[wide].astype(np.float32)
+    fine = (difference - cv2.GaussianBlur(difference, (0, 0), COARSER * scale))[inner]
+    most = 255 - (255 - MOST_INSIDE) * lips
+    return np.asarray(np.clip(fine, -most, most))
+
+
+def steadied(singles: U8, inside: F32) -> F32:
     """Pictures of neighbouring frames' details as one: their mean; the middle one inside the lips.
 
     Lips and skin are bent onto one another, so that what their pictures do not share is noise and
     flicker. Teeth and tongue move by themselves: their mean would be blurred.
 
     Args:
-        sharp: (len(DETAIL_WINDOW), h, w, 3).
+        singles: (len(DETAIL_WINDOW), h, w, 3).
         inside: (h, w) 0..1.
     """
-    mean = sharp[0].astype(np.float32)
-    for k in range(1, len(sharp)):
-        cv2.accumulateWeighted(sharp[k], mean, DETAIL_WINDOW[k] / sum(DETAIL_WINDOW[: k + 1]))
+    mean = singles[0].astype(np.float32)
+    for k in range(1, len(singles)):
+        cv2.accumulateWeighted(singles[k], mean, DETAIL_WINDOW[k] / sum(DETAIL_WINDOW[: k + 1]))
     box = _box(inside)
     lips = inside[box][..., None]
-    mean[box] += lips * (sharp[len(sharp) // 2][box] - mean[box])
+    mean[box] += lips * (singles[len(singles) // 2][box] - mean[box])
     return np.asarray(mean)
 
 
-def with_detail(steady: U8, sharp: F32, inside: F32, scale: float, share: float) -> U8:
-    """`steady` with a share of its finest detail exchanged for that of `sharp`.
-
-    Args:
-        inside: (h, w) 0..1, of the lips: there it is exchanged from coarser on.
-        scale: pixels per outer-eye distance.
-        share: 0..1.
-    """
-    box = _box(inside)
-    lips = inside[box][..., None]
-    before = steady.astype(np.float32)
-    difference = cv2.addWeighted(sharp, 1 + RAISED, before, -1, 0)
-    difference[box] -= RAISED * lips * sharp[box]
-    coarse, coarser = (
-        cv2.GaussianBlur(difference, (0, 0), sigma * scale) for sigma in (DETAIL, COARSER)
-    )
-    where = np.maximum(inside, _weak(steady, sharp, scale))
-    fine = cv2.subtract(difference, coarse)
-    fine += cv2.multiply(cv2.subtract(coarse, coarser), on_colours(where))
-    most = 255 - (255 - MOST_INSIDE) * lips
-    fine[box] = np.clip(fine[box], -most, most)
-    return np.asarray(cv2.add(before, cv2.multiply(fine, share), dtype=cv2.CV_8U))
+def _luma(picture: U8) -> F32:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
 
 
-def _box(inside: F32) -> tuple[slice, slice]:
+def _bands(luma: F32, scale: float) -> tuple[F32, F32]:
+    """What is finer than DETAIL, and what lies between it and COARSER."""
+    fine, coarse = (cv2.GaussianBlur(luma, (0, 0), sigma * scale) for sigma in (DETAIL, COARSER))
+    return cv2.subtract(luma, fine), cv2.subtract(fine, coarse)
+
+
+def _energy(band: F32, scale: float) -> F32:
+    """Mean square around every pixel."""
+    side = 2 * round(1.7 * AROUND * scale) + 1  # as wide as a Gaussian of that σ
+    return np.asarray(cv2.blur(cv2.multiply(band, band), (side, side)))
+
+
+def _box(where: F32) -> tuple[slice, slice]:
     """The rows and columns that hold everything above zero; the first ones if there is nothing."""
-    x, y, width, height = cv2.boundingRect((inside > 0).astype(np.uint8))
+    x, y, width, height = cv2.boundingRect((where > 0).astype(np.uint8))
     return slice(y, y + height), slice(x, x + width)
-
-
-def _weak(steady: U8, sharp: F32, scale: float) -> F32:
-    """Where `steady` has lost what `sharp` has between DETAIL and COARSER, (h, w) 0..1.
-
-    Looked for at half the size where that band is wide enough for it.
-    """
-    height, width = steady.shape[:2]
-    half = scale >= HALVED
-    size = (-(-width // 2), -(-height // 2)) if half else (width, height)
-    scale = scale / 2 if half else scale
-    energies = []
-    for picture in (steady.astype(np.float32), sharp):
-        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        if half:
-            gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-        fine, coarse = (cv2.GaussianBlur(gray, (0, 0), s * scale) for s in (DETAIL, COARSER))
-        side = 2 * round(1.7 * AROUND * scale) + 1  # as wide as that Gaussian
-        energies.append(cv2.blur((fine - coarse) ** 2, (side, side)))
-    kept = energies[0] / np.maximum(energies[1], 1e-3)
-    weak = np.clip((WEAK[0] - kept) / (WEAK[0] - WEAK[1]), 0, 1).astype(np.float32)
-    return np.asarray(cv2.resize(weak, (width, height)) if half else weak)

@@ -5,8 +5,8 @@ blur. Here every candidate is first bent so that its lips, jaw line and anchors 
 wanted; edges then coincide, and the median no longer pays for steadiness with sharpness. Each
 candidate is resampled once, from its own footage straight to the target frame's pixel grid.
 
-The finest detail comes from a single candidate anyway, so that the median of a large face is taken
-of reduced pictures: what it costs does not grow with the resolution.
+The finest detail is made of the luma alone, so that the median of a large face is taken of reduced
+pictures: what it costs hardly grows with the resolution.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from lipsync.geometry import apply, at, mouth_outlines, nose, scale_of, smoothed
 from lipsync.looks import inside_lips, reduction_of
 from lipsync.shape_free import usual_shape
 from lipsync.texture.candidates import Candidates, describe
-from lipsync.texture.detail import DETAIL_WINDOW, INSIDE_SOFT, steadied, with_detail
-from lipsync.texture.merging import unsoftened, weighted_median
+from lipsync.texture.detail import DETAIL_WINDOW, INSIDE_SOFT, with_detail
+from lipsync.texture.merging import unsoftened, weighted_mean, weighted_median
 from lipsync.texture.path import smoothest_path
 from lipsync.texture.regression import FEWEST, Regression, added
 from lipsync.texture.source import TextureOptions, TextureSource
@@ -45,6 +45,7 @@ BLOCK = 500  # frames for which candidates are chosen at once
 GAIN_MOST = 2.0  # a candidate's light is corrected up to this factor
 LEAST_GAIN = 0.006  # less changes no level by more than one
 LEAST_DETAIL_GAIN = 0.05  # less changes no detail by more than that
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as OpenCV has it
 MANY = 16  # candidates whose offsets are as good as spread evenly
 
 
@@ -78,7 +79,7 @@ class Drawn:
 
 
 class MedianTexture(TextureSource):
-    """Weighted median of the bank's candidates, with the detail of one of them."""
+    """Weighted median of the bank's candidates, with the detail that they share."""
 
     def __init__(self, bank: MouthBank, options: TextureOptions, device: str = "cpu") -> None:
         """`device` does not matter: no network takes part."""
@@ -87,6 +88,7 @@ class MedianTexture(TextureSource):
         # Plain arrays over the mapped files: an item of a memmap costs as much as a small picture.
         self._crops = np.asarray(bank.crops)
         self._small = None if bank.small is None else np.asarray(bank.small)
+        self._luma = None if bank.luma is None else np.asarray(bank.luma)
         # Whether what is said counts is known only when it is known of the wanted mouths.
         self._search: dict[bool, tuple[Candidates, Regression | None]] = {}
         self._successors = bank.looks[successors(bank)]
@@ -126,8 +128,9 @@ class MedianTexture(TextureSource):
         stretch = runs_of(shown, np.searchsorted(track.cuts, frames, side="right"))
         pose = at(nose(track, alignment), frames)
         light = None if self._bank.light is None else at(self._bank.light, frames)
-        wanted = describe(lips.points, pose, stretch, np.arange(len(frames)), said, light)
         search, regression = self._prepared(said is not None)
+        scale = search.nearest_scale(at(alignment.scale, frames))
+        wanted = describe(lips.points, pose, stretch, np.arange(len(frames)), said, light, scale)
         own = at(smoothed_points(track, track.scheme.warp[18:]), frames)
         outlines = at(mouth_outlines(track), frames)
         to_canonical, to_frame = at(alignment.to_canonical, frames), at(alignment.to_frame, frames)
@@ -230,10 +233,11 @@ class MedianTexture(TextureSource):
         if detailed:
             if reduction > 1:
                 steady = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
-            sharp = self._bent(
+            singles = self._bent(
                 choice.details, mouth.light, places(choice.details), grid, least=LEAST_DETAIL_GAIN
             )
-            rgb = with_detail(steady, steadied(sharp, inside), inside, scale, options.detail)
+            mean = self._mean_luma(choice, mouth.light, places(entries), grid, how)
+            rgb = with_detail(steady, mean, singles, inside, scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         whole = np.ones((height, width), np.float32)
         return Drawn(Patch(rgb, whole, shift, distance), steady)
@@ -287,11 +291,29 @@ class MedianTexture(TextureSource):
                 cv2.multiply(stack[i], (*gains[i].tolist(), 0.0), dst=stack[i])
         return stack
 
+    def _mean_luma(
+        self, choice: Choice, light: F32 | None, places: F32, grid: CoarseGrid, how: int
+    ) -> F32:
+        """The candidates' mean in a frame's shape and light, luma in full resolution, (h, w)."""
+        crops, buffer = self._luma, np.empty((grid.height, grid.width), np.uint8)
+
+        def bent() -> Iterator[U8]:
+            for where, entry in zip(places, choice.entries.tolist(), strict=True):
+                if crops is not None:
+                    luma = crops[entry]
+                else:
+                    luma = np.asarray(cv2.cvtColor(self._crops[entry], cv2.COLOR_RGB2GRAY))
+                yield remapped(luma, grid.refined(where), buffer, how)
+
+        mean = weighted_mean(bent(), choice.weights)
+        mean *= float((choice.weights @ self._gains(choice.entries, light)) @ LUMA)
+        return unsoftened(mean) if how == cv2.INTER_LINEAR else mean
+
 
 def remapped(
     crop: U8, places: F32, out: U8 | None = None, interpolation: int = cv2.INTER_CUBIC
 ) -> U8:
-    """The crop's colours at places (h, w, 2)."""
+    """The crop's colours, or its luma, at places (h, w, 2)."""
     found = cv2.remap(crop, places, None, interpolation, dst=out, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found)
 

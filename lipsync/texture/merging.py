@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar, cast
+
 import cv2
 import numpy as np
 
 from lipsync.types import F32, U8
 
+Picture = TypeVar("Picture", U8, F32)
 
-def unsoftened(mean: U8) -> U8:
-    """What many linear interpolations have in common (h, w, 3), freed of their softness.
+
+def unsoftened(mean: Picture) -> Picture:
+    """What many linear interpolations have in common (h, w[, 3]), freed of their softness.
 
     At offsets spread evenly over a pixel, linear interpolation multiplies the frequency ω by
     (sin(ω/2) / (ω/2))² in the mean; this is its inverse up to a quarter of the sampling rate.
     """
-    return np.asarray(cv2.filter2D(mean, -1, _INVERSE, borderType=cv2.BORDER_REPLICATE))
+    return cast(Picture, cv2.filter2D(mean, -1, _INVERSE, borderType=cv2.BORDER_REPLICATE))
 
 
 # 1 + (2 − 2 cos ω) / 9 for each axis: within 0.015 of the inverse up to ω = π/2.
 _INVERSE = np.array([[0, -1, 0], [-1, 13, -1], [0, -1, 0]], np.float32) / 9
+
+
+def weighted_mean(pictures: Iterable[U8], weights: F32) -> F32:
+    """Of pictures (h, w[, 3]), one weight each."""
+    mean, total = None, 0.0
+    for picture, weight in zip(pictures, weights.tolist(), strict=True):
+        total += weight
+        if mean is None:
+            mean = picture.astype(np.float32)
+        elif weight > 0:
+            cv2.accumulateWeighted(picture, mean, weight / total)
+    if mean is None:
+        raise ValueError("the mean of no pictures")
+    return np.asarray(mean)
 
 
 def weighted_median(stack: U8, weights: F32) -> U8:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
 from lipsync.looks import on_colours
@@ -26,6 +27,8 @@ FEATURES = 500
 WIDTH = 1.5  # of the kernel, in RMS distances of the bank's descriptors from their mean
 RIDGE = 1e-5  # λ per entry: descriptors are in units of that distance, features of variance 1/n
 FEWEST, MOST = 300, 2500  # entries that it is learnt from
+RANK = 64  # pictures of which every correction is made up
+AT_ONCE = 500  # entries whose pictures are in memory at a time
 LIMIT = 24.0  # levels: what is more is no fold and no shading
 
 
@@ -52,12 +55,13 @@ class Regression:
         self._phases = rng.uniform(0, 2 * np.pi, FEATURES).astype(np.float32)
         self._entries = self._features(described)
         told = self._entries[known] - self._entries[known].mean(0)
-        shown = np.asarray(pictures[known], np.float32) * gains[known, None, None]
-        shown = shown.reshape(len(known), -1)
+        both = np.zeros((told.shape[1], pictures[0].size), np.float32)
+        for some in np.array_split(np.arange(len(known)), -(-len(known) // AT_ONCE)):
+            shown = np.asarray(pictures[known[some]], np.float32) * gains[known[some], None, None]
+            both += told[some].T @ shown.reshape(len(some), -1)  # told has no mean, both neither
         square = (told.T @ told).astype(np.float64)
         square[np.diag_indices_from(square)] += RIDGE * len(known)
-        both = (told.T @ (shown - shown.mean(0))).astype(np.float64)
-        self._weights = linalg.solve(square, both, assume_a="pos").astype(np.float32)
+        self._weights, self._basis = _reduced(square, both)
 
     def _features(self, described: F32) -> F32:
         off = described - self._middle
@@ -72,8 +76,22 @@ class Regression:
             entries, weights: (n,) the candidates.
         """
         lacking = self._features(wanted) - weights @ self._entries[entries]
-        made = (lacking @ self._weights).reshape(SIZE, SIZE, 3)
+        made = (lacking @ self._weights @ self._basis).reshape(SIZE, SIZE, 3)
         return np.asarray(np.clip(made, -LIMIT, LIMIT), np.float32)
+
+
+def _reduced(square: NDArray[np.float64], both: F32) -> tuple[F32, F32]:
+    """The solution of square @ w = both (f, c) as a product (f, RANK) @ (RANK, c).
+
+    The best one of that rank for the entries it is learnt from (reduced-rank regression): with the
+    Cholesky factor L of `square`, the leading part of Lᵀ w.
+    """
+    factor = linalg.cholesky(square, lower=True).astype(np.float32)
+    scaled = linalg.solve_triangular(factor, both, lower=True)  # = Lᵀ w
+    first = max(0, len(square) - RANK)
+    _, leading = linalg.eigh(scaled @ scaled.T, subset_by_index=(first, len(square) - 1))
+    weights = linalg.solve_triangular(factor.T, leading, lower=False)
+    return weights.astype(np.float32), np.asarray(leading.T @ scaled, np.float32)
 
 
 def added(picture: U8, correction: F32, places: F32, where: F32) -> U8:

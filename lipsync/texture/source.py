@@ -27,8 +27,8 @@ class TextureOptions:
     """Bend every bank frame to the wanted lips first, so that more of them cost no sharpness."""
     regression: bool = True
     """Correct the skin around the lips by a regression on the whole bank: nearer and steadier."""
-    detail: Annotated[float, Field(ge=0, le=1)] = 0.85
-    """Share of the finest detail taken from a single bank frame instead of the median."""
+    detail: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """How far the finest detail is brought to that of single bank frames; 0: the median alone."""
 
 
 class TextureSource(Protocol):
