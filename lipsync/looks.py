@@ -20,7 +20,9 @@ SKIN_SIZE = 0.12  # of such a patch
 INNER = [12, 13, 14, 15, 16, 17]  # lip points: the closed outline of the inner lips
 LIGHT_S = 0.5  # σ of its smoothing
 ALIKE, ODD_BANK = 20, 4000  # mouths of like shape that a mouth is compared with; of so many
-BASE_SCALE = 50  # pixels per outer-eye distance that are enough for all but the finest detail
+# Pixels per outer-eye distance that are enough for all but the finest detail, and for what of that
+# many pictures have in common.
+BASE_SCALE, FINE_SCALE = 48, 80
 
 
 def skin_colour(frame: U8, to_frame: F32) -> F32:
@@ -126,13 +128,15 @@ def on_colours(mask: F32) -> F32:
     return np.asarray(cv2.merge([mask] * 3))
 
 
-def reduction_of(scale: float) -> int:
-    """By how much a face of `scale` pixels per outer-eye distance is reduced for its median."""
-    return max(1, int(scale / BASE_SCALE))
+def reduction_of(scale: float, enough: int = BASE_SCALE) -> int:
+    """By how much a face of `scale` pixels per outer-eye distance may be reduced."""
+    return max(1, int(scale / enough))
 
 
 def cell_means(picture: U8, reduction: int) -> U8:
-    """The picture (h, w, 3) in cells of so many pixels, (⌈h / reduction⌉, ⌈w / reduction⌉, 3)."""
+    """The picture (h, w[, 3]) in cells of so many pixels across, each their mean."""
+    if reduction == 1:
+        return picture
     height, width = picture.shape[:2]
     bottom, right = -height % reduction, -width % reduction
     padded = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE)

@@ -22,6 +22,7 @@ from lipsync.geometry import lips as lips_of
 from lipsync.geometry import nose, smoothed_points, to_complex
 from lipsync.likeness import strangers, upper_face
 from lipsync.looks import (
+    FINE_SCALE,
     LOOK_SIZE,
     cell_means,
     cut_out,
@@ -40,7 +41,7 @@ from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 11  # of the files in the cache
+LAYOUT = 12  # of the files in the cache
 MAX_BYTES = 1_000_000_000  # of crops and their luma
 STRETCH = 50  # consecutive frames that are kept together where there are too many
 
@@ -136,7 +137,9 @@ def _collect(
     )
     reduction = reduction_of(float(np.median(alignment.scale[chosen])))
     reduced = (len(chosen) if reduction > 1 else 0, -(-height // reduction), -(-width // reduction))
-    luma = np.lib.format.open_memmap(folder / "luma.npy", "w+", np.uint8, crops.shape[:3])
+    fine = reduction_of(float(np.median(alignment.scale[chosen])), FINE_SCALE)
+    fine_shape = (len(chosen), -(-height // fine), -(-width // fine))
+    luma = np.lib.format.open_memmap(folder / "luma.npy", "w+", np.uint8, fine_shape)
     small = np.lib.format.open_memmap(folder / "small.npy", "w+", np.uint8, (*reduced, 3))
     to_crop = _moved(alignment.to_frame[chosen], -corners)
     sharpness = np.zeros(len(chosen), np.float32)
@@ -158,7 +161,7 @@ def _collect(
             crops[row] = cut_out(frame, corners[row], width, height)
             if reduction > 1:
                 small[row] = cell_means(crops[row], reduction)
-            luma[row] = cv2.cvtColor(crops[row], cv2.COLOR_RGB2GRAY)
+            luma[row] = cell_means(cv2.cvtColor(crops[row], cv2.COLOR_RGB2GRAY), fine)
             sharpness[row] = edge_strength(crops[row])
             looks[row] = all_looks[i]
     crops.flush()
@@ -190,6 +193,7 @@ def _collect(
         frames=chosen.astype(np.int64),
         shots=shot[chosen].astype(np.int64),
         reduction=reduction,
+        luma_reduction=fine,
         light=steady_light(light, track),
         oddness=oddness(all_looks, lips_of(track, alignment).points, track),
         said=np.zeros((len(chosen), 0), np.float32) if said is None else said[chosen],
@@ -245,7 +249,8 @@ def _moved(matrices: F32, shift: F32) -> F32:
 def _load(folder: Path) -> MouthBank:
     with np.load(folder / "bank.npz") as data:
         arrays: dict[str, Any] = dict(data)
-    arrays["reduction"] = int(arrays["reduction"])
+    for name in ("reduction", "luma_reduction"):
+        arrays[name] = int(arrays[name])
     if not arrays["said"].shape[1]:
         arrays["said"] = None  # not known
     crops = np.load(folder / "crops.npy", mmap_mode="r")

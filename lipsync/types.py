@@ -306,7 +306,8 @@ class MouthBank:
     frames: I64  # (m,), frame of the footage that each entry came from
     shots: I64  # (m,), shot of the footage that each entry came from
     said: F32 | None = None  # (m, p), what is heard at each entry (`features.said`); None: unknown
-    luma: U8 | None = None  # (m, h, w), the crops' luma
+    luma: U8 | None = None  # (m, ⌈h / luma_reduction⌉, …), cell means of the crops' luma
+    luma_reduction: int = 1  # pixels of a crop across each of its pixels
     small: U8 | None = None  # (m, ⌈h / reduction⌉, ⌈w / reduction⌉, 3), the crops' cell means
     reduction: int = 1  # pixels of a crop across each pixel of `small`
     light: F32 | None = None  # (f, 3), colour of the skin in every frame of the footage, levels
@@ -332,7 +333,7 @@ class MouthBank:
         if self.light is not None:
             _want("MouthBank.light", self.light, np.float32, (None, 3))
         if self.luma is not None:
-            _want("MouthBank.luma", self.luma, np.uint8, self.crops.shape[:3])
+            _want("MouthBank.luma", self.luma, np.uint8, (m, None, None))
         if self.small is not None:
             _want("MouthBank.small", self.small, np.uint8, (m, None, None, 3))
         if self.shape_free is not None:

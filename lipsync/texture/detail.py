@@ -26,6 +26,7 @@ AROUND = 0.2  # outer-eye distances: σ of the neighbourhood whose energy is com
 RAISED_MOST = 2.0  # what must be raised by more is not shared
 AIM = (1.9, 0.85)
 LEAST_ENERGY = 0.05  # levels²
+ENERGY_CELL = 4  # pixels: energies are smooth
 # The mean's energy between DETAIL and COARSER as a share of the single entries': from the first one
 # down a single entry's takes its place, from the second on altogether. On lips and skin it lies
 # above.
@@ -46,35 +47,35 @@ def with_detail(steady: U8, mean: F32, singles: U8, inside: F32, scale: float, s
         scale: pixels per outer-eye distance.
         share: 0..1.
     """
-    shared, weak = _raised(_luma(steady), mean, [_luma(one) for one in singles], scale)
+    middle = singles[len(singles) // 2]
+    shared, weak = _raised(_luma(steady), mean, _luma(middle), scale)
     where = np.maximum(inside, weak)
     fine = on_colours(cv2.multiply(shared, 1 - where))
     box = _box(where)
     if where[box].size:
         single = _single(steady, singles, inside, scale, box)
         fine[box] += on_colours(where[box]) * single
-    return np.asarray(cv2.add(steady.astype(np.float32), share * fine, dtype=cv2.CV_8U))
+    fine = fine if share == 1 else share * fine
+    return np.asarray(cv2.add(steady.astype(np.float32), fine, dtype=cv2.CV_8U))
 
 
-def _raised(steady: F32, mean: F32, singles: list[F32], scale: float) -> tuple[F32, F32]:
-    """What is to be added to the steady luma (h, w), and where that is not enough, 0..1."""
+def _raised(steady: F32, mean: F32, single: F32, scale: float) -> tuple[F32, F32]:
+    """What is to be added to the steady luma (h, w), and where that is not enough, 0..1.
+
+    Args:
+        single: (h, w) luma of the entry that tells how strong detail is.
+    """
     lacking = mean - steady
-    exchanged = lacking - cv2.GaussianBlur(lacking, (0, 0), DETAIL * scale)
-    change, weak = exchanged, np.zeros_like(mean)
-    bands = zip(
-        _bands(steady + exchanged, scale),
-        zip(*(_bands(one, scale) for one in singles), strict=True),
-        strict=True,
-    )
-    for aim, (own, theirs) in zip(AIM, bands, strict=True):
-        held = _energy(own, scale)
-        wanted = sum((_energy(one, scale) for one in theirs), np.zeros_like(held)) / len(theirs)
-        raised = aim * wanted / np.maximum(held, LEAST_ENERGY)
-        gain = np.sqrt(np.clip(raised, 1, RAISED_MOST**2))
-        change = change + cv2.multiply(own, (gain - 1).astype(np.float32))
+    change = lacking - cv2.GaussianBlur(lacking, (0, 0), DETAIL * scale)
+    bands = zip(AIM, _bands(steady + change, scale), _bands(single, scale), strict=True)
+    weak = np.zeros_like(mean)
+    for aim, own, theirs in bands:
+        held, wanted = _energy(own, scale), _energy(theirs, scale)
+        gain = np.sqrt(np.clip(aim * wanted / np.maximum(held, LEAST_ENERGY), 1, RAISED_MOST**2))
+        change = cv2.add(change, cv2.multiply(own, _enlarged(gain - 1, mean)))
         kept = held / np.maximum(wanted, 1e-3)
         weak = np.clip((WEAK[0] - kept) / (WEAK[0] - WEAK[1]), 0, 1)  # the coarser band's counts
-    return np.asarray(change, np.float32), np.asarray(weak, np.float32)
+    return np.asarray(change), _enlarged(weak, mean)
 
 
 def _single(steady: U8, singles: U8, inside: F32, scale: float, box: tuple[slice, slice]) -> F32:
@@ -122,9 +123,16 @@ def _bands(luma: F32, scale: float) -> tuple[F32, F32]:
 
 
 def _energy(band: F32, scale: float) -> F32:
-    """Mean square around every pixel."""
-    side = 2 * round(1.7 * AROUND * scale) + 1  # as wide as a Gaussian of that σ
-    return np.asarray(cv2.blur(cv2.multiply(band, band), (side, side)))
+    """Mean square around every ENERGY_CELLth pixel."""
+    size = tuple(-(-side // ENERGY_CELL) for side in band.shape[::-1])
+    small = cv2.resize(cv2.multiply(band, band), size, interpolation=cv2.INTER_AREA)
+    side = 2 * round(1.7 * AROUND * scale / ENERGY_CELL) + 1  # as wide as a Gaussian of that σ
+    return np.asarray(cv2.blur(small, (side, side)))
+
+
+def _enlarged(small: F32, like: F32) -> F32:
+    size = like.shape[::-1]
+    return np.asarray(cv2.resize(small.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
 
 
 def _box(where: F32) -> tuple[slice, slice]:

@@ -11,6 +11,7 @@ pictures: what it costs hardly grows with the resolution.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ import cv2
 import numpy as np
 
 from lipsync.geometry import apply, at, mouth_outlines, nose, scale_of, smoothed_points
-from lipsync.looks import inside_lips, reduction_of
+from lipsync.looks import FINE_SCALE, inside_lips, reduction_of
 from lipsync.shape_free import usual_shape
 from lipsync.texture.candidates import Candidates, describe
 from lipsync.texture.detail import DETAIL_WINDOW, INSIDE_SOFT, with_detail
@@ -214,8 +215,10 @@ class MedianTexture(TextureSource):
         scale = 1 / scale_of(mouth.to_canonical)
         detailed = options.detail > 0 and len(entries) > 1
         reduction = reduction_of(scale) if detailed and self._bank.small is not None else 1
-        corner, width, height = box_around(mouth.outline, reduction)
-        grid = CoarseGrid(width, height, reduction)
+        fine = reduction_of(scale, FINE_SCALE) if detailed and self._luma is not None else 1
+        both = math.lcm(reduction, fine)
+        corner, width, height = box_around(mouth.outline, both)
+        grid = CoarseGrid(width, height, both)
         places, usual = self._warp(mouth.control, apply(mouth.to_canonical, grid.points + corner))
         # Of many pictures, each moved by another part of a pixel, linear interpolation is as good
         # as cubic and quicker: how much it softens them all is known.
@@ -236,7 +239,7 @@ class MedianTexture(TextureSource):
             singles = self._bent(
                 choice.details, mouth.light, places(choice.details), grid, least=LEAST_DETAIL_GAIN
             )
-            mean = self._mean_luma(choice, mouth.light, places(entries), grid, how)
+            mean = self._mean_luma(choice, mouth.light, places(entries), grid, fine, how)
             rgb = with_detail(steady, mean, singles, inside, scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         whole = np.ones((height, width), np.float32)
@@ -278,9 +281,7 @@ class MedianTexture(TextureSource):
             crops = self._crops
         else:
             crops = self._small
-            places = np.asarray(
-                (places + 0.5) / self._bank.reduction - 0.5, np.float32
-            )  # a cell's centre is its pixels' mean
+            places = _in_cells(places, self._bank.reduction)
         width, height = grid.width // reduction, grid.height // reduction
         stack = np.empty((len(entries), height, width, 3), np.uint8)
         gains = self._gains(entries, light)
@@ -292,10 +293,23 @@ class MedianTexture(TextureSource):
         return stack
 
     def _mean_luma(
-        self, choice: Choice, light: F32 | None, places: F32, grid: CoarseGrid, how: int
+        self,
+        choice: Choice,
+        light: F32 | None,
+        places: F32,
+        grid: CoarseGrid,
+        reduction: int,
+        how: int,
     ) -> F32:
-        """The candidates' mean in a frame's shape and light, luma in full resolution, (h, w)."""
-        crops, buffer = self._luma, np.empty((grid.height, grid.width), np.uint8)
+        """The candidates' mean in a frame's shape and light, luma, (h, w).
+
+        Args:
+            reduction: it is taken of pictures so much smaller, and enlarged.
+        """
+        crops, size = self._luma, (grid.width // reduction, grid.height // reduction)
+        if crops is not None:
+            places = _in_cells(places, self._bank.luma_reduction)
+        buffer = np.empty(size[::-1], np.uint8)
 
         def bent() -> Iterator[U8]:
             for where, entry in zip(places, choice.entries.tolist(), strict=True):
@@ -303,11 +317,21 @@ class MedianTexture(TextureSource):
                     luma = crops[entry]
                 else:
                     luma = np.asarray(cv2.cvtColor(self._crops[entry], cv2.COLOR_RGB2GRAY))
-                yield remapped(luma, grid.refined(where), buffer, how)
+                yield remapped(luma, grid.refined(where, reduction), buffer, how)
 
         mean = weighted_mean(bent(), choice.weights)
         mean *= float((choice.weights @ self._gains(choice.entries, light)) @ LUMA)
-        return unsoftened(mean) if how == cv2.INTER_LINEAR else mean
+        if how == cv2.INTER_LINEAR:
+            mean = unsoftened(mean)
+        if reduction == 1:
+            return mean
+        whole = (grid.width, grid.height)
+        return np.asarray(cv2.resize(mean, whole, interpolation=cv2.INTER_CUBIC))
+
+
+def _in_cells(places: F32, reduction: int) -> F32:
+    """Places of a picture in that of its cells: a cell's centre is the middle of its pixels."""
+    return np.asarray((places + 0.5) / reduction - 0.5, np.float32)
 
 
 def remapped(
