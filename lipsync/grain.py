@@ -16,7 +16,7 @@ from lipsync.types import F32, U8, Bools
 
 GOES_ON = 0.6  # correlation of a pixel's grain with that in the frame before
 # The encoder takes more of grain than of the camera's own noise.
-STRENGTH = 1.0  # standard deviation, as a multiple of what is missing
+STRENGTH = 0.9  # standard deviation, as a multiple of what is missing
 FEWEST, ENOUGH = 64, 8000  # pixels that tell how much noise there is
 
 
