@@ -6,17 +6,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import clips
+import cv2
 import numpy as np
 import pytest
 
 from lipsync import media
 from lipsync.encode import EncodeOptions, check_output, encode
 from lipsync.errors import AudioError, OutputError
+from lipsync.media import writer
 from lipsync.types import ColorTags, VideoInfo
 
 QUICK = EncodeOptions(preset="ultrafast")
@@ -360,3 +363,31 @@ def test_untouched_footage_keeps_its_quality(shared: Path, tmp_path: Path) -> No
         assert _psnr(got, want) > 44  # dB
         means.append(got.mean((0, 1)) - want.mean((0, 1)))
     assert np.abs(np.mean(means, 0)).max() < 0.15  # grey levels: no tint
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("depth", [8, 10])
+def test_colours_are_kept_finer_than_at_the_encoder_s_own_setting(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int
+) -> None:
+    """Skin's tint is what a seam shows first; it costs less than half as many bytes more."""
+    info = media.probe(shared / "data/targets/englishvideo.mp4")
+    frames = list(media.read_frames(info, 0, 20))
+    deep = replace(info, depth=depth)
+    speech = shared / "data/speech/jfk.flac"
+    lost, sizes = {}, {}
+    for offset in (0, writer.CHROMA_QP):
+        monkeypatch.setattr(writer, "CHROMA_QP", offset)
+        out = tmp_path / f"{offset}.mp4"
+        encode(frames, deep, speech, out, EncodeOptions())
+        back = media.read_frames(media.probe(out))
+        off = [_tint(a) - _tint(b) for a, b in zip(back, frames, strict=True)]
+        lost[offset], sizes[offset] = np.mean(np.square(off)), out.stat().st_size
+    assert lost[writer.CHROMA_QP] < 0.8 * lost[0]
+    assert sizes[writer.CHROMA_QP] < 1.5 * sizes[0]
+
+
+def _tint(frame: np.ndarray) -> np.ndarray:
+    """Its two colour differences, at the resolution that a 4:2:0 file keeps."""
+    small = cv2.resize(frame, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small.astype(np.float32), cv2.COLOR_RGB2YCrCb)[..., 1:]
