@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,7 @@ SKIN = ((-0.47, 0.75), (0.47, 0.75), (-0.32, 1.15), (0.32, 1.15))
 SKIN_SIZE = 0.12  # of such a patch
 INNER = [12, 13, 14, 15, 16, 17]  # lip points: the closed outline of the inner lips
 LIGHT_S = 0.5  # σ of its smoothing
+LEAST_USUAL = (0.015, 0.002)  # of luma and tint: footage may be frozen, alike to itself
 ALIKE, ODD_BANK = 20, 4000  # mouths of like shape that a mouth is compared with; of so many
 # Pixels per outer-eye distance that are enough for all but the finest detail, and for what of that
 # many pictures have in common.
@@ -52,11 +56,20 @@ def steady_light(light: F32, track: FaceTrack) -> F32:
     return np.where(np.isfinite(steady), steady, usual).astype(np.float32)
 
 
-def oddness(looks: NDArray[np.float16], lips: F32, track: FaceTrack) -> F32:
+def oddness(
+    looks: NDArray[np.float16],
+    lips: F32,
+    track: FaceTrack,
+    tints: NDArray[np.float16] | None = None,
+) -> F32:
     """How unlike every other mouth of its shape each mouth looks, (n,); NaN: not known.
 
     RMS difference of thumbnails, as a share of their mean, from the most alike of the ALIKE frames
     with the nearest lips; frames within a second are too alike to tell.
+
+    Args:
+        tints: (n, d) as `looks`, from `tint`: they count as much as the luma, each by how much it
+            usually differs. A hand is as light as a face, but it has no lips.
     """
     odd = np.full(len(track), np.nan, np.float32)
     known = np.flatnonzero(track.found)
@@ -70,17 +83,48 @@ def oddness(looks: NDArray[np.float16], lips: F32, track: FaceTrack) -> F32:
     row_of = np.zeros(len(track), np.int64)
     row_of[known] = np.arange(len(known))
     norms = (shapes[bank] ** 2).sum(1)
+    alike = []
     for block in np.array_split(known, -(-len(known) // 500)):
         squared = norms - 2 * shapes[block] @ shapes[bank].T
         squared[np.abs(block[:, None] - bank) <= apart] = np.inf
         nearest = bank[np.argpartition(squared, ALIKE, axis=1)[:, :ALIKE]]
-        off = faces[row_of[nearest]] - faces[row_of[block]][:, None]
-        odd[block] = np.sqrt(np.square(off).sum(-1)).min(1)
+        alike.append((row_of[block], row_of[nearest]))
+
+    def least_off(pictures: F32) -> F32:
+        found = np.empty(len(known), np.float32)
+        for rows, others in alike:
+            off = pictures[others] - pictures[rows][:, None]
+            found[rows] = np.sqrt(np.square(off).sum(-1)).min(1)
+        return found
+
+    if tints is not None:
+        colours = tints[known].astype(np.float32)
+        colours -= np.median(colours, axis=1, keepdims=True)  # the light's own tint
+        usual, usual_tint = (
+            max(float(np.median(least_off(one))), least)
+            for one, least in zip((faces, colours), LEAST_USUAL, strict=True)
+        )
+        # In units of the luma again, so that the sum differs by as much as the luma alone does.
+        faces = np.concatenate([faces, colours * (usual / usual_tint)], axis=1) / np.sqrt(2)
+    odd[known] = least_off(np.asarray(faces, np.float32))
     return odd
 
 
 def look(picture: U8, to_picture: F32) -> F32:
     """Thumbnail of a mouth's luma, scaled so that distances are RMS per pixel."""
+    return _thumbnail(picture, to_picture, lambda p: cv2.cvtColor(p, cv2.COLOR_RGB2GRAY))
+
+
+def tint(picture: U8, to_picture: F32) -> F32:
+    """The same of how red it is beside its luma (Cr)."""
+    return _thumbnail(
+        picture,
+        to_picture,
+        lambda p: np.ascontiguousarray(cv2.cvtColor(p, cv2.COLOR_RGB2YCrCb)[..., 1]),
+    )
+
+
+def _thumbnail(picture: U8, to_picture: F32, channel: Callable[[U8], Any]) -> F32:
     left, top, right, bottom = LOOK_REGION
     width, height = LOOK_SIZE
     x, y = (right - left) / width, (bottom - top) / height
@@ -93,7 +137,7 @@ def look(picture: U8, to_picture: F32) -> F32:
         return np.zeros(width * height, np.float32)
     to_piece = to_picture.copy()
     to_piece[:, 2] -= low
-    gray = cv2.cvtColor(np.ascontiguousarray(piece), cv2.COLOR_RGB2GRAY)
+    gray = channel(np.ascontiguousarray(piece))
     # Average over about a cell first: sampling alone would alias.
     cell = scale_of(to_picture) * x
     gray = cv2.GaussianBlur(gray, (0, 0), max(0.4 * cell, 0.3))

@@ -31,6 +31,7 @@ from lipsync.looks import (
     reduction_of,
     skin_colour,
     steady_light,
+    tint,
 )
 from lipsync.looks import sharpness as edge_strength
 from lipsync.options_base import options
@@ -41,7 +42,7 @@ from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 12  # of the files in the cache
+LAYOUT = 13  # of the files in the cache
 MAX_BYTES = 1_000_000_000  # of crops and their luma
 STRETCH = 50  # consecutive frames that are kept together where there are too many
 
@@ -148,6 +149,7 @@ def _collect(
     light = np.full((len(track), 3), np.nan, np.float32)
     shot = np.searchsorted(track.cuts, np.arange(len(track)), side="right")
     all_looks = np.zeros((len(track), LOOK_SIZE[0] * LOOK_SIZE[1]), np.float16)
+    all_tints = np.zeros_like(all_looks)
     looked_at = _some_of_each(shot[chosen], chosen)
     faces: dict[int, list[F32]] = {}
     for i, frame in enumerate(frames):
@@ -156,6 +158,7 @@ def _collect(
         if track.found[i]:
             light[i] = skin_colour(frame, alignment.to_frame[i])
             all_looks[i] = look(frame, alignment.to_frame[i])
+            all_tints[i] = tint(frame, alignment.to_frame[i])
         row = rows.get(i)
         if row is not None:
             crops[row] = cut_out(frame, corners[row], width, height)
@@ -195,7 +198,7 @@ def _collect(
         reduction=reduction,
         luma_reduction=fine,
         light=steady_light(light, track),
-        oddness=oddness(all_looks, lips_of(track, alignment).points, track),
+        oddness=oddness(all_looks, lips_of(track, alignment).points, track, all_tints),
         said=np.zeros((len(chosen), 0), np.float32) if said is None else said[chosen],
     )
 

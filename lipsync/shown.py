@@ -13,7 +13,14 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy.ndimage import binary_closing, gaussian_filter1d, minimum_filter1d
+from scipy.ndimage import (
+    binary_closing,
+    gaussian_filter1d,
+    label,
+    maximum,
+    median_filter,
+    minimum_filter1d,
+)
 
 from lipsync.options_base import options
 from lipsync.types import F32, Bools, FaceTrack, MouthBank
@@ -21,10 +28,11 @@ from lipsync.types import F32, Bools, FaceTrack, MouthBank
 FADE_DEGREES = 10.0  # beyond the limit, over which the new mouth goes
 FADE_S = 0.12  # over which it goes before something covers the mouth, and returns after it
 # A mouth is covered if it looks unlike all mouths of that shape, by so many times the usual
-# difference (docs/benchmarks/thresholds.md). Nothing before the mouth: at most 2.6 times; a dark
-# disc: 6 and more; skin: 3.9 and 4.7, but 2.5 in ten seconds of englishvideo, where it is missed.
-COVERED = 3.5
-LEAST_ODD = 0.06  # and by this at least: footage may be frozen or go to and fro, alike to itself
+# difference (docs/benchmarks/thresholds.md): by the second for a while, and around that as long as
+# by the first; or by AT_ONCE in a single frame.
+COVERED, AT_ONCE = (2.5, 2.8), 3.5
+LEAST_USUAL = 0.016  # footage may be frozen or go to and fro, alike to itself
+HELD_S = 0.2  # over which the median is taken
 GAP_S = 0.2  # between two covered stretches: still covered
 
 
@@ -79,9 +87,17 @@ def covered(oddness: F32, track: FaceTrack) -> Bools:
     known = np.isfinite(oddness)
     if not known.any():
         return np.zeros(len(track), bool)
-    usual = float(np.median(oddness[known]))
-    odd = np.nan_to_num(oddness) > max(COVERED * usual, LEAST_ODD)
+    usual = max(float(np.median(oddness[known])), LEAST_USUAL)
+    low, high = (multiple * usual for multiple in COVERED)
     size = max(1, round(GAP_S * float(track.fps)))
+    while_held = 2 * round(HELD_S * float(track.fps) / 2) + 1
+    odd = np.zeros(len(track), bool)
+    for first, end in track.shots():
+        here = np.nan_to_num(oddness[first:end])
+        steady = median_filter(here, while_held, mode="nearest")
+        stretches, count = label(steady > low)
+        sure = maximum(steady, stretches, np.arange(1, count + 1)) > high
+        odd[first:end] = np.isin(stretches, np.flatnonzero(sure) + 1) | (here > AT_ONCE * usual)
     closed = np.zeros(len(track), bool)
     for first, end in track.shots():
         # Padded, so that what is covered at a shot's edge stays so.

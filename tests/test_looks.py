@@ -62,6 +62,27 @@ def test_what_looks_like_no_mouth_of_its_shape_is_odd() -> None:
     assert others.max() < 3 * np.median(others)
 
 
+def test_what_is_as_light_as_a_mouth_but_has_no_lips_is_odd() -> None:
+    track, points, pictures = talking()
+    red = np.where(np.abs(np.arange(320) % 20 - 10) < 5, 0.55, 0.5)  # lips on skin
+    tints = (red + RNG.normal(0, 0.004, (len(track), 320))) / np.sqrt(320)
+    tints[80:90] = (0.5 + RNG.normal(0, 0.004, (10, 320))) / np.sqrt(320)
+    by_luma = looks.oddness(pictures, points, track)
+    odd = looks.oddness(pictures, points, track, tints.astype(np.float16))
+    others = np.delete(odd, range(80, 90))
+    assert by_luma[80:90].max() < 2 * np.median(by_luma), "nothing is to be seen in the luma"
+    assert odd[80:90].min() > 2.5 * others.max()
+    assert np.median(others) < 1.5 * max(np.median(by_luma), looks.LEAST_USUAL[0])
+
+
+def test_light_of_another_colour_is_no_thing_before_the_mouth() -> None:
+    track, points, pictures = talking()
+    tints = 0.5 + 0.05 * np.sin(np.arange(320)) + RNG.normal(0, 0.004, (len(track), 320))
+    tints[80:90] += 0.1
+    odd = looks.oddness(pictures, points, track, (tints / np.sqrt(320)).astype(np.float16))
+    assert odd[80:90].max() < 2 * np.median(odd)
+
+
 def test_too_little_footage_tells_nothing() -> None:
     track, points, pictures = talking(2)
     assert np.isnan(looks.oddness(pictures, points, track)).all()

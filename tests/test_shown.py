@@ -11,8 +11,10 @@ import pytest
 from faces import similarity, track_of
 
 import lipsync
-from lipsync import media, shown
-from lipsync.shown import ShownOptions, covered, head_angles
+from lipsync import geometry, landmarks, media, mouth_bank, shown
+from lipsync.cache import Cache
+from lipsync.footage import Footage
+from lipsync.shown import AT_ONCE, COVERED, ShownOptions, covered, head_angles
 from lipsync.types import FaceTrack, MouthBank
 
 N = 60
@@ -84,6 +86,20 @@ def test_a_covered_stretch_fades_out_before_and_in_after() -> None:
     assert (shown.shown(track, bank, ShownOptions(occlusion=False)).share == 1).all()
 
 
+def test_a_little_odd_for_a_moment_is_not_covered_and_very_odd_at_once_is() -> None:
+    track = track_of([similarity(60, 0, 110, 60)] * N)
+    odd = np.full(N, 0.02, np.float32)
+    odd[10] = 0.02 * (COVERED[1] + AT_ONCE) / 2
+    odd[25] = 0.02 * 2 * AT_ONCE
+    assert np.flatnonzero(covered(odd, track)).tolist() == [25]
+    odd[40:50] = odd[10]
+    assert np.flatnonzero(covered(odd, track)).tolist() == [25, *range(40, 50)]
+    odd[50:55] = 0.02 * sum(COVERED) / 2  # not sure by itself, but it goes on from what is
+    assert np.flatnonzero(covered(odd, track)).tolist() == [25, *range(40, 55)]
+    odd[40:50] = odd[50]
+    assert np.flatnonzero(covered(odd, track)).tolist() == [25]
+
+
 def test_nothing_is_covered_where_nothing_is_known() -> None:
     track = track_of([similarity(60, 0, 110, 60)] * 4)
     assert not covered(np.full(4, np.nan, np.float32), track).any()
@@ -125,3 +141,31 @@ def test_what_is_before_the_mouth_stays_in_front(tmp_path: Path, shared: Path, w
     for before, after in zip(shot[1:-1], made[1:-1], strict=True):
         off = np.abs(before[440:505, 290:365].astype(int) - after[440:505, 290:365])
         assert off.mean() < 2.5, "chroma of 4:2:0 aside, what was held there is still seen"
+
+
+@pytest.mark.real
+def test_skin_before_a_beard_is_noticed_and_nothing_else(tmp_path: Path, shared: Path) -> None:
+    """Ten seconds of a man who moves: skin from beside his nose, held before his mouth."""
+    info = media.probe(shared / "data" / "targets" / "englishvideo.mp4")
+    frames, held = list(media.read_frames(info)), range(100, 120)
+    with Cache(tmp_path) as cache:
+        track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
+        alignment = geometry.align(track)
+        for i in held:
+            place, half = alignment.to_frame[i], int(0.3 * alignment.scale[i])
+            (x, y), (u, v) = (
+                geometry.apply(place, np.array([at], np.float32))[0].astype(int)
+                for at in ((0.05, 0.95), (-0.35, 0.55))
+            )
+            skin = frames[i][v - half // 3 : v + half // 3, u - half // 3 : u + half // 3]
+            frames[i] = frames[i].copy()
+            frames[i][y - half : y + half, x - half : x + half] = cv2.resize(skin, (2 * half,) * 2)
+        seen = landmarks.track(np.stack(frames), info.fps, landmarks.LandmarkOptions())
+        footage = Footage.of([info], [seen])
+        options = mouth_bank.BankOptions()
+        bank = mouth_bank.build(
+            iter(frames), seen, footage.alignment, options, cache, "held before a beard"
+        )
+    assert bank.oddness is not None
+    hidden = np.flatnonzero(covered(bank.oddness, seen))
+    assert set(range(102, 118)) <= set(hidden.tolist()) <= set(range(98, 122))

@@ -19,7 +19,7 @@ from lipsync.types import F32, I64, U8, Bools
 
 VIEW = 128  # pixels of the face that is judged
 THUMB = 20  # of the thumbnail by which near-duplicates are found
-LEAST_ODD = 0.06  # as `shown`: footage may be alike to itself
+LEAST_ODD = 0.06  # footage may be frozen or go to and fro, alike to itself
 
 
 @options
