@@ -22,7 +22,8 @@ INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips 
 # Outer-eye distances: σ of the Gaussians that part the finest detail from the coarser one, and that
 # from the rest. What is coarser still is as strong in the mean as in single entries.
 DETAIL, COARSER = 0.012, 0.02
-AROUND = 0.2  # outer-eye distances: σ of the neighbourhood whose energy is compared
+# Outer-eye distances: σ of the neighbourhood whose energy is compared.
+AROUND, WEAK_AROUND = 0.2, 0.05
 RAISED_MOST = 2.0  # what must be raised by more is not shared
 AIM = (1.85, 0.85)
 LEAST_ENERGY = 0.05  # levels²
@@ -70,11 +71,13 @@ def _raised(steady: F32, mean: F32, single: F32, scale: float) -> tuple[F32, F32
     bands = zip(AIM, _bands(steady + change, scale), _bands(single, scale), strict=True)
     weak = np.zeros_like(mean)
     for aim, own, theirs in bands:
-        held, wanted = _energy(own, scale), _energy(theirs, scale)
+        held, wanted = _energy(own, AROUND * scale), _energy(theirs, AROUND * scale)
         gain = np.sqrt(np.clip(aim * wanted / np.maximum(held, LEAST_ENERGY), 1, RAISED_MOST**2))
         change = cv2.add(change, cv2.multiply(own, _enlarged(gain - 1, mean)))
+        # Where a beard begins is told by less of a neighbourhood; the coarser band's share counts.
+        held, wanted = _energy(own, WEAK_AROUND * scale), _energy(theirs, WEAK_AROUND * scale)
         kept = held / np.maximum(wanted, 1e-3)
-        weak = np.clip((WEAK[0] - kept) / (WEAK[0] - WEAK[1]), 0, 1)  # the coarser band's counts
+        weak = np.clip((WEAK[0] - kept) / (WEAK[0] - WEAK[1]), 0, 1)
     return np.asarray(change), _enlarged(weak, mean)
 
 
@@ -122,11 +125,11 @@ def _bands(luma: F32, scale: float) -> tuple[F32, F32]:
     return cv2.subtract(luma, fine), cv2.subtract(fine, coarse)
 
 
-def _energy(band: F32, scale: float) -> F32:
-    """Mean square around every ENERGY_CELLth pixel."""
+def _energy(band: F32, sigma: float) -> F32:
+    """Mean square around every ENERGY_CELLth pixel, as far as a Gaussian of σ pixels reaches."""
     size = tuple(-(-side // ENERGY_CELL) for side in band.shape[::-1])
     small = cv2.resize(cv2.multiply(band, band), size, interpolation=cv2.INTER_AREA)
-    side = 2 * round(1.7 * AROUND * scale / ENERGY_CELL) + 1  # as wide as a Gaussian of that σ
+    side = 2 * round(1.7 * sigma / ENERGY_CELL) + 1
     return np.asarray(cv2.blur(small, (side, side)))
 
 
