@@ -17,7 +17,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.ndimage import median_filter
 
 from lipsync import geometry, jaw, landmarks, likeness, looks, media, mouth_bank, shown
 from lipsync.cache import Cache
@@ -96,7 +95,7 @@ def targets(data: Path, cache: Cache) -> Iterator[str]:
         tints = np.stack([looks.tint(f, alignment.to_frame[i]) for i, f in enumerate(frames)])
         free = odd_of(views, tints, own.points[:n], kept)
         usual = float(np.nanmedian(free))
-        steady = median_filter(free, 2 * round(shown.HELD_S * float(info.fps) / 2) + 1)
+        steady = shown.held(free, float(info.fps))
         cells = [f"{np.nanmax(one) / usual:.1f}" for one in (free, steady)]
         for what in ("skin", "disc"):
             changed, tinted, lips = views.copy(), tints.copy(), own.points[:n].copy()

@@ -108,11 +108,6 @@ def scale_of(matrix: F32) -> float:
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
-def scales_of(matrices: F32) -> F32:
-    """The same of many (n, 2, 3), (n,)."""
-    return np.asarray(np.sqrt(np.abs(np.linalg.det(matrices[..., :2]))), np.float32)
-
-
 def rigid_template(track: FaceTrack, rounds: int = 4) -> Complexes:
     """This person's rigid points in the canonical space, (r,): their generalised Procrustes mean.
 

@@ -36,13 +36,13 @@ from lipsync.looks import (
 from lipsync.looks import sharpness as edge_strength
 from lipsync.options_base import options
 from lipsync.shape_free import shape_free, usual_shape
-from lipsync.types import F32, I64, U8, Alignment, Bools, FaceTrack, MouthBank
+from lipsync.types import F32, I64, U8, Alignment, Bools, CellMeans, FaceTrack, MouthBank
 
 # What of the canonical space a crop holds: mouth, chin and the cheeks beside them, with room
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 13  # of the files in the cache
+LAYOUT = 14  # of the files in the cache
 MAX_BYTES = 1_000_000_000  # of crops and their luma
 STRETCH = 50  # consecutive frames that are kept together where there are too many
 
@@ -136,9 +136,9 @@ def _collect(
     crops = np.lib.format.open_memmap(
         folder / "crops.npy", "w+", np.uint8, (len(chosen), height, width, 3)
     )
-    reduction = reduction_of(float(np.median(alignment.scale[chosen])))
+    scale = float(np.median(alignment.scale[chosen]))
+    reduction, fine = reduction_of(scale), reduction_of(scale, FINE_SCALE)
     reduced = (len(chosen) if reduction > 1 else 0, -(-height // reduction), -(-width // reduction))
-    fine = reduction_of(float(np.median(alignment.scale[chosen])), FINE_SCALE)
     fine_shape = (len(chosen), -(-height // fine), -(-width // fine))
     luma = np.lib.format.open_memmap(folder / "luma.npy", "w+", np.uint8, fine_shape)
     small = np.lib.format.open_memmap(folder / "small.npy", "w+", np.uint8, (*reduced, 3))
@@ -195,8 +195,8 @@ def _collect(
         quality=np.minimum(relative, 1).astype(np.float32),
         frames=chosen.astype(np.int64),
         shots=shot[chosen].astype(np.int64),
-        reduction=reduction,
-        luma_reduction=fine,
+        small_across=reduction,
+        luma_across=fine,
         light=steady_light(light, track),
         oddness=oddness(all_looks, lips_of(track, alignment).points, track, all_tints),
         said=np.zeros((len(chosen), 0), np.float32) if said is None else said[chosen],
@@ -252,17 +252,17 @@ def _moved(matrices: F32, shift: F32) -> F32:
 def _load(folder: Path) -> MouthBank:
     with np.load(folder / "bank.npz") as data:
         arrays: dict[str, Any] = dict(data)
-    for name in ("reduction", "luma_reduction"):
-        arrays[name] = int(arrays[name])
     if not arrays["said"].shape[1]:
         arrays["said"] = None  # not known
     crops = np.load(folder / "crops.npy", mmap_mode="r")
-    luma = np.load(folder / "luma.npy", mmap_mode="r")
-    small = np.load(folder / "small.npy", mmap_mode="r") if arrays["reduction"] > 1 else crops
+    for name in ("small", "luma"):
+        pictures = np.load(folder / f"{name}.npy", mmap_mode="r")
+        across = int(arrays.pop(f"{name}_across"))
+        arrays[name] = CellMeans(pictures, across) if len(pictures) else None
     arrays["shape_free"] = np.load(folder / "shape_free.npy", mmap_mode="r")
     keep = arrays.pop("keep")
     if keep.all():
-        return MouthBank(crops=crops, small=small, luma=luma, **arrays)
+        return MouthBank(crops=crops, **arrays)
     # A fancy index would copy the whole map into memory; give blurry entries no quality instead.
     arrays["quality"] = np.where(keep, arrays["quality"], 0).astype(np.float32)
-    return MouthBank(crops=crops, small=small, luma=luma, **arrays)
+    return MouthBank(crops=crops, **arrays)

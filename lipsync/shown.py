@@ -22,6 +22,7 @@ from scipy.ndimage import (
     minimum_filter1d,
 )
 
+from lipsync.looks import LEAST_USUAL
 from lipsync.options_base import options
 from lipsync.types import F32, Bools, FaceTrack, MouthBank
 
@@ -31,7 +32,6 @@ FADE_S = 0.12  # over which it goes before something covers the mouth, and retur
 # difference (docs/benchmarks/thresholds.md): by the second for a while, and around that as long as
 # by the first; or by AT_ONCE in a single frame.
 COVERED, AT_ONCE = (2.5, 2.8), 3.5
-LEAST_USUAL = 0.016  # footage may be frozen or go to and fro, alike to itself
 HELD_S = 0.2  # over which the median is taken
 GAP_S = 0.2  # between two covered stretches: still covered
 
@@ -82,19 +82,24 @@ def shown(track: FaceTrack, bank: MouthBank, options: ShownOptions) -> Shown:
     return Shown(share, facing <= 0, hidden)
 
 
+def held(oddness: F32, rate: float) -> F32:
+    """The median of HELD_S around every frame of a stretch (n,)."""
+    size = 2 * round(HELD_S * rate / 2) + 1
+    return np.asarray(median_filter(oddness, size, mode="nearest"), np.float32)
+
+
 def covered(oddness: F32, track: FaceTrack) -> Bools:
     """Frames (f,) whose mouth looks unlike the person's; NaN: not known, not covered."""
     known = np.isfinite(oddness)
     if not known.any():
         return np.zeros(len(track), bool)
-    usual = max(float(np.median(oddness[known])), LEAST_USUAL)
+    usual = max(float(np.median(oddness[known])), LEAST_USUAL[0])
     low, high = (multiple * usual for multiple in COVERED)
     size = max(1, round(GAP_S * float(track.fps)))
-    while_held = 2 * round(HELD_S * float(track.fps) / 2) + 1
     odd = np.zeros(len(track), bool)
     for first, end in track.shots():
         here = np.nan_to_num(oddness[first:end])
-        steady = median_filter(here, while_held, mode="nearest")
+        steady = held(here, float(track.fps))
         stretches, count = label(steady > low)
         sure = maximum(steady, stretches, np.arange(1, count + 1)) > high
         odd[first:end] = np.isin(stretches, np.flatnonzero(sure) + 1) | (here > AT_ONCE * usual)

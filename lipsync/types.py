@@ -289,6 +289,17 @@ class Alignment:
 
 
 @dataclass(frozen=True, eq=False)
+class CellMeans:
+    """Pictures in square cells, each the mean of its pixels."""
+
+    pictures: U8  # (m, ⌈h / across⌉, ⌈w / across⌉[, 3])
+    across: int  # pixels
+
+    def __post_init__(self) -> None:
+        _want("CellMeans.pictures", self.pictures, np.uint8, (None,) * self.pictures.ndim)
+
+
+@dataclass(frozen=True, eq=False)
 class MouthBank:
     """Mouths of one person: shapes in memory, crops of the original pixels memory-mapped on disk.
 
@@ -306,10 +317,8 @@ class MouthBank:
     frames: I64  # (m,), frame of the footage that each entry came from
     shots: I64  # (m,), shot of the footage that each entry came from
     said: F32 | None = None  # (m, p), what is heard at each entry (`features.said`); None: unknown
-    luma: U8 | None = None  # (m, ⌈h / luma_reduction⌉, …), cell means of the crops' luma
-    luma_reduction: int = 1  # pixels of a crop across each of its pixels
-    small: U8 | None = None  # (m, ⌈h / reduction⌉, ⌈w / reduction⌉, 3), the crops' cell means
-    reduction: int = 1  # pixels of a crop across each pixel of `small`
+    small: CellMeans | None = None  # of the crops; None: they are small enough themselves
+    luma: CellMeans | None = None  # of their luma; None: to be made
     light: F32 | None = None  # (f, 3), colour of the skin in every frame of the footage, levels
     # (f,), how unlike all mouths of its shape the mouth of every frame looks; NaN: not known
     oddness: F32 | None = None
@@ -332,10 +341,9 @@ class MouthBank:
             _want("MouthBank.said", self.said, np.float32, (m, None))
         if self.light is not None:
             _want("MouthBank.light", self.light, np.float32, (None, 3))
-        if self.luma is not None:
-            _want("MouthBank.luma", self.luma, np.uint8, (m, None, None))
-        if self.small is not None:
-            _want("MouthBank.small", self.small, np.uint8, (m, None, None, 3))
+        for cells, name, colours in ((self.small, "small", (3,)), (self.luma, "luma", ())):
+            if cells is not None:
+                _want(f"MouthBank.{name}", cells.pictures, np.uint8, (m, None, None, *colours))
         if self.shape_free is not None:
             _want("MouthBank.shape_free", self.shape_free, np.uint8, (m, None, None, 3))
 

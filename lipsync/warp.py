@@ -80,6 +80,10 @@ class CoarseGrid:
         x, y = ((np.arange(-1, n - 1) + 0.5) * self._step - 0.5 for n in self._cells)
         self.points: F32 = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
 
+    def shape(self, reduction: int = 1) -> tuple[int, int]:
+        """Height and width of the picture, or of one so much smaller."""
+        return self.height // reduction, self.width // reduction
+
     def refined(self, coarse: F32, reduction: int = 1) -> F32:
         """Bilinear refinement of a map (len(points), 2) to (height, width, 2), or to a fraction."""
         step, (columns, rows) = self._step // reduction, self._cells
@@ -88,5 +92,5 @@ class CoarseGrid:
             (columns * step, rows * step),
             interpolation=cv2.INTER_LINEAR,
         )
-        height, width = self.height // reduction, self.width // reduction
+        height, width = self.shape(reduction)
         return np.asarray(fine[step : step + height, step : step + width])

@@ -8,9 +8,10 @@ import pytest
 from faces import FPS, mouth, similarity, track_of
 
 from lipsync.errors import OptionsError
-from lipsync.geometry import align, apply, lips, mouth_outlines, nose, scales_of
+from lipsync.geometry import align, apply, lips, mouth_outlines, nose
 from lipsync.texture import TEXTURES, TextureOptions, open_texture
 from lipsync.texture.candidates import MASS, Candidates, describe, weigh
+from lipsync.texture.choosing import successors
 from lipsync.texture.detail import (
     AIM,
     DETAIL,
@@ -20,10 +21,10 @@ from lipsync.texture.detail import (
     steadied,
     with_detail,
 )
-from lipsync.texture.median import box_around, successors
+from lipsync.texture.median import box_around
 from lipsync.texture.merging import weighted_mean, weighted_median
 from lipsync.texture.path import CONTINUITY, smoothest_path
-from lipsync.types import LipTrack, MouthBank, Patch
+from lipsync.types import Alignment, LipTrack, MouthBank, Patch
 from lipsync.warp import CoarseGrid
 
 RNG = np.random.default_rng(5)
@@ -353,7 +354,7 @@ def test_entries_without_quality_are_never_chosen(talking) -> None:
     quality = bank.quality.copy()
     quality[::2] = 0
     search = Candidates(replace(bank, quality=quality), 10)
-    scale = scales_of(bank.to_crop)
+    scale = Alignment(bank.to_crop).scale
     described = describe(bank.lips, bank.pose, bank.shots, bank.frames, scale=scale)
     assert all((search.choose(d)[0] % 2 == 1).all() for d in described)
 
@@ -370,7 +371,7 @@ def test_of_two_sizes_of_a_face_the_target_s_own_is_preferred_and_none_is_refuse
     _, _, bank = talking
     to_crop = bank.to_crop.copy()
     to_crop[::2, :, :2] *= 0.7  # every second entry shows the face smaller
-    sizes = scales_of(to_crop)
+    sizes = Alignment(to_crop).scale
     search = Candidates(replace(bank, to_crop=to_crop), 10)
 
     def share_of_large(scale: float) -> float:

@@ -14,12 +14,12 @@ import numpy as np
 from pydantic import Field
 
 from lipsync import likeness
+from lipsync.looks import LEAST_USUAL
 from lipsync.options_base import options
 from lipsync.types import F32, I64, U8, Bools
 
 VIEW = 128  # pixels of the face that is judged
 THUMB = 20  # of the thumbnail by which near-duplicates are found
-LEAST_ODD = 0.06  # footage may be frozen or go to and fro, alike to itself
 
 
 @options
@@ -113,7 +113,7 @@ def scores(found: list[Look], likeness: F32, odd: F32) -> dict[str, F32]:
     lab = np.stack([look.lab for look in found])
     sharp = np.array([look.sharp for look in found], np.float32)
     usual_odd = np.nanmedian(odd) if np.isfinite(odd).any() else np.nan
-    multiple = odd / max(float(usual_odd), LEAST_ODD / 3.5) if np.isfinite(usual_odd) else odd
+    multiple = odd / max(float(usual_odd), LEAST_USUAL[0]) if np.isfinite(usual_odd) else odd
     return {
         "size": np.array([look.size for look in found], np.float32),
         "others": np.array([look.others for look in found], np.float32),

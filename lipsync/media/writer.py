@@ -22,7 +22,7 @@ from lipsync.types import U8, VideoInfo
 _VP9_EFFORT = {"ultrafast": 8, "veryfast": 6, "faster": 5, "fast": 4, "medium": 3, "slow": 2}
 
 # Steps of the quantiser by which colours are kept finer than the luma: a new mouth's seam shows
-# first as a tint of the skin. Twice as much of this as a smaller crf buys at the same size.
+# first as a tint of the skin.
 CHROMA_QP = -8
 
 

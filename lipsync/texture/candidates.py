@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lipsync.geometry import scales_of
-from lipsync.types import F32, I64, MouthBank
+from lipsync.types import F32, I64, Alignment, MouthBank
 
 # α: share of the total weight that the best n entries hold. With METHOD.md's 0.9 the few nearest of
-# 64 decide, and the mouth flickers as they change. Less than this is no steadier.
+# 64 decide, and the mouth flickers as they change; the more evenly they share, the less of that.
 MASS = 0.4
 WINDOW = (0.25, 0.5, 1.0, 0.5, 0.25)  # weights of the frames at −2 … +2
 # Measured on clips of s1: the gap brings r_open from 0.98 to 0.99, the sound 0.2 dB; a larger
@@ -104,7 +103,7 @@ class Candidates:
         self._entries = np.flatnonzero(bank.quality > 0)
         said = bank.said if heard else None
         light = None if bank.light is None else bank.light[bank.frames]
-        scale = scales_of(bank.to_crop)
+        scale = Alignment(bank.to_crop).scale
         usable = scale[self._entries]
         self._scales = (usable.min(), usable.max()) if len(usable) else (0.0, np.inf)
         described = describe(bank.lips, bank.pose, bank.shots, bank.frames, said, light, scale)

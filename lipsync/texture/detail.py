@@ -2,7 +2,7 @@
 
 What bent pictures of one mouth share is its own: lines of the lips, pores, edges. Their mean holds
 it without the noise of any of them, only weaker, since no two are laid onto one another exactly.
-It is raised to the energy that single pictures have at that place, never beyond. Where pictures
+It is raised to the strength that it has in single pictures around that place (`AIM`). Where they
 share next to nothing (teeth, tongue, beards, which no landmarks lay onto one another) the mean is
 grey however it is raised, and a single entry's detail takes its place.
 """
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from lipsync.looks import on_colours
+from lipsync.texture.merging import weighted_mean
 from lipsync.types import F32, U8
 
 # Weights of the frames around, for detail from single entries: of one frame alone it is sharper
@@ -25,6 +26,9 @@ DETAIL, COARSER = 0.012, 0.02
 # Outer-eye distances: σ of the neighbourhood whose energy is compared.
 AROUND, WEAK_AROUND = 0.2, 0.05
 RAISED_MOST = 2.0  # what must be raised by more is not shared
+# Share of the single pictures' energy that is aimed at, of the finest detail and of the coarser.
+# What is finest was weakened in them too, by interpolation, and is once more by the encoder; of the
+# coarser some is noise.
 AIM = (1.85, 0.85)
 LEAST_ENERGY = 0.05  # levels²
 ENERGY_CELL = 4  # pixels: energies are smooth
@@ -68,17 +72,15 @@ def _raised(steady: F32, mean: F32, single: F32, scale: float) -> tuple[F32, F32
     """
     lacking = mean - steady
     change = lacking - cv2.GaussianBlur(lacking, (0, 0), DETAIL * scale)
-    bands = zip(AIM, _bands(steady + change, scale), _bands(single, scale), strict=True)
-    weak = np.zeros_like(mean)
-    for aim, own, theirs in bands:
-        held, wanted = _energy(own, AROUND * scale), _energy(theirs, AROUND * scale)
+    own, theirs = _bands(steady + change, scale), _bands(single, scale)
+    for aim, band, strong in zip(AIM, own, theirs, strict=True):
+        held, wanted = _energy(band, AROUND * scale), _energy(strong, AROUND * scale)
         gain = np.sqrt(np.clip(aim * wanted / np.maximum(held, LEAST_ENERGY), 1, RAISED_MOST**2))
-        change = cv2.add(change, cv2.multiply(own, _enlarged(gain - 1, mean)))
-        # Where a beard begins is told by less of a neighbourhood; the coarser band's share counts.
-        held, wanted = _energy(own, WEAK_AROUND * scale), _energy(theirs, WEAK_AROUND * scale)
-        kept = held / np.maximum(wanted, 1e-3)
-        weak = np.clip((WEAK[0] - kept) / (WEAK[0] - WEAK[1]), 0, 1)
-    return np.asarray(change), _enlarged(weak, mean)
+        change = cv2.add(change, cv2.multiply(band, _enlarged(gain - 1, mean)))
+    # Where a beard begins is told by less of a neighbourhood.
+    held, wanted = (_energy(bands[1], WEAK_AROUND * scale) for bands in (own, theirs))
+    weak = np.clip((WEAK[0] - held / np.maximum(wanted, 1e-3)) / (WEAK[0] - WEAK[1]), 0, 1)
+    return np.asarray(change), _enlarged(np.asarray(weak, np.float32), mean)
 
 
 def _single(steady: U8, singles: U8, inside: F32, scale: float, box: tuple[slice, slice]) -> F32:
@@ -106,13 +108,11 @@ def steadied(singles: U8, inside: F32) -> F32:
         singles: (len(DETAIL_WINDOW), h, w, 3).
         inside: (h, w) 0..1.
     """
-    mean = singles[0].astype(np.float32)
-    for k in range(1, len(singles)):
-        cv2.accumulateWeighted(singles[k], mean, DETAIL_WINDOW[k] / sum(DETAIL_WINDOW[: k + 1]))
+    mean = weighted_mean(singles, np.array(DETAIL_WINDOW, np.float32))
     box = _box(inside)
     lips = inside[box][..., None]
     mean[box] += lips * (singles[len(singles) // 2][box] - mean[box])
-    return np.asarray(mean)
+    return mean
 
 
 def _luma(picture: U8) -> F32:
@@ -135,7 +135,7 @@ def _energy(band: F32, sigma: float) -> F32:
 
 def _enlarged(small: F32, like: F32) -> F32:
     size = like.shape[::-1]
-    return np.asarray(cv2.resize(small.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))
 
 
 def _box(where: F32) -> tuple[slice, slice]:

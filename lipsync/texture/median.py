@@ -20,20 +20,18 @@ import numpy as np
 
 from lipsync.geometry import apply, at, mouth_outlines, nose, scale_of, smoothed_points
 from lipsync.looks import FINE_SCALE, inside_lips, reduction_of
-from lipsync.shape_free import usual_shape
-from lipsync.texture.candidates import Candidates, describe
-from lipsync.texture.detail import DETAIL_WINDOW, INSIDE_SOFT, with_detail
+from lipsync.texture.choosing import Choice, Choosing, light_gains
+from lipsync.texture.detail import INSIDE_SOFT, with_detail
 from lipsync.texture.merging import unsoftened, weighted_mean, weighted_median
-from lipsync.texture.path import smoothest_path
-from lipsync.texture.regression import FEWEST, Regression, added
+from lipsync.texture.regression import added
 from lipsync.texture.source import TextureOptions, TextureSource
-from lipsync.threads import small_products
 from lipsync.types import (
     F32,
     I64,
     U8,
     Alignment,
     Bools,
+    CellMeans,
     FaceTrack,
     LipTrack,
     MouthBank,
@@ -43,21 +41,10 @@ from lipsync.types import (
 from lipsync.warp import SMOOTHING, CoarseGrid, ThinPlate
 
 BLOCK = 500  # frames for which candidates are chosen at once
-GAIN_MOST = 2.0  # a candidate's light is corrected up to this factor
 LEAST_GAIN = 0.006  # less changes no level by more than one
 LEAST_DETAIL_GAIN = 0.05  # less changes no detail by more than that
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as OpenCV has it
 MANY = 16  # candidates whose offsets are as good as spread evenly
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """The bank entries that one mouth is made from."""
-
-    entries: I64  # (n,), nearest first
-    weights: F32  # (n,), summing to 1
-    details: I64  # (len(DETAIL_WINDOW),), entries that give the finest detail of the frames around
-    correction: F32 | None  # shape-free, what the entries' mean lacks; None: not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +74,10 @@ class MedianTexture(TextureSource):
         self._bank = bank
         self._options = options
         # Plain arrays over the mapped files: an item of a memmap costs as much as a small picture.
-        self._crops = np.asarray(bank.crops)
-        self._small = None if bank.small is None else np.asarray(bank.small)
-        self._luma = None if bank.luma is None else np.asarray(bank.luma)
-        # Whether what is said counts is known only when it is known of the wanted mouths.
-        self._search: dict[bool, tuple[Candidates, Regression | None]] = {}
-        self._successors = bank.looks[successors(bank)]
-        regressed = options.regression and options.warp and options.candidates > 1
-        enough = (bank.quality > 0).sum() >= FEWEST
-        # The shape of the bank's shape-free pictures; None: nothing is to be learnt from them.
-        self._usual: F32 | None = None
-        if regressed and enough and bank.shape_free is not None:
-            self._usual = usual_shape(bank.control, bank.to_crop)
+        self._crops = CellMeans(np.asarray(bank.crops), 1)
+        self._small = self._crops if bank.small is None else unmapped(bank.small)
+        self._luma = unmapped(luma_of(bank.crops) if bank.luma is None else bank.luma)
+        self._choosing = Choosing(bank, options)
 
     def patches(
         self,
@@ -129,9 +108,8 @@ class MedianTexture(TextureSource):
         stretch = runs_of(shown, np.searchsorted(track.cuts, frames, side="right"))
         pose = at(nose(track, alignment), frames)
         light = None if self._bank.light is None else at(self._bank.light, frames)
-        search, regression = self._prepared(said is not None)
-        scale = search.nearest_scale(at(alignment.scale, frames))
-        wanted = describe(lips.points, pose, stretch, np.arange(len(frames)), said, light, scale)
+        scale = at(alignment.scale, frames)
+        wanted = self._choosing.described(lips.points, pose, stretch, scale, said, light)
         own = at(smoothed_points(track, track.scheme.warp[18:]), frames)
         outlines = at(mouth_outlines(track), frames)
         to_canonical, to_frame = at(alignment.to_canonical, frames), at(alignment.to_frame, frames)
@@ -139,7 +117,7 @@ class MedianTexture(TextureSource):
             if not shown[block[0]]:
                 yield from (None for _ in block)
                 continue
-            choices = self._choose(search, regression, wanted[block])
+            choices = self._choosing.choices(wanted[block], said is not None)
             for i, choice in zip(block, choices, strict=True):
                 inverse = to_canonical[i]
                 around, outline = own[i], outlines[i]
@@ -157,65 +135,17 @@ class MedianTexture(TextureSource):
                 )
                 yield self._drawn(mouth, choice, self._distance(lips.points[i], choice.entries))
 
-    def _prepared(self, heard: bool) -> tuple[Candidates, Regression | None]:
-        if heard not in self._search:
-            search = Candidates(self._bank, self._options.candidates, heard)
-            self._search[heard] = search, self._regression(search)
-        return self._search[heard]
-
-    def _regression(self, search: Candidates) -> Regression | None:
-        """None: not wanted, or there is too little to learn it from."""
-        bank = self._bank
-        if self._usual is None or bank.shape_free is None:
-            return None
-        gains = np.ones((len(bank), 3), np.float32)
-        if bank.light is not None:
-            gains = self._gains(np.arange(len(bank)), np.nanmedian(bank.light, axis=0))
-        return Regression(search.described, bank.shape_free, gains, bank.quality > 0)
-
-    def _choose(
-        self, search: Candidates, regression: Regression | None, wanted: F32
-    ) -> list[Choice]:
-        """Candidates for consecutive frames, and which of them gives the detail."""
-        with small_products():
-            found = [search.choose(one) for one in wanted]
-            entries = np.stack([f[0] for f in found])
-            costs = np.stack([f[2] for f in found])
-            path = smoothest_path(entries, costs, self._bank.looks, self._successors)
-            corrections: list[F32 | None] = [None] * len(wanted)
-            if regression is not None:
-                corrections = [
-                    regression.correction(one, e, w)
-                    for one, (e, w, _) in zip(wanted, found, strict=True)
-                ]
-        picks = entries[np.arange(len(entries)), path]
-        reach = len(DETAIL_WINDOW) // 2
-        around = np.arange(len(picks))[:, None] + np.arange(-reach, reach + 1)
-        details = picks[np.clip(around, 0, len(picks) - 1)]
-        return [
-            Choice(e, w, d, c) for (e, w, _), d, c in zip(found, details, corrections, strict=True)
-        ]
-
     def _distance(self, lips: F32, entries: I64) -> float:
         """Of the nearest of the entries' lips from the wanted ones, RMS."""
         off = np.square(self._bank.lips[entries] - lips).sum(-1).mean(-1)
         return float(np.sqrt(off.min()))
 
-    def _gains(self, entries: I64, light: F32 | None) -> F32:
-        """What each entry's colours are multiplied by to be seen in a frame's light, (n, 3)."""
-        bank = self._bank
-        if bank.light is None or light is None:
-            return np.ones((len(entries), 3), np.float32)
-        theirs = np.maximum(bank.light[bank.frames[entries]], 1)
-        gains = np.clip(np.maximum(light, 1) / theirs, 1 / GAIN_MOST, GAIN_MOST)
-        return np.asarray(gains, np.float32)
-
     def _drawn(self, mouth: Wanted, choice: Choice, distance: float) -> Drawn:
         entries, options = choice.entries, self._options
         scale = 1 / scale_of(mouth.to_canonical)
         detailed = options.detail > 0 and len(entries) > 1
-        reduction = reduction_of(scale) if detailed and self._bank.small is not None else 1
-        fine = reduction_of(scale, FINE_SCALE) if detailed and self._luma is not None else 1
+        reduction = reduction_of(scale) if detailed else 1
+        fine = reduction_of(scale, FINE_SCALE) if detailed else 1
         both = math.lcm(reduction, fine)
         corner, width, height = box_around(mouth.outline, both)
         grid = CoarseGrid(width, height, both)
@@ -224,7 +154,8 @@ class MedianTexture(TextureSource):
         # as cubic and quicker: how much it softens them all is known.
         many = len(entries) >= MANY
         how = cv2.INTER_LINEAR if many else cv2.INTER_CUBIC
-        stack = self._bent(entries, mouth.light, places(entries), grid, reduction, how)
+        at = places(entries)
+        stack = self._seen(entries, mouth.light, at, grid, reduction, how)
         rgb = steady = weighted_median(stack, choice.weights)
         if many:
             rgb = steady = unsoftened(rgb)
@@ -236,10 +167,12 @@ class MedianTexture(TextureSource):
         if detailed:
             if reduction > 1:
                 steady = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
-            singles = self._bent(
+            singles = self._seen(
                 choice.details, mouth.light, places(choice.details), grid, least=LEAST_DETAIL_GAIN
             )
-            mean = self._mean_luma(choice, mouth.light, places(entries), grid, fine, how)
+            bent = self._bent(self._luma, entries, at, grid, fine, how)
+            mean = enlarged(weighted_mean(bent, choice.weights), grid, many)
+            mean *= float(choice.weights @ self._gains(entries, mouth.light) @ LUMA)
             rgb = with_detail(steady, mean, singles, inside, scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         whole = np.ones((height, width), np.float32)
@@ -253,7 +186,7 @@ class MedianTexture(TextureSource):
         bank = self._bank
         if self._options.warp:
             plate = ThinPlate(control, at, SMOOTHING)
-            usual = None if self._usual is None else plate.maps_to(self._usual)
+            usual = None if self._choosing.usual is None else plate.maps_to(self._choosing.usual)
             return lambda entries: plate.maps_to(bank.control[entries]), usual
 
         def shifted(entries: I64) -> F32:
@@ -261,7 +194,7 @@ class MedianTexture(TextureSource):
 
         return shifted, None
 
-    def _bent(
+    def _seen(
         self,
         entries: I64,
         light: F32 | None,
@@ -277,61 +210,53 @@ class MedianTexture(TextureSource):
             how: of interpolation.
             least: of a change of light that is corrected.
         """
-        if reduction == 1 or self._small is None:
-            crops = self._crops
-        else:
-            crops = self._small
-            places = _in_cells(places, self._bank.reduction)
-        width, height = grid.width // reduction, grid.height // reduction
-        stack = np.empty((len(entries), height, width, 3), np.uint8)
+        cells = self._crops if reduction == 1 else self._small
         gains = self._gains(entries, light)
         unlike = np.abs(gains - 1).max(1) > least
-        for i, entry in enumerate(entries.tolist()):
-            remapped(crops[entry], grid.refined(places[i], reduction), stack[i], how)
+        stack = np.empty((len(entries), *grid.shape(reduction), 3), np.uint8)
+        bent = self._bent(cells, entries, places, grid, reduction, how)
+        for i, picture in enumerate(bent):
             if unlike[i]:
-                cv2.multiply(stack[i], (*gains[i].tolist(), 0.0), dst=stack[i])
+                cv2.multiply(picture, (*gains[i].tolist(), 0.0), dst=stack[i])
+            else:
+                stack[i] = picture
         return stack
 
-    def _mean_luma(
+    def _gains(self, entries: I64, light: F32 | None) -> F32:
+        return light_gains(self._bank, entries, light)
+
+    def _bent(
         self,
-        choice: Choice,
-        light: F32 | None,
+        cells: CellMeans,
+        entries: I64,
         places: F32,
         grid: CoarseGrid,
         reduction: int,
         how: int,
-    ) -> F32:
-        """The candidates' mean in a frame's shape and light, luma, (h, w).
-
-        Args:
-            reduction: it is taken of pictures so much smaller, and enlarged.
-        """
-        crops, size = self._luma, (grid.width // reduction, grid.height // reduction)
-        if crops is not None:
-            places = _in_cells(places, self._bank.luma_reduction)
-        buffer = np.empty(size[::-1], np.uint8)
-
-        def bent() -> Iterator[U8]:
-            for where, entry in zip(places, choice.entries.tolist(), strict=True):
-                if crops is not None:
-                    luma = crops[entry]
-                else:
-                    luma = np.asarray(cv2.cvtColor(self._crops[entry], cv2.COLOR_RGB2GRAY))
-                yield remapped(luma, grid.refined(where, reduction), buffer, how)
-
-        mean = weighted_mean(bent(), choice.weights)
-        mean *= float((choice.weights @ self._gains(choice.entries, light)) @ LUMA)
-        if how == cv2.INTER_LINEAR:
-            mean = unsoftened(mean)
-        if reduction == 1:
-            return mean
-        whole = (grid.width, grid.height)
-        return np.asarray(cv2.resize(mean, whole, interpolation=cv2.INTER_CUBIC))
+    ) -> Iterator[U8]:
+        """Bank entries in a frame's shape, one by one, each to be used before the next."""
+        places = np.asarray((places + 0.5) / cells.across - 0.5, np.float32)
+        buffer = np.empty((*grid.shape(reduction), *cells.pictures.shape[3:]), np.uint8)
+        for where, entry in zip(places, entries.tolist(), strict=True):
+            yield remapped(cells.pictures[entry], grid.refined(where, reduction), buffer, how)
 
 
-def _in_cells(places: F32, reduction: int) -> F32:
-    """Places of a picture in that of its cells: a cell's centre is the middle of its pixels."""
-    return np.asarray((places + 0.5) / reduction - 0.5, np.float32)
+def unmapped(cells: CellMeans) -> CellMeans:
+    return CellMeans(np.asarray(cells.pictures), cells.across)
+
+
+def luma_of(crops: U8) -> CellMeans:
+    """The luma of a bank that was made without it."""
+    return CellMeans(np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in crops]), 1)
+
+
+def enlarged(mean: F32, grid: CoarseGrid, softened: bool) -> F32:
+    """A mean picture in the grid's full size; `softened`: by linear interpolation."""
+    sharp = unsoftened(mean) if softened else mean
+    size = (grid.width, grid.height)
+    if sharp.shape[::-1] == size:
+        return sharp
+    return np.asarray(cv2.resize(sharp, size, interpolation=cv2.INTER_CUBIC))
 
 
 def remapped(
@@ -340,13 +265,6 @@ def remapped(
     """The crop's colours, or its luma, at places (h, w, 2)."""
     found = cv2.remap(crop, places, None, interpolation, dst=out, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found)
-
-
-def successors(bank: MouthBank) -> I64:
-    """The entry that followed each entry in the footage; itself at the end of a stretch, (m,)."""
-    following = np.minimum(np.arange(len(bank)) + 1, len(bank) - 1)
-    joined = (bank.frames[following] == bank.frames + 1) & (bank.shots[following] == bank.shots)
-    return np.where(joined, following, np.arange(len(bank))).astype(np.int64)
 
 
 def runs_of(shown: Bools, shots: I64) -> I64:
