@@ -15,6 +15,8 @@ from lipsync.looks import on_colours
 from lipsync.types import F32, U8, Bools
 
 GOES_ON = 0.6  # correlation of a pixel's grain with that in the frame before
+NEW = (1 - GOES_ON**2) ** 0.5
+POOL = 256  # pixels: of so many offsets each way new noise is one
 # The encoder takes more of grain than of the camera's own noise.
 STRENGTH = 0.9  # standard deviation, as a multiple of what is missing
 FEWEST, ENOUGH = 64, 8000  # pixels that tell how much noise there is
@@ -26,6 +28,7 @@ class Grain:
     def __init__(self) -> None:
         self._random = np.random.default_rng(0)
         self._field: F32 | None = None  # (h, w) of a whole frame, variance 1
+        self._pool: F32 | None = None  # noise, larger than a frame by POOL
 
     def add(self, frame: U8, target: U8, alpha: F32, corner: tuple[int, int]) -> None:
         """Give a frame's new mouth the noise that the target's own has there, in place.
@@ -50,13 +53,14 @@ class Grain:
 
     def _next(self, shape: tuple[int, ...], here: tuple[slice, slice]) -> F32:
         """The field of the next frame in a box of it: a first-order autoregression in time."""
-        if self._field is None or self._field.shape != shape:
-            self._field = self._random.standard_normal(shape, np.float32)
+        if self._field is None or self._pool is None or self._field.shape != shape:
+            self._pool = self._random.standard_normal([side + POOL for side in shape], np.float32)
+            self._field = self._pool[POOL:, POOL:].copy()
         field = self._field[here]
-        field *= GOES_ON
-        new = self._random.standard_normal(field.shape, np.float32)
-        field += np.float32((1 - GOES_ON**2) ** 0.5) * new
-        return field
+        # Other places of one large field are as good as new numbers, and cost nothing.
+        down, right = self._random.integers(0, POOL, 2).tolist()
+        new = self._pool[down : down + shape[0], right : right + shape[1]][here]
+        return np.asarray(cv2.addWeighted(field, GOES_ON, new, NEW, 0, dst=field))
 
 
 def noise(picture: U8, where: Bools) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from lipsync.types import F32
 
@@ -24,10 +25,6 @@ GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
 def _kernel(d2: Floats) -> Floats:
     """U(r) = r² log r, from the squared distance."""
     return np.asarray(0.5 * d2 * np.log(np.maximum(d2, 1e-12)))
-
-
-def _squared_distances(a: Floats, b: Floats) -> Floats:
-    return np.asarray(((a[:, None] - b[None]) ** 2).sum(-1))
 
 
 class ThinPlate:
@@ -45,11 +42,11 @@ class ThinPlate:
         c = wanted.astype(np.float64)
         k = len(c)
         system = np.zeros((k + 3, k + 3))
-        system[:k, :k] = _kernel(_squared_distances(c, c)) + smoothing * np.eye(k)
+        system[:k, :k] = _kernel(cdist(c, c, "sqeuclidean")) + smoothing * np.eye(k)
         system[:k, k:] = np.hstack([np.ones((k, 1)), c])
         system[k:, :k] = system[:k, k:].T
         x = at.astype(np.float64)
-        basis = np.hstack([_kernel(_squared_distances(x, c)), np.ones((len(x), 1)), x])
+        basis = np.hstack([_kernel(cdist(x, c, "sqeuclidean")), np.ones((len(x), 1)), x])
         # basis @ inv(system) @ [points; 0]: keep the k columns that meet the points.
         self._matrix = np.linalg.solve(system.T, basis.T).T[:, :k].astype(np.float32)
 

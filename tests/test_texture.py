@@ -18,7 +18,6 @@ from lipsync.texture.detail import (
     DETAIL_WINDOW,
     MOST_INSIDE,
     _raised,
-    steadied,
     with_detail,
 )
 from lipsync.texture.median import box_around
@@ -241,16 +240,31 @@ def test_the_path_is_the_best_of_all_paths() -> None:
     assert total(tuple(smoothest_path(entries, costs, looks, after))) == pytest.approx(total(best))
 
 
+def luma(pictures: np.ndarray) -> np.ndarray:
+    """The mean of pictures (n, h, w, 3), as the candidates' mean is given."""
+    return np.mean(lumas(pictures), axis=0, dtype=np.float32)
+
+
+def lumas(pictures: np.ndarray) -> np.ndarray:
+    return np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in pictures])
+
+
 def entries_like(picture: np.ndarray) -> np.ndarray:
     """Single entries that all look like one picture."""
     rounded = np.rint(picture).clip(0, 255).astype(np.uint8)
     return np.repeat(rounded[None], len(DETAIL_WINDOW), axis=0)
 
 
-def luma(pictures: np.ndarray) -> np.ndarray:
-    """The mean of pictures (n, h, w, 3), as the candidates' mean is given."""
-    grays = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in pictures]
-    return np.mean(grays, axis=0, dtype=np.float32)
+def detailed(
+    steady: np.ndarray,
+    mean: np.ndarray,
+    singles: np.ndarray,
+    inside: np.ndarray,
+    share: float = 1.0,
+) -> np.ndarray:
+    """`with_detail` for a face of 100 pixels, its entries given as pictures."""
+    middle = singles[len(singles) // 2]
+    return with_detail(steady, mean, lumas(singles), lambda box: middle[box], inside, 100.0, share)
 
 
 def test_detail_is_exchanged_and_nothing_else() -> None:
@@ -258,10 +272,10 @@ def test_detail_is_exchanged_and_nothing_else() -> None:
     sharp = np.full((40, 60, 3), 130)  # another light …
     sharp[:, 30] = 180  # … and a fine line
     singles, inside = entries_like(sharp), np.zeros((40, 60), np.float32)
-    out = with_detail(steady, luma(singles), singles, inside, 100.0, 0.7)
+    out = detailed(steady, luma(singles), singles, inside, 0.7)
     assert np.abs(out[:, :10].astype(int) - 100).max() <= 1, "the light stays the median's"
     assert out[20, 30, 0] > 120
-    none = with_detail(steady, luma(singles), singles, inside, 100.0, 0.0)
+    none = detailed(steady, luma(singles), singles, inside, 0.0)
     assert np.array_equal(none, steady)
 
 
@@ -272,7 +286,7 @@ def test_what_the_mean_has_lost_of_shared_detail_is_raised_to_what_single_entrie
     moved = np.stack([entries_like(np.roll(sharp, k, axis=1))[0] for k in (-1, 0, 2)])
     mean, nothing = luma(moved), np.zeros((120, 160), np.float32)
     steady = np.repeat(np.rint(mean).astype(np.uint8)[..., None], 3, axis=-1)
-    made = with_detail(steady, mean, moved, nothing, 100.0, 1.0)
+    made = detailed(steady, mean, moved, nothing)
 
     def finest(picture: np.ndarray) -> float:
         gray = picture[..., 0].astype(np.float32)
@@ -302,7 +316,7 @@ def test_no_speck_is_left_of_a_gap_between_teeth() -> None:
     sharp = np.full((60, 60, 3), 190)
     sharp[28:31, 28:32] = 60
     singles, inside = entries_like(sharp), np.ones((60, 60), np.float32)
-    made = with_detail(steady, luma(singles), singles, inside, 100.0, 1.0)
+    made = detailed(steady, luma(singles), singles, inside)
     assert 190 - int(made.min()) <= MOST_INSIDE
 
 
@@ -313,8 +327,8 @@ def test_where_the_mean_is_grey_single_entries_detail_is_taken() -> None:
     singles, nothing = entries_like(sharp), np.zeros((80, 200), np.float32)
     grey = np.full((80, 200, 3), 128, np.uint8)
     flat = np.full((80, 200), 128, np.float32)
-    lost = with_detail(grey, flat, singles, nothing, 100.0, 1.0).astype(float).std()
-    kept = with_detail(singles[0], luma(singles), singles, nothing, 100.0, 1.0).astype(float)
+    lost = detailed(grey, flat, singles, nothing).astype(float).std()
+    kept = detailed(singles[0], luma(singles), singles, nothing).astype(float)
     finest = (sharp - cv2.GaussianBlur(sharp, (0, 0), DETAIL * 100)).std()
     assert lost > 1.5 * finest, "more than the finest comes from the entry"
     assert kept.std() < 1.3 * sharp.std()
@@ -328,16 +342,30 @@ def test_the_mean_is_the_weighted_one() -> None:
 
 
 def test_noise_that_neighbours_do_not_share_is_averaged_but_teeth_stay_one_frames() -> None:
+    """Two places where the candidates' mean tells nothing: a beard, and teeth inside the lips."""
     n = len(DETAIL_WINDOW)
-    shared = RNG.integers(60, 200, (40, 40, 3))
-    noisy = (shared + RNG.normal(0, 8, (n, 40, 40, 3))).round().clip(0, 255).astype(np.uint8)
-    inside = np.zeros((40, 40), np.float32)
-    inside[10:20, 10:30] = 1
-    made = steadied(noisy, inside)
-    assert np.abs(made - noisy[n // 2])[inside > 0].max() < 1e-3
-    left = (made - shared)[inside == 0].std()
+    x = np.arange(160)
+    waves = 40 * np.sin(2 * np.pi * x / 10)  # between the two σ: what a grey mean lacks
+    shared = np.full((120, 160, 1), 128.0) + waves[None, :, None]
+    noise = np.repeat(RNG.normal(0, 8, (n, 120, 160, 1)), 3, axis=-1)
+    singles = np.rint(shared + noise).clip(0, 255).astype(np.uint8)
+    grey, flat = np.full((120, 160, 3), 128, np.uint8), np.full((120, 160), 128, np.float32)
+    inside = np.zeros((120, 160), np.float32)
+    beard = detailed(grey, flat, singles, inside)
+    inside[20:100, 20:140] = 1
+    middle = singles[n // 2].astype(float)
+
+    def like(made: np.ndarray, noise: np.ndarray) -> float:
+        """How much of the noise is in what was made."""
+        here = np.s_[30:90, 30:130, 0]
+        off, known = made[here] - shared[30:90, 30:130, 0], noise[here]
+        return float((off * known).sum() / (known**2).sum())
+
+    teeth = detailed(np.rint(shared + 0 * middle).astype(np.uint8), flat, singles, inside)
     weights = np.array(DETAIL_WINDOW) / sum(DETAIL_WINDOW)
-    assert left == pytest.approx(8 * np.sqrt((weights**2).sum()), rel=0.1)  # levels
+    assert like(beard, noise[n // 2]) == pytest.approx(weights[n // 2], abs=0.1)
+    assert like(beard, noise[0]) == pytest.approx(weights[0], abs=0.1)
+    assert like(teeth, noise[n // 2]) > 0.85 and like(teeth, noise[0]) < 0.1
 
 
 def test_successors_stay_within_a_take(talking) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from lipsync.geometry import apply, at, mouth_outlines, nose, scale_of, smoothed_points
 from lipsync.looks import FINE_SCALE, inside_lips, reduction_of
 from lipsync.texture.choosing import Choice, Choosing, light_gains
-from lipsync.texture.detail import INSIDE_SOFT, with_detail
+from lipsync.texture.detail import INSIDE_SOFT, Box, with_detail
 from lipsync.texture.merging import unsoftened, weighted_mean, weighted_median
 from lipsync.texture.regression import added
 from lipsync.texture.source import TextureOptions, TextureSource
@@ -44,6 +44,7 @@ BLOCK = 500  # frames for which candidates are chosen at once
 LEAST_GAIN = 0.006  # less changes no level by more than one
 LEAST_DETAIL_GAIN = 0.05  # less changes no detail by more than that
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as OpenCV has it
+SHARING = 48  # candidates, the nearest, that tell the finest detail: it is what costs most
 MANY = 16  # candidates whose offsets are as good as spread evenly
 
 
@@ -167,13 +168,18 @@ class MedianTexture(TextureSource):
         if detailed:
             if reduction > 1:
                 steady = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
-            singles = self._seen(
-                choice.details, mouth.light, places(choice.details), grid, least=LEAST_DETAIL_GAIN
-            )
-            bent = self._bent(self._luma, entries, at, grid, fine, how)
-            mean = enlarged(weighted_mean(bent, choice.weights), grid, many)
-            mean *= float(choice.weights @ self._gains(entries, mouth.light) @ LUMA)
-            rgb = with_detail(steady, mean, singles, inside, scale, options.detail)
+            mean = enlarged(self._mean_luma(choice, mouth.light, at, grid, fine, how), grid, many)
+            details = choice.details
+            middle, there = len(details) // 2, places(details)
+            colours = self._gains(details, mouth.light)
+            lumas = self._lumas(details, colours, there, grid)
+
+            def single(box: Box) -> U8:
+                where = grid.refined(there[middle])[box]
+                picture = remapped(self._crops.pictures[details[middle]], where)
+                return lit(picture, colours[middle], LEAST_DETAIL_GAIN)
+
+            rgb = with_detail(steady, mean, lumas, single, inside, scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         whole = np.ones((height, width), np.float32)
         return Drawn(Patch(rgb, whole, shift, distance), steady)
@@ -200,27 +206,43 @@ class MedianTexture(TextureSource):
         light: F32 | None,
         places: F32,
         grid: CoarseGrid,
-        reduction: int = 1,
-        how: int = cv2.INTER_CUBIC,
-        least: float = LEAST_GAIN,
+        reduction: int,
+        how: int,
     ) -> U8:
-        """Bank entries in a frame's shape and light, (n, h, w, 3), reduced if it is asked for.
-
-        Args:
-            how: of interpolation.
-            least: of a change of light that is corrected.
-        """
+        """Bank entries in a frame's shape and light, reduced, (n, h, w, 3)."""
         cells = self._crops if reduction == 1 else self._small
         gains = self._gains(entries, light)
-        unlike = np.abs(gains - 1).max(1) > least
         stack = np.empty((len(entries), *grid.shape(reduction), 3), np.uint8)
         bent = self._bent(cells, entries, places, grid, reduction, how)
         for i, picture in enumerate(bent):
-            if unlike[i]:
-                cv2.multiply(picture, (*gains[i].tolist(), 0.0), dst=stack[i])
-            else:
-                stack[i] = picture
+            stack[i] = lit(picture, gains[i], LEAST_GAIN)
         return stack
+
+    def _mean_luma(
+        self,
+        choice: Choice,
+        light: F32 | None,
+        places: F32,
+        grid: CoarseGrid,
+        reduction: int,
+        how: int,
+    ) -> F32:
+        """What the nearest candidates share, reduced, (h, w)."""
+        some, weights = choice.entries[:SHARING], choice.weights[:SHARING]
+        weights = weights / weights.sum()
+        mean = weighted_mean(
+            self._bent(self._luma, some, places[:SHARING], grid, reduction, how), weights
+        )
+        mean *= float(weights @ self._gains(some, light) @ LUMA)
+        return mean
+
+    def _lumas(self, entries: I64, gains: F32, places: F32, grid: CoarseGrid) -> U8:
+        """The luma of bank entries in a frame's shape and light, (n, h, w)."""
+        made = []
+        for entry, gain, where in zip(entries.tolist(), gains @ LUMA, places, strict=True):
+            gray = cv2.cvtColor(self._crops.pictures[entry], cv2.COLOR_RGB2GRAY)
+            made.append(lit(remapped(gray, grid.refined(where)), gain, LEAST_DETAIL_GAIN))
+        return np.stack(made)
 
     def _gains(self, entries: I64, light: F32 | None) -> F32:
         return light_gains(self._bank, entries, light)
@@ -248,6 +270,14 @@ def unmapped(cells: CellMeans) -> CellMeans:
 def luma_of(crops: U8) -> CellMeans:
     """The luma of a bank that was made without it."""
     return CellMeans(np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in crops]), 1)
+
+
+def lit(picture: U8, gains: F32, least: float) -> U8:
+    """A picture in another light: times `gains`, (3,) or (), if they change more than `least`."""
+    if np.abs(gains - 1).max() <= least:
+        return picture
+    factor = (*np.atleast_1d(gains).tolist(), 0.0) if picture.ndim == 3 else float(gains)
+    return np.asarray(cv2.multiply(picture, factor))
 
 
 def enlarged(mean: F32, grid: CoarseGrid, softened: bool) -> F32:
