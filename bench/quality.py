@@ -114,6 +114,18 @@ ROWS = (
     from_lips("default, neither encoded", TextureOptions(), finish=TeethOptions(), encoded=False),
     Row("JPEG, quality 90, neither encoded", lambda scene: scene.jpeg(), encoded=False),
 )
+
+
+def unflipped(person: Person) -> Row:
+    """The default with landmarks that were not found in the mirror as well."""
+    scenes = person.scenes(len(person.footage.infos))
+
+    def make(scene: Scene) -> U8:
+        return scenes[scene.index].remade(TextureOptions(), person.lips, TeethOptions())
+
+    return Row("default, `--no-landmark-flip`", make)
+
+
 PREDICTED = (
     from_lips("plain median, n = 64", median(64, warp=False), "predicted"),
     from_lips("**default**", TextureOptions(), "predicted", TeethOptions()),
@@ -188,11 +200,17 @@ def minutes_of(person: Person, scene: Scene) -> float:
 
 
 def reconstruction(
-    person: Person, more: Person | None, clips: int, sheets: Path, steps: int
+    person: Person,
+    once: Person,
+    more: Person | None,
+    clips: int,
+    sheets: Path,
+    steps: int,
 ) -> list[str]:
     """The tables of one person.
 
     Args:
+        once: the same clips, their landmarks not found in the mirror as well.
         more: the same clips with a larger bank, if there is footage for it.
         steps: of the decoders' training, 0: without their rows.
     """
@@ -210,7 +228,7 @@ def reconstruction(
         f"{np.mean([own_share(scene, touched=True) for scene in scenes]):.0%}.",
         "",
         HEAD,
-        *block(person, scenes, (*ROWS, *new), "true"),
+        *block(person, scenes, (*ROWS, unflipped(once), *new), "true"),
         "",
         "The same with the lips that the shipped speech model predicts (not adapted), against the "
         "same clips:",
@@ -246,8 +264,9 @@ def reconstructed(data: Path, name: str, clips: int, sheets: Path, steps: int) -
     with Cache(Cache.default_root()) as cache:
         few, many = files(data, name, clips), files(data, name, clips, MORE_CLIPS)
         person = Person.load(name, few, cache)
+        once = Person.load(name, few, cache, flip=False)
         more = Person.load(name, many, cache) if len(many) > len(few) else None
-        return reconstruction(person, more, clips, sheets, steps)
+        return reconstruction(person, once, more, clips, sheets, steps)
 
 
 def own_share(scene: Scene, *, touched: bool = False) -> float:

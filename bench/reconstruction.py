@@ -40,10 +40,10 @@ class Person:
     said: F32  # what is heard at every frame
 
     @staticmethod
-    def load(name: str, files: list[Path], cache: Cache) -> Person:
-        """Track the clips and collect their bank."""
+    def load(name: str, files: list[Path], cache: Cache, *, flip: bool = True) -> Person:
+        """Track the clips and collect their bank; `flip`: in the mirror as well."""
         infos = [media.probe(file) for file in files]
-        options = landmarks.LandmarkOptions()
+        options = landmarks.LandmarkOptions(landmark_flip=flip)
         tracks = [landmarks.track_video(info, options, cache) for info in infos]
         footage = Footage.of(infos, tracks)
         lips = geometry.lips(footage.track, footage.alignment)

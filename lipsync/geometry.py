@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lipsync import face_mesh
 from lipsync.errors import NoFaceError
 from lipsync.types import F32, Alignment, FaceTrack, LandmarkScheme, LipTrack
 
@@ -31,6 +32,7 @@ MEDIAPIPE_478 = LandmarkScheme(
     anchors=(33, 133, 362, 263, 1, 2, 98, 327, 195, 50, 280),
     outer_eyes=(33, 263),
     lids=((159, 145), (386, 374)),
+    mirror=face_mesh.opposite(),
 )
 
 # The 68-point iBUG annotation, as face-alignment returns it.

@@ -219,6 +219,7 @@ class LandmarkScheme:
     anchors: tuple[int, ...]  # around the mouth, hardly moved by speech: they hold a warp in place
     outer_eyes: tuple[int, int]  # image's left, image's right
     lids: tuple[tuple[int, int], ...] = ()  # middle of the upper and of the lower lid, per eye
+    mirror: tuple[int, ...] = ()  # for every point the one opposite; empty: not known
 
     def __post_init__(self) -> None:
         if len(self.lips) != N_LIPS:

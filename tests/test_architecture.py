@@ -22,6 +22,7 @@ FOUNDATION = {
     "media",
     "checkpoint",
     "digest",
+    "face_mesh",
     "warp",
     "options_base",
     "cache",

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from faces import FPS, SCHEME, canonical_face, similarity, track_of
+from scipy.optimize import linear_sum_assignment
 
 from lipsync import media
 from lipsync.cache import Cache
@@ -27,7 +29,7 @@ from lipsync.types import U8
 class Scripted(LandmarkDetector):
     """The fake: the frame's first pixel says which of the given answers to return."""
 
-    scheme = SCHEME
+    scheme = replace(SCHEME, mirror=())  # what it says is what was seen
     version = "scripted"
     answers: tuple[list[Face], ...] = ()
 
@@ -164,6 +166,52 @@ def test_contract_every_detector_that_can_run_here(portrait: U8) -> None:
             assert detector.detect(np.zeros((64, 64, 3), np.uint8)) == []
         ran.append(name)
     assert "mediapipe" in ran
+
+
+def test_the_mirror_image_counts_as_much_as_the_frame(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faces are matched by place; one that the mirror image does not show stays as it is."""
+    opposite = (1, 0, *range(2, SCHEME.count))
+    monkeypatch.setattr(scripted, "scheme", replace(SCHEME, mirror=opposite))
+    seen, lost = face_at(30), face_at(90, 20)
+    again = seen.points + np.float32(2)
+    again[:, 0] = 120 - again[:, 0]
+    scripted.answers = ([seen, lost], [Face(again[list(opposite)], 0.5)])
+    frame = frames(1)[0]
+    frame[0, -1, 0] = 1  # the first pixel of the mirror image
+    with open_detector(LandmarkOptions()) as detector:
+        both = detector.detect(frame)
+    assert np.allclose(both[0].points, seen.points + 1)
+    assert both[0].confidence == pytest.approx(0.7)
+    assert np.array_equal(both[1].points, lost.points)
+    with open_detector(LandmarkOptions(landmark_flip=False)) as detector:
+        assert np.array_equal(detector.detect(frame)[0].points, seen.points)
+
+
+def test_opposite_points_are_those_of_real_mirror_images(portrait: U8) -> None:
+    with open_detector(LandmarkOptions(landmark_flip=False)) as detector:
+        (face,) = detector.detect(portrait)
+        (mirrored,) = detector.detect(np.ascontiguousarray(portrait[:, ::-1]))
+    there = mirrored.points[:, :2] * (-1, 1) + (portrait.shape[1], 0)
+    apart = np.linalg.norm(face.points[:, None, :2] - there[None], axis=-1)
+    _, opposite = linear_sum_assignment(apart**2)
+    known = np.array(SCHEME.mirror)
+    assert np.array_equal(known[known], np.arange(len(known)))
+    # One picture tells nearly all of them; iris points lie within a pixel of one another.
+    assert (opposite == known).mean() > 0.97
+    assert SCHEME.mirror[SCHEME.outer_eyes[0]] == SCHEME.outer_eyes[1]
+
+
+def test_mirrored_tracks_are_kept_beside_the_others(tmp_path: Path) -> None:
+    info = media.probe(Path(__file__).resolve().parents[1] / "assets" / "sample" / "target.mp4")
+    with Cache(tmp_path) as cache:
+        once = track_video(info, LandmarkOptions(landmark_flip=False), cache)
+        both = track_video(info, LandmarkOptions(), cache)
+    assert np.array_equal(once.found, both.found)
+    eyes = np.linalg.norm(np.diff(both.xy[:, list(SCHEME.outer_eyes)], axis=1), axis=-1).mean()
+    apart = np.linalg.norm(both.xy - once.xy, axis=-1).mean() / eyes
+    assert 0.001 < apart < 0.02, "another answer, not another face"
 
 
 def test_a_track_comes_from_the_cache_the_second_time(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 detector        the seam, the table of implementations, the options
 mediapipe       the default
+mirrored        another detector, asked about the mirror image as well
 face_alignment  2-D FAN (extra `fan`)
 track           frames → Faces, and → one person's FaceTrack
 small           faces that the detector misses in the whole frame
@@ -26,6 +27,7 @@ from lipsync.landmarks.detector import (
     LandmarkDetector,
     LandmarkOptions,
     detector_class,
+    flips,
     open_detector,
 )
 from lipsync.landmarks.faces import Faces
@@ -98,6 +100,7 @@ def look_at_video(
         "detector": detector.version,
         "layout": LAYOUT,
         "all": all_of_them and detector.short_sighted,
+        **({"flip": True} if flips(options) else {}),
     }
 
     def counted() -> Iterator[U8]:

@@ -46,6 +46,9 @@ class LandmarkOptions:
     network for its weights."""
     landmark_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Frames looked at side by side (mediapipe)."""
+    landmark_flip: bool = True
+    """Look at every frame's mirror image as well and take the mean: nearer and steadier, for twice
+    the time of finding them. face-alignment always does."""
     face: Annotated[str, BeforeValidator(checked_face)] = "largest"
     """Whose: largest (over the whole target), left, right, the N-th from the left, X,Y or
     X,Y@SECONDS (pixels of the upright frame), or a picture of that face alone."""
@@ -76,4 +79,14 @@ def open_detector(options: LandmarkOptions, device: str = "cpu") -> LandmarkDete
         MissingPackageError: its package is not installed.
         WeightsError: its weights are not to be had.
     """
-    return detector_class(options)(device)
+    detector = detector_class(options)(device)
+    if flips(options):
+        from lipsync.landmarks.mirrored import MirroredDetector
+
+        return MirroredDetector(detector)
+    return detector
+
+
+def flips(options: LandmarkOptions) -> bool:
+    """Whether frames are looked at in the mirror as well: it is wanted, and the detector can."""
+    return options.landmark_flip and len(detector_class(options).scheme.mirror) > 0

@@ -12,8 +12,8 @@ from lipsync.types import F32, I64, U8, Bools, LandmarkScheme
 THUMBNAIL = 192  # pixels across; shot cuts are visible at any size
 # A cut between two takes of the same person before the same wall changes few pixels, but the
 # head jumps: further than these shares of the outer-eye distance beyond its motion just before
-# and after. Measured on joined takes: cuts 0.011–0.12 (median 0.1), motion within takes < 0.016.
-JUMP = 0.0165
+# and after. Measured on joined takes: cuts 0.011–0.12 (median 0.1), motion within takes < 0.017.
+JUMP = 0.02
 JUMP_RATIO = 3.0
 
 

@@ -40,6 +40,9 @@ ENERGY_CELL = 4  # pixels: energies are smooth
 # down a single entry's takes its place, from the second on altogether. On lips and skin it lies
 # above.
 WEAK = (0.8, 0.5)
+# Levels²: where a single entry's own energy between DETAIL and COARSER is less than the first,
+# there is no beard to be seen; from the second on there is.
+VISIBLE = (0.7, 1.4)
 # Levels by which it may darken or lighten what lies inside the lips: where the median shows teeth
 # and the single picture the dark gap above or below its own, a speck would be left of the gap.
 MOST_INSIDE = 16.0
@@ -102,6 +105,7 @@ def _raised(steady: F32, mean: F32, single: F32, scale: float) -> tuple[F32, F32
     # Where a beard begins is told by less of a neighbourhood.
     held, wanted = (_energy(bands[1], WEAK_AROUND * scale) for bands in (own, theirs))
     weak = np.clip((WEAK[0] - held / np.maximum(wanted, 1e-3)) / (WEAK[0] - WEAK[1]), 0, 1)
+    weak *= np.clip((wanted - VISIBLE[0]) / (VISIBLE[1] - VISIBLE[0]), 0, 1)
     return np.asarray(change), _enlarged(np.asarray(weak, np.float32), mean)
 
 
