@@ -223,6 +223,8 @@ def reconstruction(
     text = [
         f"## {person.name}, reconstructed: {clips} clips, a bank of {minutes:.1f} minutes",
         "",
+        when(),
+        "",
         f"The mask is {share:.1%} of the frame; {own:.0%} of what is seen in it are the original's "
         "own pixels (the mask's soft border). Of every touched pixel it is "
         f"{np.mean([own_share(scene, touched=True) for scene in scenes]):.0%}.",
@@ -253,6 +255,11 @@ def reconstruction(
             name = "decoder" if "refines" in row.name else "lips"
             scene.sheet(row.make(scene), sheets / f"{person.name}_{scene.index}_{name}.png")
     return text
+
+
+def when() -> str:
+    """Of a section: each may be measured by itself."""
+    return f"{datetime.date.today()}, lipsync {lipsync.__version__}."
 
 
 def whole_bank(minutes: float) -> Row:
@@ -331,9 +338,8 @@ def main() -> None:
     text = [
         "# Pictures",
         "",
-        "Written by `python bench/quality.py`.",
-        f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"lipsync {lipsync.__version__}.",
+        f"Written by `python bench/quality.py`; {platform.machine()}, {os.cpu_count()} cores. The "
+        "rows that decide, alone: [bars.md](bars.md), in minutes.",
         "",
         DEFINITIONS,
     ]
@@ -350,6 +356,8 @@ def main() -> None:
     if options.only != "reconstruction":
         text += [
             "## Driven by speech that is not their own",
+            "",
+            when(),
             "",
             "Not adapted, encoded, landmarks detected again: correlation of the inner-lip gap "
             "(r_open) and of the mouth width (r_width) with those asked for, in pauses as well, "

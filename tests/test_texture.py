@@ -334,6 +334,17 @@ def test_where_the_mean_is_grey_single_entries_detail_is_taken() -> None:
     assert kept.std() < 1.3 * sharp.std()
 
 
+def test_what_nobody_sees_is_not_taken_from_a_single_entry() -> None:
+    """On plain skin an entry's coarser detail is its noise: it would flicker for nothing."""
+    x = np.arange(200)
+    faint = np.full((80, 200, 3), 128, np.float32) + np.sin(2 * np.pi * x / 10)[None, :, None]
+    grey, flat = np.full((80, 200, 3), 128, np.uint8), np.full((80, 200), 128, np.float32)
+    nothing = np.zeros((80, 200), np.float32)
+    assert np.array_equal(detailed(grey, flat, entries_like(faint), nothing), grey)
+    strong = detailed(grey, flat, entries_like(128 + 5 * (faint - 128)), nothing)
+    assert np.ptp(strong.astype(int)) >= 4
+
+
 def test_the_mean_is_the_weighted_one() -> None:
     pictures = RNG.integers(0, 256, (5, 8, 9)).astype(np.uint8)
     weights = np.array([0.4, 0.0, 0.3, 0.2, 0.1], np.float32)
