@@ -25,6 +25,7 @@ from quality import (
     from_lips,
     median,
     minutes_of,
+    shares,
     unflipped,
     when,
 )
@@ -61,6 +62,8 @@ def person(data: Path, name: str, clips: int) -> list[str]:
         f"## {name}: {clips} clips, a bank of {minutes_of(whose, scenes[0]):.1f} minutes",
         "",
         when(),
+        "",
+        shares(scenes),
         "",
         HEAD,
         BARS[name],

@@ -217,17 +217,13 @@ def reconstruction(
     scenes = person.scenes(clips)
     rows = drawn(person, clips, sheets, steps) if steps else ()
     new, predicted = rows[:2], rows[2:]
-    share = np.mean([scene.region.mean() for scene in scenes])
-    own = np.mean([own_share(scene) for scene in scenes])
     minutes = minutes_of(person, scenes[0])
     text = [
         f"## {person.name}, reconstructed: {clips} clips, a bank of {minutes:.1f} minutes",
         "",
         when(),
         "",
-        f"The mask is {share:.1%} of the frame; {own:.0%} of what is seen in it are the original's "
-        "own pixels (the mask's soft border). Of every touched pixel it is "
-        f"{np.mean([own_share(scene, touched=True) for scene in scenes]):.0%}.",
+        shares(scenes),
         "",
         HEAD,
         *block(person, scenes, (*ROWS, unflipped(once), *new), "true"),
@@ -274,6 +270,18 @@ def reconstructed(data: Path, name: str, clips: int, sheets: Path, steps: int) -
         once = Person.load(name, few, cache, flip=False)
         more = Person.load(name, many, cache) if len(many) > len(few) else None
         return reconstruction(person, once, more, clips, sheets, steps)
+
+
+def shares(scenes: list[Scene]) -> str:
+    """How large the mask is, and how much of it the original's own, in words."""
+    share = np.mean([scene.region.mean() for scene in scenes])
+    own, touched = (
+        np.mean([own_share(scene, touched=every) for scene in scenes]) for every in (False, True)
+    )
+    return (
+        f"The mask is {share:.1%} of the frame; {own:.0%} of what is seen in it are the original's "
+        f"own pixels (the mask's soft border). Of every touched pixel it is {touched:.0%}."
+    )
 
 
 def own_share(scene: Scene, *, touched: bool = False) -> float:

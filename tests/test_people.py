@@ -256,7 +256,7 @@ def test_a_small_face_is_tracked_like_a_large_one(shared: Path, width: int, tmp_
         landmarks.track(media.read_frames(media.probe(clip), 0, 40), Fraction(25), options)
         for options in (OPTIONS, once)
     )
-    # Reduced by another pixel, the detector is off by up to 3 % in height, mirrored or not.
+    # Reduced by another pixel the detector answers otherwise, mirrored or not: one size is kept.
     scale = width / float(np.median(np.ptp(plain.xy[..., 0], axis=1)))
     size = [round(side * scale / 2) * 2 for side in (360, 288)]
     path = tmp_path / "small.mkv"

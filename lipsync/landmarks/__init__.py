@@ -100,7 +100,7 @@ def look_at_video(
         "detector": detector.version,
         "layout": LAYOUT,
         "all": all_of_them and detector.short_sighted,
-        **({"flip": True} if flips(options) else {}),
+        "flip": flips(options),
     }
 
     def counted() -> Iterator[U8]:

@@ -14,7 +14,7 @@ from lipsync.landmarks.detector import Face, LandmarkDetector
 from lipsync.types import U8
 
 # Diagonals of the face: what lies further apart on the average is another face, or one of the two
-# was not seen rightly. Usual are 0.005.
+# was not seen rightly.
 AGREED = 0.03
 
 

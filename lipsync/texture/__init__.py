@@ -1,9 +1,12 @@
 """Texture: the wanted lips as pictures of mouth and chin.
 
 source      the seam, the table of implementations, the options
-candidates  which bank entries a wanted mouth is made from
-median      their warped weighted median
-detail      the finest detail, from single entries
+candidates  the bank entries nearest to a wanted mouth
+choosing    which of them it is made from, over a whole stretch, and what they lack
+entries     their pictures, in its shape and light
+median      the weighted median of those
+merging     many pictures as one
+detail      the finest detail: what they share, and where they share nothing a single one's
 decoder     refines that by a network trained on the person
 canvas      the canonical picture that the network sees
 network     the network itself

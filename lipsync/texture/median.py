@@ -20,9 +20,10 @@ import numpy as np
 
 from lipsync.geometry import apply, at, mouth_outlines, nose, scale_of, smoothed_points
 from lipsync.looks import FINE_SCALE, inside_lips, reduction_of
-from lipsync.texture.choosing import Choice, Choosing, light_gains
+from lipsync.texture.choosing import Choice, Choosing
 from lipsync.texture.detail import INSIDE_SOFT, Box, with_detail
-from lipsync.texture.merging import unsoftened, weighted_mean, weighted_median
+from lipsync.texture.entries import Entries
+from lipsync.texture.merging import unsoftened, weighted_median
 from lipsync.texture.regression import added
 from lipsync.texture.source import TextureOptions, TextureSource
 from lipsync.types import (
@@ -31,7 +32,6 @@ from lipsync.types import (
     U8,
     Alignment,
     Bools,
-    CellMeans,
     FaceTrack,
     LipTrack,
     MouthBank,
@@ -41,10 +41,6 @@ from lipsync.types import (
 from lipsync.warp import SMOOTHING, CoarseGrid, ThinPlate
 
 BLOCK = 500  # frames for which candidates are chosen at once
-LEAST_GAIN = 0.006  # less changes no level by more than one
-LEAST_DETAIL_GAIN = 0.05  # less changes no detail by more than that
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as OpenCV has it
-SHARING = 48  # candidates, the nearest, that tell the finest detail: it is what costs most
 MANY = 16  # candidates whose offsets are as good as spread evenly
 
 
@@ -74,10 +70,7 @@ class MedianTexture(TextureSource):
         """`device` does not matter: no network takes part."""
         self._bank = bank
         self._options = options
-        # Plain arrays over the mapped files: an item of a memmap costs as much as a small picture.
-        self._crops = CellMeans(np.asarray(bank.crops), 1)
-        self._small = self._crops if bank.small is None else unmapped(bank.small)
-        self._luma = unmapped(luma_of(bank.crops) if bank.luma is None else bank.luma)
+        self._entries = Entries(bank)
         self._choosing = Choosing(bank, options)
 
     def patches(
@@ -156,7 +149,7 @@ class MedianTexture(TextureSource):
         many = len(entries) >= MANY
         how = cv2.INTER_LINEAR if many else cv2.INTER_CUBIC
         at = places(entries)
-        stack = self._seen(entries, mouth.light, at, grid, reduction, how)
+        stack = self._entries.colours(entries, mouth.light, at, grid, reduction, how)
         rgb = steady = weighted_median(stack, choice.weights)
         if many:
             rgb = steady = unsoftened(rgb)
@@ -168,16 +161,14 @@ class MedianTexture(TextureSource):
         if detailed:
             if reduction > 1:
                 steady = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
-            mean = enlarged(self._mean_luma(choice, mouth.light, at, grid, fine, how), grid, many)
+            mean = self._entries.mean_luma(choice, mouth.light, at, grid, fine, how)
+            mean = enlarged(mean, grid, many)
             details = choice.details
             middle, there = len(details) // 2, places(details)
-            colours = self._gains(details, mouth.light)
-            lumas = self._lumas(details, colours, there, grid)
+            lumas = self._entries.lumas(details, mouth.light, there, grid)
 
             def single(box: Box) -> U8:
-                where = grid.refined(there[middle])[box]
-                picture = remapped(self._crops.pictures[details[middle]], where)
-                return lit(picture, colours[middle], LEAST_DETAIL_GAIN)
+                return self._entries.part(details[middle], mouth.light, there[middle], grid, box)
 
             rgb = with_detail(steady, mean, lumas, single, inside, scale, options.detail)
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
@@ -200,85 +191,6 @@ class MedianTexture(TextureSource):
 
         return shifted, None
 
-    def _seen(
-        self,
-        entries: I64,
-        light: F32 | None,
-        places: F32,
-        grid: CoarseGrid,
-        reduction: int,
-        how: int,
-    ) -> U8:
-        """Bank entries in a frame's shape and light, reduced, (n, h, w, 3)."""
-        cells = self._crops if reduction == 1 else self._small
-        gains = self._gains(entries, light)
-        stack = np.empty((len(entries), *grid.shape(reduction), 3), np.uint8)
-        bent = self._bent(cells, entries, places, grid, reduction, how)
-        for i, picture in enumerate(bent):
-            stack[i] = lit(picture, gains[i], LEAST_GAIN)
-        return stack
-
-    def _mean_luma(
-        self,
-        choice: Choice,
-        light: F32 | None,
-        places: F32,
-        grid: CoarseGrid,
-        reduction: int,
-        how: int,
-    ) -> F32:
-        """What the nearest candidates share, reduced, (h, w)."""
-        some, weights = choice.entries[:SHARING], choice.weights[:SHARING]
-        weights = weights / weights.sum()
-        mean = weighted_mean(
-            self._bent(self._luma, some, places[:SHARING], grid, reduction, how), weights
-        )
-        mean *= float(weights @ self._gains(some, light) @ LUMA)
-        return mean
-
-    def _lumas(self, entries: I64, gains: F32, places: F32, grid: CoarseGrid) -> U8:
-        """The luma of bank entries in a frame's shape and light, (n, h, w)."""
-        made = []
-        for entry, gain, where in zip(entries.tolist(), gains @ LUMA, places, strict=True):
-            gray = cv2.cvtColor(self._crops.pictures[entry], cv2.COLOR_RGB2GRAY)
-            made.append(lit(remapped(gray, grid.refined(where)), gain, LEAST_DETAIL_GAIN))
-        return np.stack(made)
-
-    def _gains(self, entries: I64, light: F32 | None) -> F32:
-        return light_gains(self._bank, entries, light)
-
-    def _bent(
-        self,
-        cells: CellMeans,
-        entries: I64,
-        places: F32,
-        grid: CoarseGrid,
-        reduction: int,
-        how: int,
-    ) -> Iterator[U8]:
-        """Bank entries in a frame's shape, one by one, each to be used before the next."""
-        places = np.asarray((places + 0.5) / cells.across - 0.5, np.float32)
-        buffer = np.empty((*grid.shape(reduction), *cells.pictures.shape[3:]), np.uint8)
-        for where, entry in zip(places, entries.tolist(), strict=True):
-            yield remapped(cells.pictures[entry], grid.refined(where, reduction), buffer, how)
-
-
-def unmapped(cells: CellMeans) -> CellMeans:
-    return CellMeans(np.asarray(cells.pictures), cells.across)
-
-
-def luma_of(crops: U8) -> CellMeans:
-    """The luma of a bank that was made without it."""
-    return CellMeans(np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in crops]), 1)
-
-
-def lit(picture: U8, gains: F32, least: float) -> U8:
-    """A picture in another light: times `gains`, (3,) or (), if they change more than `least`."""
-    if np.abs(gains - 1).max() <= least:
-        return picture
-    factor = (*np.atleast_1d(gains).tolist(), 0.0) if picture.ndim == 3 else float(gains)
-    return np.asarray(cv2.multiply(picture, factor))
-
 
 def enlarged(mean: F32, grid: CoarseGrid, softened: bool) -> F32:
     """A mean picture in the grid's full size; `softened`: by linear interpolation."""
@@ -287,14 +199,6 @@ def enlarged(mean: F32, grid: CoarseGrid, softened: bool) -> F32:
     if sharp.shape[::-1] == size:
         return sharp
     return np.asarray(cv2.resize(sharp, size, interpolation=cv2.INTER_CUBIC))
-
-
-def remapped(
-    crop: U8, places: F32, out: U8 | None = None, interpolation: int = cv2.INTER_CUBIC
-) -> U8:
-    """The crop's colours, or its luma, at places (h, w, 2)."""
-    found = cv2.remap(crop, places, None, interpolation, dst=out, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found)
 
 
 def runs_of(shown: Bools, shots: I64) -> I64:

@@ -60,7 +60,7 @@ def weighted_median(stack: U8, weights: F32) -> U8:
     # Rounding the running sum keeps the total exact and no weight off by more than one part.
     parts = np.diff(np.round(np.cumsum(weights) / np.sum(weights) * total), prepend=0).astype(kind)
     low = np.zeros(stack.shape[1:], np.uint8)
-    # Pictures are small and many: without new arrays in every step it is a fifth quicker.
+    # Pictures are small and many: new arrays in every step would cost time.
     below = np.empty(low.shape, bool)
     share, held = (np.empty(low.shape, np.dtype(kind)) for _ in range(2))
     for bit in (128, 64, 32, 16, 8, 4, 2, 1):
