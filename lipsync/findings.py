@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipsync.media import damage
+from lipsync.teeth import Teeth
 from lipsync.types import F32, Alignment, MouthBank, Patch, VideoInfo
 
 # A wanted mouth is covered if a real one lies this near, RMS over the lips in outer-eye distances.
@@ -67,6 +68,15 @@ def hard_to_see(alignment: Alignment, bank: MouthBank) -> Iterator[str]:
         )
     if bank.light is not None and float(np.median(bank.light)) < DARK:
         yield "the scene is dark; the mouth will be as noisy as the target"
+
+
+def teeth_lent(name: str, rows: Teeth) -> Iterator[str]:
+    """What is wrong with a picture that was to lend its teeth."""
+    if name not in ("auto", "off") and not rows.rows:
+        yield (
+            f"{name}: shows no teeth clearly enough; the new ones get no relief. Give a picture of "
+            "an open mouth with large, sharp teeth"
+        )
 
 
 def noted(patches: Iterable[Patch | None], distances: F32) -> Iterator[Patch | None]:

@@ -263,6 +263,7 @@ def prepared(
         if moved is not None:  # no jump where the target's own mouth returns
             moved *= visible[:, None, None]
     drawn_by, notes = _decoder(track, scene, options)
+    notes = (*notes, *findings.teeth_lent(options.teeth.teeth, rows))
     return Mouth(
         part=part,
         scene=scene,

@@ -37,12 +37,34 @@ class Row:
     to_crop: F32  # (2, 3), canonical → pixels of these pictures
     chin: F32  # (2,), canonical: where the chin was
     frame: int  # of the footage
+    light: float  # mean of the teeth's luma, 0..1
     score: float = 0.0  # correlation with the teeth of other frames
 
     @property
     def area(self) -> float:
         """Of the teeth, squared outer-eye distances."""
         return float(self.where.sum()) / scale_of(self.to_crop) ** 2
+
+    def lent(self, scale: float, light: float) -> Row:
+        """The same for footage of so many pixels per outer-eye distance, whose teeth are so light.
+
+        A photograph may be larger than the face it lends its teeth to, and taken in another light.
+        """
+        relief, where, to_crop = (
+            self.relief * (light / max(self.light, 0.05)),
+            self.where,
+            self.to_crop,
+        )
+        if scale_of(to_crop) > scale:
+            height, width = relief.shape
+            size = [max(1, round(side * scale / scale_of(to_crop))) for side in (width, height)]
+            relief, where = (
+                cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (relief, where)
+            )
+            smaller = np.array([[size[0] / width, 0], [0, size[1] / height]], np.float32)
+            to_crop = smaller @ to_crop
+            to_crop[:, 2] += np.diag(smaller) / 2 - 0.5  # pixels' places are those of their centres
+        return replace(self, relief=relief, where=where, to_crop=to_crop, light=light)
 
     def seen_at(
         self, to_canonical: F32, chin: F32 | None, shape: tuple[int, ...]
@@ -113,7 +135,8 @@ def find(bank: MouthBank, given: MouthBank | None = None) -> Teeth:
             teeth to judge them by: as the upper row then, which is the one that is mostly seen.
     """
     judges = _shown(bank)
-    shown = sorted(judges if given is None else _shown(given), key=lambda row: -row.area)[:TRIED]
+    shown = judges if given is None else _lent(_shown(given), bank, judges)
+    shown = sorted(shown, key=lambda row: -row.area)[:TRIED]
     judges = judges[:: max(1, len(judges) // JUDGES)]
     best: dict[str, Row] = {}
     for row in shown:
@@ -127,6 +150,15 @@ def find(bank: MouthBank, given: MouthBank | None = None) -> Teeth:
     if given is not None and shown and not best:
         best["upper"] = shown[0]
     return Teeth(best.get("upper"), best.get("lower"))
+
+
+def _lent(rows: list[Row], bank: MouthBank, own: list[Row]) -> list[Row]:
+    """Rows of another picture for this bank, which shows these itself."""
+    scale = float(np.median(Alignment(bank.to_crop).scale))
+    return [
+        row.lent(scale, float(np.mean([one.light for one in own])) if own else row.light)
+        for row in rows
+    ]
 
 
 def _shown(bank: MouthBank) -> list[Row]:
@@ -170,7 +202,8 @@ def _row(bank: MouthBank, entry: int) -> Row | None:
     to_piece = to_crop.copy()
     to_piece[:, 2] -= low
     canonical = apply(Alignment(to_crop[None]).to_canonical[0], bank.control[entry])
-    return Row(relief, where, to_piece, chin_of(canonical), int(bank.frames[entry]))
+    light = float((gray * where).sum() / where.sum())
+    return Row(relief, where, to_piece, chin_of(canonical), int(bank.frames[entry]), light)
 
 
 def _fit(row: Row, others: list[Row], jaw: bool) -> float:
