@@ -37,7 +37,7 @@ from lipsync.texture import TextureOptions
 
 REPO = Path(__file__).resolve().parents[1]
 BARS = {
-    name: f"| bar | ≥ {psnr} | ≥ {ssim} | | {sharp}–1.05 | | ≤ {flicker} | ≤ {border} | | "
+    name: f"| bar | ≥ {psnr} | ≥ {ssim} | ≥ {ssim} | {sharp}–1.05 | | ≤ {flicker} | ≤ {border} | | "
     "| ≤ .004 | ≥ .99 | ≥ 95% |"
     for name, psnr, ssim, sharp, flicker, border in (
         ("grid_s1", 34.2, ".953", ".88", "1.10", ".90"),
@@ -91,6 +91,9 @@ def main() -> None:
         f"Written by `python bench/bars.py`; {platform.machine()}, {os.cpu_count()} cores.",
         "",
         DEFINITIONS,
+        "How far the first trial's region reached is not written down; its SSIM stands in both "
+        "columns.",
+        "",
     ]
     work = zip(BARS, options.clips, strict=True)
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
