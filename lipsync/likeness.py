@@ -67,10 +67,11 @@ def strangers(faces: dict[int, list[F32]], weights: dict[int, int]) -> list[int]
     """
     if not faces:
         return []
+    seen = {shot: units(some) for shot, some in faces.items()}
     others = set(faces) - {max(faces, key=lambda shot: weights[shot])}
     reached = set(faces) - others
     while reached:
-        known = [face for shot in reached for face in faces[shot]]
-        reached = {shot for shot in others if likeness(faces[shot], known) >= SAME}
+        known = np.concatenate([seen[shot] for shot in reached])
+        reached = {shot for shot in others if (seen[shot] @ known.T).max() >= SAME}
         others -= reached
     return sorted(others)
