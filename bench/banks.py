@@ -1,6 +1,6 @@
 """What a large mouth bank costs. Writes docs/benchmarks/banks.md.
 
-    python bench/banks.py [--shared ../shared] [--minutes 1 6 20 60]
+    python bench/banks.py [--shared ../shared] [--minutes 1 20 60]
 
 Clips of grid_s1, so many of them that they last as long; it has 20 minutes, an hour is its footage
 three times over. Landmarks are found beforehand, once for each video. Every row is a process of its
@@ -101,7 +101,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
-    parser.add_argument("--minutes", type=float, nargs="+", default=(1, 6, 20, 60))
+    parser.add_argument("--minutes", type=float, nargs="+", default=(1, 20, 60))
     options = parser.parse_args()
     usual, data = mouth_bank.BankOptions().bank_frames, options.shared / "data" / "grid_s1"
     cases = [(minutes, usual) for minutes in options.minutes]
