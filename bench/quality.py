@@ -55,7 +55,7 @@ Rows and the clip itself go through the same encoder (`--crf 16`), and are compa
 mask for all rows: where a default render shows at least half of the new mouth. Two rows are
 compared without the encoder, which alters both sides of the border. That is how the first trial was
 measured, whose best rows are what a render has to surpass: its clip through JPEG had an SSIM of
-0.991 (s1) and 0.990 (s4), as it has here.
+0.991 (s1) and 0.990 (s4); compared so here, in quality.md, it has much the same.
 
 - PSNR (dB) and SSIM (of the luma) in the mask; SSIM, touched: of every pixel that a render alters.
   Sharpness: variance of the Laplacian, result / original; band: standard deviation of what lies

@@ -50,11 +50,8 @@ class Row:
 
         A photograph may be larger than the face it lends its teeth to, and taken in another light.
         """
-        relief, where, to_crop = (
-            self.relief * (light / max(self.light, 0.05)),
-            self.where,
-            self.to_crop,
-        )
+        gain = light / max(self.light, 1 / 255)  # a black picture has no light to compare
+        relief, where, to_crop = self.relief * gain, self.where, self.to_crop
         if scale_of(to_crop) > scale:
             height, width = relief.shape
             size = [max(1, round(side * scale / scale_of(to_crop))) for side in (width, height)]
@@ -155,10 +152,8 @@ def find(bank: MouthBank, given: MouthBank | None = None) -> Teeth:
 def _lent(rows: list[Row], bank: MouthBank, own: list[Row]) -> list[Row]:
     """Rows of another picture for this bank, which shows these itself."""
     scale = float(np.median(Alignment(bank.to_crop).scale))
-    return [
-        row.lent(scale, float(np.mean([one.light for one in own])) if own else row.light)
-        for row in rows
-    ]
+    light = float(np.mean([row.light for row in own])) if own else None
+    return [row.lent(scale, row.light if light is None else light) for row in rows]
 
 
 def _shown(bank: MouthBank) -> list[Row]:
