@@ -1,46 +1,29 @@
-"""lipsync: speech and a video of a person in; the video with the mouth speaking it out.
+"""Lip sync: takes speech and a video of a person, returns the video with the mouth speaking it.
 
-The modules, in the order in which a render passes through them:
+A render passes through these folders from the bottom up; a folder imports only folders below it
+(the table is in tests/test_architecture.py). Start reading at `pipelines/render.py`.
 
-    pipeline    START HERE: render(), one straight-line call per stage
-    spans       where somebody speaks: SubRip, WebVTT, JSON
-    dialogue    who speaks what, when, and with which face
-    spoken      the speech that each mouth follows
-    soundtrack  what the result sounds like
-    mouth       one speaker's mouth, through all of the following stages
-    audio       any file → mono sound
-    features    sound → feature vectors at 100 Hz
-    lip_lstm    features → 18 lip points per output frame
-    adaptation  the target's own speech → a speech model of its own (tune: how it learns)
-    voice       where somebody speaks; what the mouth does in silence
-    retime      which of the target's frames are shown when
-    video       target → frames in that order, and pictures between them (inbetween)
-    landmarks   frames → all their faces → the wanted face's track
-    footage     the target and what else there is of the person, end to end
-    mouth_bank  footage → the person's own mouths, as shapes and textures
-    shown       where the target keeps its own mouth: heads turned away, hands before the mouth
-    pose        the lips as they are seen on a turned head
-    jaw         where the target's jaw goes with the new mouth
-    texture     lip points + bank → mouth-and-chin patches
-    mouth_training  footage → a decoder that refines them (texture.learn: how it learns)
-    teeth       their teeth and edges like the person's own
-    composite   patches → into the target's frames
-    encode      frames + speech → the finished file
-    provenance  what the file says about itself
+    __main__    `python -m lipsync`
+    cli/        the command line: arguments, progress, exit codes
+    pipelines/  one module per command (render, adapt, train_decoder, swap, extract_faces)
+    options     all options of a command in one value, composed of every stage's own
+    report/     results, warnings, provenance, contact sheet
+    learning/   fine-tuning of the speech model, training of the mouth decoder
+    faceswap/   the second path: face sets, autoencoders, generated faces
+    mouth/      bank of real mouths, textures made from it, finishing and compositing
+    retime/     which target frame each output frame shows
+    dialogue/   who speaks what and when; the soundtrack of the result
+    face/       landmarks, tracking, alignment, head pose, identity, appearance
+    speech/     audio, voice activity, features, the speech-to-lips model
+    media/      decoding and encoding: the only folder that touches ffmpeg
+    runtime/    cache, checkpoints, atomic files, hashing, threads, timing
+    types/      the value types that the stages exchange
+    errors      the exceptions that a caller can act on
+    _version    the version
 
-The second path, another person's face:
-
-    faceset        footage → a set of good faces
-    autoencoder    networks: one encoder for two people, a decoder for each
-    faceswap       the target's faces → the other person's, as patches
-    face_pipeline  swap(), one straight-line call per stage
-
-Around them: `types` (the nouns), `results`, `options`, `errors`, `geometry`, `media` (ffmpeg),
-`png`, `face_space` (aligned faces), `checkpoint` (weights), `sync` (do lips and sound belong
-together?), `learning` (losses of lips), `picture_losses`, `curve`, `run_state` and `stopping` (of
-training), `running` (figures of a sound that is still arriving), `likeness`
-(whose face is it?), `looks` (of mouths: thumbnails, light), `findings` (what is said of a render),
-`threads`, `console` and `cli`.
+Rooms that are planned: `inspect/` (telling a generated video from a recording) and `marks/`
+(watermarks and signed metadata) beside report/; `jobs/` (batches, shards, a service) and `web/`
+(the page) beside cli/.
 """
 
 from __future__ import annotations
@@ -48,35 +31,35 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from lipsync._version import __version__
 
 if TYPE_CHECKING:
-    from lipsync.adaptation import adapt
+    from lipsync.dialogue.spans import Span
     from lipsync.errors import LipsyncError
-    from lipsync.face_pipeline import swap
-    from lipsync.mouth_training import train_mouth
     from lipsync.options import MouthOptions, PersonOptions, RenderOptions, SwapOptions
-    from lipsync.pipeline import render
-    from lipsync.results import AdaptResult, MouthResult, RenderResult, SwapResult
-    from lipsync.spans import Span
+    from lipsync.pipelines.adapt import adapt
+    from lipsync.pipelines.render import render
+    from lipsync.pipelines.swap import swap
+    from lipsync.pipelines.train_decoder import train_mouth
+    from lipsync.report.results import AdaptResult, MouthResult, RenderResult, SwapResult
     from lipsync.types import Speaker
 
 _HOMES = {
-    "AdaptResult": "lipsync.results",
+    "AdaptResult": "lipsync.report.results",
     "LipsyncError": "lipsync.errors",
     "MouthOptions": "lipsync.options",
-    "MouthResult": "lipsync.results",
+    "MouthResult": "lipsync.report.results",
     "PersonOptions": "lipsync.options",
     "RenderOptions": "lipsync.options",
-    "RenderResult": "lipsync.results",
-    "Span": "lipsync.spans",
+    "RenderResult": "lipsync.report.results",
+    "Span": "lipsync.dialogue.spans",
     "Speaker": "lipsync.types",
     "SwapOptions": "lipsync.options",
-    "SwapResult": "lipsync.results",
-    "adapt": "lipsync.adaptation",
-    "render": "lipsync.pipeline",
-    "swap": "lipsync.face_pipeline",
-    "train_mouth": "lipsync.mouth_training",
+    "SwapResult": "lipsync.report.results",
+    "adapt": "lipsync.pipelines.adapt",
+    "render": "lipsync.pipelines.render",
+    "swap": "lipsync.pipelines.swap",
+    "train_mouth": "lipsync.pipelines.train_decoder",
 }
 
 __all__ = [

@@ -17,27 +17,27 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 from typing_extensions import Self
 
-from lipsync.composite import CompositeOptions
-from lipsync.encode import EncodeOptions
+from lipsync.dialogue.soundtrack import SoundOptions
+from lipsync.dialogue.spans import SpanOptions
 from lipsync.errors import OptionsError
-from lipsync.faceset.curate import CurationOptions
-from lipsync.faceswap import FaceOptions
-from lipsync.footage import FootageOptions
-from lipsync.jaw import JawOptions
-from lipsync.landmarks.detector import LandmarkOptions
-from lipsync.lip_lstm import LipOptions
+from lipsync.face.landmarks.registry import LandmarkOptions
+from lipsync.faceswap.faceset.curation import CurationOptions
+from lipsync.faceswap.maker import FaceOptions
+from lipsync.learning.fine_tuning import AdaptOptions, TuneOptions
+from lipsync.learning.mouth_decoder.options import LearnOptions
 from lipsync.media import ReadOptions
-from lipsync.mouth_bank import BankOptions
-from lipsync.options_base import options
+from lipsync.media.encode import EncodeOptions
+from lipsync.mouth.bank.footage import FootageOptions
+from lipsync.mouth.bank.mouth_bank import BankOptions
+from lipsync.mouth.finish.composite import CompositeOptions
+from lipsync.mouth.finish.jaw_warp import JawOptions
+from lipsync.mouth.finish.teeth import TeethOptions
+from lipsync.mouth.finish.visibility import ShownOptions
+from lipsync.mouth.texture.source import TextureOptions
 from lipsync.retime import TimingOptions
-from lipsync.shown import ShownOptions
-from lipsync.soundtrack import SoundOptions
-from lipsync.spans import SpanOptions
-from lipsync.teeth import TeethOptions
-from lipsync.texture.learn_options import LearnOptions
-from lipsync.texture.source import TextureOptions
-from lipsync.tune import AdaptOptions, TuneOptions
-from lipsync.voice import SilenceOptions
+from lipsync.runtime.option_spec import options
+from lipsync.speech.lip_model import LipOptions
+from lipsync.speech.silence import SilenceOptions
 
 Flat = Parameter(name="*")
 

@@ -28,11 +28,11 @@ from portrait import REST, Portrait, Pose
 from scipy.ndimage import gaussian_filter1d
 from skimage import data
 
-from lipsync import audio, features
-from lipsync.encode import EncodeOptions, encode
-from lipsync.landmarks import LandmarkOptions, open_detector
-from lipsync.lip_lstm import LipLSTM, LipOptions, predict
-from lipsync.profile import LipProfile
+from lipsync.face.landmarks import LandmarkOptions, open_detector
+from lipsync.media.encode import EncodeOptions, encode
+from lipsync.speech import audio, features
+from lipsync.speech.lip_model import LipLSTM, LipOptions, predict
+from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import U8, VideoInfo
 
 TARGET_TEXT = (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator, griddata
 from scipy.ndimage import gaussian_filter
 
-from lipsync.warp import ThinPlate
+from lipsync.face.thin_plate import ThinPlate
 
 Floats = NDArray[np.floating]
 

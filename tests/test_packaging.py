@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import lipsync
+from lipsync import media
+from lipsync.face import landmarks, tracked_face
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -52,14 +54,13 @@ def test_every_package_is_shipped() -> None:
     listed = set(PROJECT["tool"]["setuptools"]["packages"])
     there = {
         ".".join(path.parent.relative_to(REPO).parts)
-        for top in ("lipsync", "training")
-        for path in (REPO / top).rglob("__init__.py")
+        for path in (REPO / "lipsync").rglob("__init__.py")
     }
     assert listed - {"lipsync.assets"} == there
 
 
 def test_the_weights_are_found_and_shipped() -> None:
-    from lipsync.checkpoint import asset
+    from lipsync.runtime.checkpoint import asset
 
     patterns = PROJECT["tool"]["setuptools"]["package-data"]["lipsync.assets"]
     for name in ("face_landmarker.task", "lip_lstm.safetensors", "lip_lstm_paper.safetensors"):
@@ -104,15 +105,14 @@ def test_the_sample_is_small_and_says_what_it_is() -> None:
 
 @pytest.mark.slow
 def test_the_sample_shows_one_face_with_many_mouths() -> None:
-    from lipsync import geometry, landmarks, media
-    from lipsync.cache import Cache
+    from lipsync.runtime.cache import Cache
 
     info = media.probe(REPO / "assets" / "sample" / "target.mp4")
     with Cache(Cache.default_root()) as cache:
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
     assert track.found.all()
     assert len(track.cuts) == 0
-    lips = geometry.lips(track, geometry.align(track))
+    lips = tracked_face.lips(track, tracked_face.align(track))
     # Outer-eye distances: shut for its closures, open for its vowels, narrow for its oo.
     shut, wide_open = np.percentile(lips.opening, [5, 95])
     assert shut < 0.01

@@ -1,8 +1,8 @@
 """Compare renders of two versions of the program, frame by frame: docs/benchmarks/hashes.md.
 
-    python bench/regression/frame_hashes.py record before.json    (in a clone of the one version)
-    python bench/regression/frame_hashes.py record after.json     (in a clone of the other)
-    python bench/regression/frame_hashes.py compare before.json after.json
+    python -m bench.regression.frame_hashes record before.json    (in a clone of the one version)
+    python -m bench.regression.frame_hashes record after.json     (in a clone of the other)
+    python -m bench.regression.frame_hashes compare before.json after.json
 
 Every case is rendered by the installed `lipsync` command, in a process of its own and from an empty
 cache; what is hashed are the decoded frames and the decoded sound. The swap needs a face set and a
@@ -90,8 +90,9 @@ def stream_hashes(path: Path) -> dict[str, str | int]:
             if not getattr(container.streams, kind):
                 continue
             for frame in container.decode(**{kind: 0}):
-                digest.update(frame.to_ndarray().tobytes())
-                count += 1
+                if isinstance(frame, (av.VideoFrame, av.AudioFrame)):
+                    digest.update(frame.to_ndarray().tobytes())
+                    count += 1
         found[kind] = digest.hexdigest()
         if kind == "video":
             found["frames"] = count
@@ -147,10 +148,11 @@ def compare(args: argparse.Namespace) -> None:
     before, after = (json.loads(path.read_text()) for path in (args.before, args.after))
     lines = [
         "# The same pictures\n",
-        "Written by `python bench/regression/frame_hashes.py compare`, "
-        f"{datetime.date.today()}; {platform.machine()}, {os.cpu_count()} cores. Decoded frames and "
-        f"sound of renders from empty caches: {before['commit']} before, {after['commit']} after.\n",
-        "| case | frames | frames before | after | sound | |\n| --- | --- | --- | --- | --- | --- |",
+        "Written by `python -m bench.regression.frame_hashes compare`, "
+        f"{datetime.date.today()}; {platform.machine()}, {os.cpu_count()} cores. Decoded frames "
+        f"and sound of renders from empty caches: {before['commit']} before, {after['commit']} "
+        "after.\n",
+        "| case | frames | frames before | after | sound | |\n|" + " --- |" * 6,
     ]
     for case, old in before["cases"].items():
         new = after["cases"].get(case)

@@ -7,7 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from lipsync.face_space import INNER, SIDE, face_matrix, hull
+from lipsync.faceswap.face_crop import INNER, SIDE, face_matrix, hull
 from lipsync.types import F32
 
 MaskKind = Literal["hull", "learned", "both"]

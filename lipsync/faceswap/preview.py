@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lipsync.face_space import SIDE, cut_face
-from lipsync.faceswap import FaceMaker, FaceOptions
-from lipsync.media import refusals, whole
+from lipsync.faceswap.face_crop import SIDE, cut_face
+from lipsync.faceswap.maker import FaceMaker, FaceOptions
+from lipsync.runtime.atomic import refusals, whole
 from lipsync.types import U8, Alignment, FaceTrack, Patch
 
 TILE, LABEL = 232, 18  # pixels

@@ -10,8 +10,8 @@ import ffmpeg
 import numpy as np
 
 from lipsync.errors import MediaError
-from lipsync.media.probe import Source, load_image, source_of, yuv_coding
-from lipsync.media.process import Process, stamped, url
+from lipsync.media.ffmpeg_process import Process, stamped, url
+from lipsync.media.video_info import Source, load_image, source_of, yuv_coding
 from lipsync.types import I64, U8, VideoInfo
 
 log = logging.getLogger(__name__)

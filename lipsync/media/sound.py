@@ -14,7 +14,7 @@ import numpy as np
 
 from lipsync.errors import AudioError
 from lipsync.media.container import container_of
-from lipsync.media.process import Process, url
+from lipsync.media.ffmpeg_process import Process, url
 from lipsync.types import F32, AudioInfo, Waveform
 
 BLOCK = 1 << 20  # samples that are cleaned at once

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 import ffmpeg
 
-from lipsync.media.carried import Carried
+from lipsync.media.ffmpeg_process import Process, url
 from lipsync.media.formats import Format
 from lipsync.media.frames import SCALE_FLAGS
-from lipsync.media.probe import yuv_coding
-from lipsync.media.process import Process, url
+from lipsync.media.output_sound import Soundtrack
+from lipsync.media.passthrough import Carried
 from lipsync.media.sound import probe_audio, sample_exact
-from lipsync.media.soundtrack import Soundtrack
-from lipsync.media.stamped import StampedProcess, timescale
+from lipsync.media.vfr_writer import StampedProcess, timescale
+from lipsync.media.video_info import yuv_coding
 from lipsync.types import U8, VideoInfo
 
 # libvpx's own scale of effort, by x264's names.

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync.geometry import at, smoothed_points
+from lipsync.face.tracked_face import smoothed_points
+from lipsync.runtime.positions import sample_at
 from lipsync.types import F32, I64, Bools, FaceTrack, Positions
 
 BLINK = 1.0  # weight of the lids' speed beside the head's (METHOD.md §6)
@@ -95,7 +96,7 @@ class Motion:
     def along(self, position: Positions) -> F32:
         """Head speed of an output (n,) that shows these places; NaN: its first frame, and cuts."""
         shot = self.shot[np.floor(position).astype(np.int64)]
-        steps = np.diff(at(self.points, position), axis=0)
+        steps = np.diff(sample_at(self.points, position), axis=0)
         lengths = np.linalg.norm(steps, axis=-1)
         known = np.isfinite(lengths)  # of several faces some may not be seen
         speed = np.full(len(lengths), np.nan)

@@ -1,0 +1,120 @@
+"""Lips as they are seen on a turned head.
+
+A speech model says lips as in the person's usual pose. The canonical space takes a head's place,
+size and roll away, but not its turn: on a head turned sideways the wanted mouth is narrower, and
+its far half more so. The person's own landmarks have depth; their mean face is turned as the head
+is in each frame, and the lips with it.
+
+Symbols: n output frames, f target frames, k landmarks, r rigid ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipsync.face.similarity import fit_similarity, to_complex
+from lipsync.face.smoothing import smooth
+from lipsync.runtime.positions import sample_at
+from lipsync.types import F32, Alignment, FaceTrack, LipTrack, Positions
+
+Floats = NDArray[np.float64]
+
+# Below this turn (degrees) lips stay as they are, beyond the second one they turn all the way: the
+# depth of landmarks is noisy, and little would be gained.
+FROM, FULLY = 4.0, 9.0
+SMOOTHING_S = 0.2
+
+
+def turned(lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: Positions) -> LipTrack:
+    """Lips (n) as they are seen in the pose of the target's frames.
+
+    Where landmarks have no depth, or the head is turned by less than FROM from its usual pose, they
+    are those that were given, bit for bit.
+
+    Args:
+        lips: as in the usual pose, canonical.
+        track, alignment: of the target, f frames.
+        frames: (n,) where in the target each output frame is.
+    """
+    if track.points.shape[-1] < 3 or not track.found.any():
+        return lips
+    rigid, depth, turns = _face_and_turns(track, alignment)
+    angle = _degrees(turns)
+    ramp = np.clip((angle - FROM) / (FULLY - FROM), 0, 1)
+    share = sample_at((ramp * ramp * (3 - 2 * ramp)).astype(np.float32), frames)
+    which = np.flatnonzero((share > 0) & np.isfinite(lips.points).all((1, 2)))
+    if not len(which):
+        return lips
+    rotation = sample_at(turns.astype(np.float32), frames)[which].astype(np.float64)
+    centre = rigid.mean(0)
+    depths = np.broadcast_to(depth[:, None], (len(which), len(depth), 1))
+    solid = np.concatenate([lips.points[which], depths], axis=2) - centre
+    seen = solid @ np.swapaxes(rotation, 1, 2)
+    bones = (rigid - centre) @ np.swapaxes(rotation, 1, 2)
+    # The canonical space is that of a similarity fit in the plane: the turned face gets it too.
+    straight = np.broadcast_to(to_complex(rigid[:, :2]), bones.shape[:2])
+    a, b = fit_similarity(to_complex(bones[..., :2]), straight)
+    z = a[:, None] * to_complex(seen[..., :2]) + b[:, None]
+    points = lips.points.copy()
+    moved = np.stack([z.real, z.imag], -1) - points[which]
+    points[which] += (share[which, None, None] * moved).astype(np.float32)
+    return LipTrack(points, lips.rate)
+
+
+def _face_and_turns(track: FaceTrack, alignment: Alignment) -> tuple[Floats, Floats, Floats]:
+    """The person's face in its usual pose, canonical with depth: the rigid points (r, 3) and the
+    lips' depth (18,); and every frame's turn from it (f, 3, 3); where there is no face, none."""
+    inverse = alignment.to_canonical.astype(np.float64)
+    size = np.sqrt(np.abs(np.linalg.det(inverse[:, :, :2])))
+    scheme, count = track.scheme, len(track.scheme.rigid)
+    points = track.points[:, [*scheme.rigid, *scheme.lips]].astype(np.float64)
+    flat = points[..., :2] @ np.swapaxes(inverse[:, :, :2], 1, 2) + inverse[:, None, :, 2]
+    solid = np.concatenate([flat, points[..., 2:] * size[:, None, None]], axis=2)
+    solid[..., 2] -= solid[:, :count, 2].mean(1, keepdims=True)
+    face = np.median(solid[track.found], axis=0)
+    turns = np.tile(np.eye(3), (len(track), 1, 1))
+    turns[track.found] = _rotations(face[:count], solid[track.found][:, :count])
+    radius = round(SMOOTHING_S * float(track.fps))
+    for first, end in track.shots():
+        steady = smooth(turns[first:end].reshape(-1, 9).astype(complex), radius).real
+        turns[first:end] = _nearest_rotations(steady.reshape(-1, 3, 3))
+    return face[:count], face[count:, 2], turns
+
+
+def _rotations(source: Floats, targets: Floats) -> Floats:
+    """Least-squares rotations (f, 3, 3) of points (r, 3) to points (f, r, 3) (Kabsch 1976)."""
+    s, t = source - source.mean(0), targets - targets.mean(1, keepdims=True)
+    return _nearest_rotations(np.einsum("frj,ri->fji", t, s))
+
+
+def _nearest_rotations(matrices: Floats) -> Floats:
+    """The rotations (f, 3, 3) nearest to matrices."""
+    u, _, v = np.linalg.svd(matrices)
+    u[:, :, 2] *= np.linalg.det(u @ v)[:, None]
+    return np.asarray(u @ v)
+
+
+def _degrees(turns: Floats) -> Floats:
+    """Angles of rotations (f, 3, 3), (f,)."""
+    cosine = (np.trace(turns, axis1=1, axis2=2) - 1) / 2
+    return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
+def head_angles(track: FaceTrack) -> tuple[F32, F32]:
+    """Yaw and pitch (f,) in degrees, from landmarks with depth; 0 where there is none.
+
+    Yaw is the turn of the line through the outer eye corners. Pitch is that of the line from
+    between the eyes to the base of the nose, against its median: a face's own profile cancels.
+    """
+    none = np.zeros(len(track), np.float32)
+    if track.points.shape[-1] < 3 or not track.found.any():
+        return none, none
+    scheme, points = track.scheme, track.points.astype(np.float64)
+    left, right = (points[:, i] for i in scheme.outer_eyes)
+    across = right - left
+    down = points[:, scheme.nose].mean(1) - (left + right) / 2
+    yaw = np.degrees(np.arctan2(across[:, 2], np.hypot(across[:, 0], across[:, 1])))
+    pitch = np.degrees(np.arctan2(down[:, 2], np.hypot(down[:, 0], down[:, 1])))
+    pitch = pitch - np.nanmedian(pitch)
+    return yaw.astype(np.float32), pitch.astype(np.float32)

@@ -1,0 +1,86 @@
+"""The MediaPipe Face Landmarker on the CPU: 478 points, the vendored model, no network.
+
+IMAGE mode, one frame at a time: the VIDEO mode smooths over time and blunts fast closures
+(p, b, m). Smoothing is ours, zero-phase, and happens where the motion is known as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lipsync.face.landmarks.detector import Face, LandmarkDetector
+from lipsync.face.schemes import MEDIAPIPE_478
+from lipsync.runtime.checkpoint import asset
+from lipsync.types import U8
+
+MODEL = "face_landmarker.task"
+MAX_FACES = 4
+
+
+@contextmanager
+def _native_stderr_held() -> Iterator[None]:
+    """Keep what native code writes to stderr to ourselves; show it if there was an exception.
+
+    The landmarker announces its internals there on every start and has no switch for it.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+class MediaPipeDetector(LandmarkDetector):
+    """Face Landmarker. Not for use from two threads at once: open one per thread."""
+
+    scheme = MEDIAPIPE_478
+    version = f"mediapipe {version('mediapipe')} image-mode"
+    short_sighted = True  # its face finder sees the whole frame in 128 × 128 pixels
+
+    def __init__(self, device: str = "cpu", model: Path | None = None) -> None:
+        # Its GPU delegate wants a display and differs in its last digits: the CPU is fast enough.
+        del device
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        self._image: Any = mediapipe.Image
+        self._format = mediapipe.ImageFormat.SRGB
+        # Read by us, so that a path outside the process's locale encoding works as well.
+        data = (model or asset(MODEL)).read_bytes()
+        settings = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_buffer=data), num_faces=MAX_FACES
+        )
+        with _native_stderr_held():
+            self._landmarker: Any = vision.FaceLandmarker.create_from_options(settings)
+            self.detect(np.zeros((64, 64, 3), np.uint8))
+
+    def detect(self, frame: U8) -> list[Face]:
+        """All faces; points (478, 3) in pixels, z about the head's centre in the same unit."""
+        height, width = frame.shape[:2]
+        # The wrapper reads the buffer as it lies in memory: rows with padding would be garbled.
+        image = self._image(image_format=self._format, data=np.ascontiguousarray(frame))
+        size = np.array([width, height, width], np.float32)
+        return [
+            Face(np.array([(p.x, p.y, p.z) for p in face], np.float32) * size, 1.0)
+            for face in self._landmarker.detect(image).face_landmarks
+        ]
+
+    def __exit__(self, *exc: object) -> None:
+        self._landmarker.close()

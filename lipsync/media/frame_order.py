@@ -1,0 +1,107 @@
+"""The target's frames in the order in which the output shows them, and pictures between them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from lipsync.media.frame_interpolation import between
+from lipsync.media.frames import read_frames
+from lipsync.types import U8, Timing, VideoInfo
+
+MEMORY_BYTES = 256 << 20  # of decoded frames kept at a time
+
+
+def frames_in_order(info: VideoInfo, timing: Timing) -> Generator[U8, None, None]:
+    """Pictures at `timing.position` of the target, streamed; each is the caller's own to write on.
+
+    A picture between two frames is the two of them moved towards each other (`between`). Forward
+    runs are decoded as they come. A file cannot be decoded backwards, so a backward run
+    is cut into pieces that fit in MEMORY_BYTES. Frames that all fit are decoded only once.
+
+    Raises:
+        MediaError: the target cannot be decoded.
+    """
+    shares = timing.blend.tolist()
+    needed = _pairs(timing.source.tolist(), shares)
+    frames = _whole_frames(info, [index for pair in needed for index in pair])
+    try:
+        for (first, *rest), share in zip(needed, shares, strict=True):
+            frame = next(frames)
+            if rest:
+                share = share if rest[0] > first else 1 - share
+                frame = between(frame, next(frames), share)
+            yield frame
+    finally:
+        frames.close()
+
+
+def _pairs(sources: list[int], shares: list[float]) -> list[tuple[int, ...]]:
+    """The frames that every picture is made of, in the direction in which the order runs there."""
+    needed: list[tuple[int, ...]] = []
+    for source, share in zip(sources, shares, strict=True):
+        if share == 0:
+            needed.append((source,))
+        elif needed and needed[-1][-1] > source:
+            needed.append((source + 1, source))
+        else:
+            needed.append((source, source + 1))
+    return needed
+
+
+def _whole_frames(info: VideoInfo, order: list[int]) -> Generator[U8, None, None]:
+    """Frames of the target in any order."""
+    if not order:
+        return
+    low, high = min(order), max(order)
+    if low < 0 or high >= info.frame_count:
+        raise ValueError(f"frames_in_order: wanted 0..{info.frame_count - 1}, got {low}..{high}")
+    room = max(1, MEMORY_BYTES // (info.width * info.height * 3))
+    runs = list(_runs(order, room))
+    if len(runs) > 1 and high - low < room:
+        kept = list(read_frames(info, low, high + 1))
+        for index in order:
+            yield kept[index - low].copy()
+        return
+    for run in runs:
+        yield from _forward(info, run) if run[0] <= run[-1] else _backward(info, run)
+
+
+def _runs(order: list[int], room: int) -> Iterator[list[int]]:
+    """Cut an order into forward runs and into backward runs that span at most `room` frames.
+
+    A jump ahead by more than a second or so starts a new run: seeking beats decoding through it.
+    """
+    run = [order[0]]
+    for index in order[1:]:
+        step, direction = index - run[-1], run[-1] - run[0]
+        ahead = direction >= 0 and 0 <= step <= 30
+        back = direction <= 0 and step <= 0 and run[0] - index < room
+        if ahead or back:
+            run.append(index)
+        else:
+            yield run
+            run = [index]
+    yield run
+
+
+def _forward(info: VideoInfo, run: list[int]) -> Iterator[U8]:
+    """An ascending run, decoded as it goes."""
+    frames = read_frames(info, run[0], run[-1] + 1)
+    try:
+        at, frame = run[0], next(frames)
+        for shown, index in enumerate(run):
+            while at < index:
+                at, frame = at + 1, next(frames)
+            again = run[shown + 1 : shown + 2] == [index]
+            yield frame.copy() if again else frame
+    finally:
+        frames.close()
+
+
+def _backward(info: VideoInfo, run: list[int]) -> Iterator[U8]:
+    """A descending run that fits in memory."""
+    kept = list(read_frames(info, run[-1], run[0] + 1))
+    for shown, index in enumerate(run):
+        frame = kept[index - run[-1]]
+        again = run[shown + 1 : shown + 2] == [index]
+        yield frame.copy() if again else frame

@@ -1,0 +1,153 @@
+"""The canonical picture of mouth and chin that the decoder sees and draws.
+
+A part of the canonical mouth space, in pixels: the head's roll and its size in the frame are gone,
+so that a place of the picture is always the same place of the face.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lipsync.face.lip_mask import INNER
+from lipsync.face.similarity import compose, scale_of
+from lipsync.types import F32, I64, N_LIPS, U8
+
+# Outer-eye distances: the mask of a composite reaches 0.75 to the sides of the middle, and from
+# 0.62 (below the nose) to 1.45 (the chin of an open mouth) down.
+LEFT, TOP, RIGHT, BOTTOM = -0.8, 0.55, 0.8, 1.55
+STRIDE = 8  # of the network: sides are multiples of it
+OUTER = [*range(12)]  # lip points: the closed outline of the outer lips
+AROUND = 2  # frames before and after that are looked at
+SEEN = 2 * 2 * N_LIPS + 6  # numbers of `described` from landmarks; the next: is the sound known?
+MAPS = 2  # pictures of the lips, see `Canvas.lip_maps`
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A picture of w × h pixels; `size` is its width."""
+
+    size: int
+
+    @property
+    def height(self) -> int:
+        """Pixels, the multiple of STRIDE that holds TOP to BOTTOM."""
+        return -(-round(self.per_unit * (BOTTOM - TOP)) // STRIDE) * STRIDE
+
+    @property
+    def per_unit(self) -> float:
+        """Pixels per outer-eye distance."""
+        return self.size / (RIGHT - LEFT)
+
+    @property
+    def to_canonical(self) -> F32:
+        """(2, 3)."""
+        cell = 1 / self.per_unit  # a pixel's place is its centre
+        return np.array([[cell, 0, LEFT + cell / 2], [0, cell, TOP + cell / 2]], np.float32)
+
+    @property
+    def from_canonical(self) -> F32:
+        """(2, 3), the inverse of `to_canonical`."""
+        n = self.per_unit
+        return np.array([[n, 0, -LEFT * n - 0.5], [0, n, -TOP * n - 0.5]], np.float32)
+
+    def seen(self, picture: U8, to_picture: F32) -> U8:
+        """What a picture (·, ·, 3) shows of the mouth, (h, w, 3).
+
+        Args:
+            to_picture: (2, 3), canonical → pixels of the picture.
+        """
+        to_picture = to_picture.copy()
+        finer = scale_of(to_picture) / self.per_unit
+        if finer > 1.05:  # what the canvas cannot hold would alias
+            picture = cv2.GaussianBlur(picture, (0, 0), 0.5 * float(np.sqrt(finer**2 - 1)))
+        return np.asarray(
+            cv2.warpAffine(
+                picture,
+                compose(to_picture, self.to_canonical),
+                (self.size, self.height),
+                flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        )
+
+    def laid(
+        self, drawn: F32, to_picture: F32, shape: tuple[int, int], beyond: bool = False
+    ) -> F32:
+        """Values (h, w, c) of the canvas on the pixel grid of a picture of `shape`.
+
+        Args:
+            to_picture: (2, 3), canonical → pixels of the picture.
+            beyond: its edge goes on beside the canvas; else 0 lies there.
+        """
+        from_canvas = compose(to_picture, self.to_canonical)
+        return np.asarray(
+            cv2.warpAffine(
+                drawn,
+                from_canvas,
+                shape[::-1],
+                flags=cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE if beyond else cv2.BORDER_CONSTANT,
+            ),
+            np.float32,
+        )
+
+    def lip_maps(self, lips: F32) -> U8:
+        """Lips (18, 2) drawn: what lies inside the outer and the inner contour, (h, w, MAPS)."""
+        places = lips @ self.from_canonical[:, :2].T + self.from_canonical[:, 2]
+        shift = 4
+        points = np.round(places * (1 << shift)).astype(np.int32)
+        maps = np.zeros((MAPS, self.height, self.size), np.uint8)
+        for one, outline in zip(maps, (OUTER, INNER), strict=True):
+            cv2.fillPoly(one, [points[outline]], 255, cv2.LINE_AA, shift)
+        return np.ascontiguousarray(np.moveaxis(maps, 0, -1))
+
+    def inside(self, outline: F32, softness: float) -> U8:
+        """What lies inside an outline (k, 2), canonical, (h, w) 0..255.
+
+        Args:
+            softness: σ of its border, outer-eye distances.
+        """
+        places = outline @ self.from_canonical[:, :2].T + self.from_canonical[:, 2]
+        shift = 4
+        mask = np.zeros((self.height, self.size), np.uint8)
+        points = np.round(places * (1 << shift)).astype(np.int32)
+        cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, shift)
+        return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(softness * self.per_unit, 0.5)))
+
+
+def described(lips: F32, pose: F32, said: F32 | None, joined: I64, phones: int) -> F32:
+    """What is known of every mouth besides pictures, (n, numbers(phones)).
+
+    Args:
+        lips: (n, 18, 2) canonical; pose: (n, 3, 2) nose points, canonical.
+        said: (n, phones) from `features.said`; None: not known.
+        joined: (n,) a number for each run of frames that follow one another: what comes before
+            and after is looked at within it only.
+    """
+    n = len(lips)
+    here = np.arange(n)
+
+    def beside(offset: int) -> I64:
+        other = np.clip(here + offset, 0, n - 1)
+        there = (other == here + offset) & (joined[other] == joined)
+        return np.where(there, other, here)
+
+    before, after = beside(-AROUND), beside(AROUND)
+    flat = lips.reshape(n, -1)
+    if said is None:
+        heard, known = np.zeros((n, 3 * phones), np.float32), np.zeros((n, 1), np.float32)
+    else:
+        heard = np.concatenate([said[before], said, said[after]], axis=1)
+        known = np.ones((n, 1), np.float32)
+    moving = flat[after] - flat[before]
+    return np.concatenate([flat, moving, pose.reshape(n, -1), known, heard], axis=1).astype(
+        np.float32
+    )
+
+
+def numbers(phones: int) -> int:
+    """How many numbers `described` gives; the last 3 · phones + 1 are what is heard."""
+    return SEEN + 1 + 3 * phones

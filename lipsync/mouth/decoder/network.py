@@ -1,0 +1,213 @@
+"""The decoder of one person's mouth: lips, sound and head pose → picture of mouth and chin.
+
+It refines: its input is the median texture, before and after the finest detail is laid on, and it
+answers what to add to the median and how much of the detail to keep: what it does not know stays
+as the bank has it. With dims.refines false it invents: all it starts from is the person's mean
+mouth, and the picture is as fine as the canvas.
+
+Symbols: b pictures of h × w pixels, c numbers that tell lips, sound and pose (`canvas.described`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lipsync.errors import WeightsError
+from lipsync.mouth.decoder.crop import MAPS, STRIDE, Canvas, numbers
+from lipsync.runtime import checkpoint
+
+KIND = "mouth decoder"  # in a checkpoint's meta
+KNOWN = "known"  # thumbnails of the person, beside the weights
+SLOPE = 0.1  # of LeakyReLU below zero
+GATE_MOST = 1.5  # times the detail, at most
+
+
+@dataclass(frozen=True)
+class DecoderDims:
+    """What a network is built from; a checkpoint carries it."""
+
+    size: int = 128  # pixels across the canvas
+    width: int = 24  # channels at half of that size
+    phones: int = 42  # numbers per frame that tell what is heard
+    refines: bool = True  # its input is the median texture
+
+    def __post_init__(self) -> None:
+        if self.size % STRIDE or self.size < 32:
+            raise ValueError(f"size: wanted a multiple of {STRIDE} from 32 on, got {self.size}")
+        if self.width < 1 or self.phones < 0:
+            raise ValueError(f"width {self.width}, phones {self.phones}")
+
+    @property
+    def canvas(self) -> Canvas:
+        """The picture it draws."""
+        return Canvas(self.size)
+
+
+class Modulated(nn.Module):
+    """x + two 3 × 3 convolutions, between them scale and shift by what is wanted (FiLM)."""
+
+    def __init__(self, channels: int, wanted: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.film = nn.Linear(wanted, 2 * channels)
+        nn.init.zeros_(self.film.weight)
+        nn.init.zeros_(self.film.bias)
+
+    def forward(self, x: Tensor, wanted: Tensor) -> Tensor:
+        scale, shift = self.film(wanted)[..., None, None].chunk(2, dim=1)
+        inner = functional.leaky_relu(self.first(x) * (1 + scale) + shift, SLOPE)
+        return functional.leaky_relu(x + self.second(inner), SLOPE)
+
+
+class MouthDecoder(nn.Module):
+    """A U-Net of three levels, at 1/2, 1/4 and 1/8 of the canvas."""
+
+    WANTED = 64  # numbers that scale and shift the maps
+
+    def __init__(self, dims: DecoderDims) -> None:
+        super().__init__()
+        self.dims = dims
+        self.meta: dict[str, Any] = {}
+        self.known: Tensor | None = None  # (n, ·, ·) thumbnails (`lipsync.face.identity`)
+        w, inputs = dims.width, (6 if dims.refines else 0) + MAPS
+        height, size = dims.canvas.height, dims.size
+        told = numbers(dims.phones)
+        self.register_buffer("told_mean", torch.zeros(told))
+        self.register_buffer("told_spread", torch.ones(told))
+        # The person's mean mouth: where a decoder that invents starts from.
+        self.register_buffer("usual", torch.full((3, height, size), 0.5))
+        self.told = nn.Sequential(
+            nn.Linear(told, 2 * self.WANTED),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(2 * self.WANTED, self.WANTED),
+            nn.LeakyReLU(SLOPE),
+        )
+        self.head = nn.Conv2d(4 * inputs, w, 3, padding=1)
+        # The canvas is always the same part of a face: what depends on the place can be learnt.
+        self.place = nn.Parameter(torch.zeros(w, height // 2, size // 2))
+        self.fine = Modulated(w, self.WANTED)
+        self.down = nn.Conv2d(w, 2 * w, 3, 2, 1)
+        self.middle = Modulated(2 * w, self.WANTED)
+        self.deeper = nn.Conv2d(2 * w, 4 * w, 3, 2, 1)
+        self.deep_place = nn.Parameter(torch.zeros(4 * w, height // 8, size // 8))
+        self.deep = nn.ModuleList(Modulated(4 * w, self.WANTED) for _ in range(2))
+        self.up = nn.Conv2d(4 * w, 2 * w, 1)
+        self.middle_again = Modulated(2 * w, self.WANTED)
+        self.up_again = nn.Conv2d(2 * w, w, 1)
+        self.fine_again = Modulated(w, self.WANTED)
+        self.out = nn.Conv2d(w, 16, 3, padding=1)
+        nn.init.zeros_(self.out.weight)  # at first the median passes as it is, its detail too
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, steady: Tensor, detailed: Tensor, maps: Tensor, told: Tensor) -> Tensor:
+        """What to add, and how much of the detail to keep, (b, 4, h, w).
+
+        Args:
+            steady, detailed: (b, 3, h, w) 0..1, the median before and after its detail; what they
+                are does not matter if dims.refines is false.
+            maps: (b, MAPS, h, w) 0..1, the wanted lips drawn.
+            told: (b, c).
+        """
+        seen = [maps - 0.5]
+        if self.dims.refines:
+            # Detail is small: in its own units a network of ordinary weights sees it.
+            seen = [steady - 0.5, 8 * (detailed - steady), *seen]
+        mean, spread = self.get_buffer("told_mean"), self.get_buffer("told_spread")
+        wanted = self.told((told - mean) / spread)
+        x = self.head(functional.pixel_unshuffle(torch.cat(seen, 1), 2)) + self.place
+        fine = self.fine(functional.leaky_relu(x, SLOPE), wanted)
+        middle = self.middle(functional.leaky_relu(self.down(fine), SLOPE), wanted)
+        deep = functional.leaky_relu(self.deeper(middle) + self.deep_place, SLOPE)
+        for block in self.deep:
+            deep = block(deep, wanted)
+        x = middle + self.up(functional.interpolate(deep, scale_factor=2.0, mode="nearest"))
+        x = self.middle_again(x, wanted)
+        x = fine + self.up_again(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+        x = functional.pixel_shuffle(self.out(self.fine_again(x, wanted)), 2)
+        gate = (1 + x[:, 3:]).clamp(0, GATE_MOST)
+        return torch.cat([x[:, :3], gate], 1)
+
+    def drawn(self, steady: Tensor, detailed: Tensor, maps: Tensor, told: Tensor) -> Tensor:
+        """The finished picture on the canvas, (b, 3, h, w), about 0..1; arguments as `forward`."""
+        return self.applied(self(steady, detailed, maps, told), steady, detailed)
+
+    def applied(self, answer: Tensor, steady: Tensor, detailed: Tensor) -> Tensor:
+        """What `forward` answered, done to the median."""
+        if not self.dims.refines:
+            return self.get_buffer("usual") + answer[:, :3]
+        return steady + answer[:, :3] + answer[:, 3:] * (detailed - steady)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self.get_buffer("usual").device
+
+    def save(self, path: Path) -> None:
+        """Write weights and what they are; whole or not at all."""
+        tensors = dict(self.state_dict())
+        if self.known is not None:
+            tensors[KNOWN] = self.known
+        checkpoint.save(path, tensors, {**self.meta, "kind": KIND, "dims": asdict(self.dims)})
+
+    @staticmethod
+    def load(path: Path, device: str = "cpu") -> MouthDecoder:
+        """Read a network, ready to use.
+
+        Raises:
+            WeightsError: missing, damaged, or of something else than a mouth.
+        """
+        tensors, meta = checkpoint.load_kind(
+            path, KIND, "mouth; train some with lipsync train-mouth"
+        )
+        network = MouthDecoder(_dims(path, meta))
+        network.known = tensors.pop(KNOWN, None)
+        network.meta = {k: v for k, v in meta.items() if k not in ("kind", "dims")}
+        checkpoint.fill(network, tensors, path, "")
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network.eval().requires_grad_(False)
+
+
+class Judge(nn.Module):
+    """Is every patch of this picture real, beside the median that it was made from?
+
+    (b, 6, h, w) → (b, 1, ·, ·); a value sees 22 × 22 pixels.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        w = width
+        self.layers = nn.Sequential(
+            nn.Conv2d(6, w, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(w, 2 * w, 4, 2, 1),
+            nn.InstanceNorm2d(2 * w, affine=True),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * w, 1, 4, padding=1),
+        )
+
+    def forward(self, pictures: Tensor, beside: Tensor) -> Tensor:
+        # What a picture has beyond the median, in the units of noise: there the difference lies.
+        score: Tensor = self.layers(torch.cat([8 * (pictures - beside), beside - 0.5], 1))
+        return score
+
+
+def _dims(path: Path, meta: Mapping[str, Any]) -> DecoderDims:
+    try:
+        return DecoderDims(**meta["dims"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: made for an architecture that this version does not know ({error})"
+        ) from None
+
+
+def to_tensor(pictures: Any) -> Tensor:
+    """uint8 pictures (b, h, w, c) → (b, c, h, w), 0..1, laid out as convolutions like it."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255

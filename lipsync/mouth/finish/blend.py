@@ -1,0 +1,161 @@
+"""Blend a patch into a frame: mask, membrane, Laplacian pyramid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lipsync.media.pixels import on_colours
+from lipsync.types import F32, U8, Patch
+
+LEVELS = 4  # of the Laplacian pyramid
+FINE_FEATHER = 2.5  # pixels: wider ramps are made in reduced size
+
+
+@dataclass(frozen=True, eq=False)
+class Composited:
+    """A finished frame, and where it is new."""
+
+    target: U8  # (h, w, 3), as it was
+    frame: U8  # (h, w, 3), as it is now
+    alpha: F32 | None  # (bh, bw), 0..1, of the box; None: the frame is the target's own
+    corner: tuple[int, int]  # x, y of the box in the frame
+
+
+def blend(
+    frame: U8,
+    patch: Patch,
+    outline: F32,
+    feather: float,
+    color_match: bool,
+    in_place: bool = False,
+) -> Composited:
+    """One frame with its patch, blended inside `outline`; `in_place`: written into `frame`."""
+    box = _box(outline, feather, frame.shape)
+    if box is None:
+        return Composited(frame, frame, None, (0, 0))
+    x, y, width, height = box
+    own = frame[y : y + height, x : x + width].astype(np.float32)
+    new, sure = _on_frame_grid(patch, box)
+    alpha = soft_mask(outline - np.array([x, y], np.float32), feather, (height, width)) * sure
+    alpha[alpha < 1 / 255] = 0
+    difference = cv2.subtract(new, own)
+    if color_match:
+        difference -= membrane(difference, alpha)
+    change = laplacian_blend(difference, alpha)
+    # The pyramid's coarse levels reach beyond the mask; what is outside stays the frame's own.
+    change *= on_colours(np.minimum(alpha * 8, 1))
+    result = frame if in_place else frame.copy()
+    result[y : y + height, x : x + width] = cv2.add(own, change, dtype=cv2.CV_8U)
+    return Composited(frame, result, alpha, (x, y))
+
+
+def _box(outline: F32, feather: float, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """x, y, width, height of the part of the frame that the mask touches; None: nothing."""
+    margin = 3 * feather + 2
+    low = np.maximum(np.floor(outline.min(0) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(outline.max(0) + margin), [shape[1], shape[0]]).astype(int)
+    if (high - low < 8).any():
+        return None
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def _on_frame_grid(patch: Patch, box: tuple[int, int, int, int]) -> tuple[F32, F32]:
+    """The patch's colours and alpha on the box's pixels, resampled only if it must be."""
+    x, y, width, height = box
+    to_patch = patch.from_frame.copy()
+    to_patch[:, 2] += to_patch[:, :2] @ np.array([x, y], np.float32)
+    on_grid = np.array_equal(to_patch[:, :2], np.eye(2)) and np.all(to_patch[:, 2] % 1 == 0)
+    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_NEAREST if on_grid else cv2.INTER_CUBIC)
+    rgb = cv2.warpAffine(
+        patch.rgb, to_patch, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    alpha = cv2.warpAffine(patch.alpha, to_patch, (width, height), flags=flags)
+    return rgb.astype(np.float32), np.clip(alpha, 0, 1)
+
+
+def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
+    """1 well inside `outline`, 0 outside it, smooth over about two feathers inside the border."""
+    # A wide ramp holds nothing fine: it is made small and enlarged.
+    reduction = int(np.clip(feather / FINE_FEATHER, 1, 4))
+    small = tuple(-(-side // reduction) for side in shape)
+    mask = np.zeros(small, np.uint8)
+    shift = 4
+    points = np.round(((outline + 0.5) / reduction - 0.5) * (1 << shift)).astype(np.int32)
+    cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, shift)
+    blurred = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), feather / reduction)
+    if reduction > 1:
+        size = (small[1] * reduction, small[0] * reduction)
+        blurred = cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR)
+        blurred = blurred[: shape[0], : shape[1]]
+    # The blur is 1/2 on the border; the ramp from there to 0.95 lies inside.
+    ramp = np.clip((blurred - 0.5) / 0.45, 0, 1)
+    return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
+
+
+def membrane(difference: F32, alpha: F32) -> F32:
+    """The smoothest field that equals `difference` along the mask's border (as Poisson cloning).
+
+    Laplace's equation by cascadic multigrid: solved on the coarsest level of a pyramid, then
+    refined and relaxed level by level. Border values are local means, so that a single noisy
+    pixel cannot streak.
+    """
+    known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
+    weighted = cv2.multiply(difference, on_colours(known))
+    if min(alpha.shape) < FINE_PX:
+        blurred = (cv2.GaussianBlur(values, (0, 0), 1.5) for values in (weighted, known))
+        return _solved(*blurred)
+    # The field is smooth: of a large face, half the resolution tells all of it.
+    halves = (cv2.pyrDown(values) for values in (weighted, known))
+    field = _solved(*(cv2.GaussianBlur(values, (0, 0), 0.75) for values in halves))
+    size = (alpha.shape[1], alpha.shape[0])
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
+
+
+RELAXATIONS = 6  # per level
+FINE_PX = 96  # boxes no smaller than this are solved at half their resolution
+
+
+def _solved(weighted: F32, weight: F32) -> F32:
+    """Fill in where `weight` is small; `weighted` is value times weight, (h, w, 3)."""
+    if min(weight.shape) <= 3:
+        total = max(float(weight.sum()), 1e-12)
+        return np.broadcast_to(weighted.sum((0, 1)) / total, weighted.shape).astype(np.float32)
+    coarse = _solved(cv2.pyrDown(weighted), cv2.pyrDown(weight))
+    size = (weight.shape[1], weight.shape[0])
+    field = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
+    # A cell that holds a good part of the border is known: its value is the border's.
+    sure = np.minimum(4 * weight, 1)
+    border = cv2.multiply(
+        weighted, on_colours(np.asarray(sure / np.maximum(weight, 1e-6), np.float32))
+    )
+    rest = on_colours(np.asarray(1 - sure, np.float32))
+    for _ in range(RELAXATIONS):
+        field = cv2.add(border, cv2.multiply(rest, cv2.blur(field, (3, 3))))
+    return np.asarray(field, np.float32)
+
+
+def laplacian_blend(difference: F32, alpha: F32) -> F32:
+    """Burt and Adelson's blend of two pictures by a mask (h, w), LEVELS deep, as a change.
+
+    Blending is linear: the pyramid of the picture below need not be built, only that of the
+    difference (h, w, 3) of the one above from it.
+
+    Returns:
+        (h, w, 3), what the blend adds to the picture below.
+    """
+    mask = alpha
+    masks, bands = [], []
+    for _ in range(LEVELS - 1):
+        smaller = cv2.pyrDown(difference)
+        size = (difference.shape[1], difference.shape[0])
+        bands.append(cv2.subtract(difference, cv2.pyrUp(smaller, dstsize=size)))
+        masks.append(mask)
+        difference, mask = smaller, cv2.pyrDown(mask)
+    total = cv2.multiply(difference, on_colours(mask))
+    for band, level in zip(reversed(bands), reversed(masks), strict=True):
+        size = (band.shape[1], band.shape[0])
+        total = cv2.add(cv2.pyrUp(total, dstsize=size), cv2.multiply(band, on_colours(level)))
+    return np.asarray(total)

@@ -1,0 +1,121 @@
+"""Where the results of a render go."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lipsync import media
+from lipsync.errors import OutputError
+from lipsync.media.formats import Output
+from lipsync.media.image_sequence import SOUND_NAME
+from lipsync.report import provenance
+from lipsync.report.contact_sheet import check_sheet
+
+
+@dataclass(frozen=True)
+class Places:
+    """Every file that a render writes."""
+
+    output: media.Output
+    sidecar: Path | None  # None: the output goes to a pipe, and no place was named
+    sheet: Path | None
+    plot: Path | None
+
+    @staticmethod
+    def checked(
+        output: str | Path,
+        sidecar: str | Path | None,
+        sheet: str | Path | None,
+        plot: str | Path | None,
+        *,
+        inputs: Iterable[Path],
+        overwrite: bool,
+    ) -> Places:
+        """Find out before the work what would stop us from writing its results.
+
+        Raises:
+            OutputError: one of them cannot be written there, or would replace another file.
+        """
+        target = media.Output.of(output)
+        check_output(target, inputs, overwrite)
+        files = [*inputs, target.path]
+        places = []
+        for picture in (sheet, plot):
+            path = Path(picture) if picture else None
+            check_sheet(path, files)
+            files += [path] if path else []
+            places.append(path)
+        if sidecar is not None:
+            sidecar = Path(sidecar)
+            check_output(sidecar, files, overwrite, ".json")
+        elif not target.format.pipe:
+            sidecar = provenance.sidecar_path(target.path)
+        return Places(target, sidecar, *places)
+
+
+def check_output(
+    output: Path | Output, inputs: Iterable[Path], overwrite: bool, suffix: str | None = None
+) -> None:
+    """Find out before the work what would stop us from writing its result.
+
+    Args:
+        suffix: of a file that is no video; None: `output` is one of `media.FORMATS`.
+
+    Raises:
+        OutputError: another suffix, no such folder, not writable, an input, or there already.
+    """
+    if isinstance(output, Path) and suffix is None:
+        output = Output.of(output)
+    if isinstance(output, Output):
+        if output.format.pipe:
+            return
+        if output.format.frames:
+            _check_folder(output, inputs, overwrite)
+            return
+        output = output.path
+    elif output.suffix.lower() != suffix:
+        raise OutputError(
+            f"{output}: only {suffix} can be written; choose a name that ends in {suffix}"
+        )
+    _check_parent(output)
+    if any(_same_file(output, path) for path in inputs):
+        raise OutputError(f"{output}: is an input too; choose another name for the output")
+    if output.is_dir():
+        raise OutputError(f"{output}: is a folder; give the name of a file")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output}: exists already; pass --overwrite to replace it")
+
+
+def _check_parent(output: Path) -> None:
+    folder = output.parent
+    if not folder.is_dir():
+        raise OutputError(f"{output}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{output}: the folder {folder} cannot be written to; choose another")
+
+
+def _check_folder(output: Output, inputs: Iterable[Path], overwrite: bool) -> None:
+    """A folder of frames is replaced as a whole: it may hold nothing else."""
+    folder = output.path
+    _check_parent(folder.resolve())
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; give the name of a folder")
+    there = list(folder.iterdir()) if folder.is_dir() else []
+    if any(_same_file(path, file) for path in inputs for file in (folder, *there)):
+        raise OutputError(f"{folder}: an input is in it; choose another folder for the output")
+    ours = re.compile(re.sub(r"%(0\d)?d", r"\\d+", re.escape(output.frame_names)))
+    if any(f.name != SOUND_NAME and not ours.fullmatch(f.name) for f in there):
+        raise OutputError(f"{folder}: holds other files; give the frames a folder of their own")
+    if there and not overwrite:
+        raise OutputError(f"{folder}: holds frames already; pass --overwrite to replace them")
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """The same file, by whatever name or link."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()

@@ -1,0 +1,99 @@
+"""Weights on disk: tensors and what they are, in one safetensors file; no pickled code.
+
+The header of the file carries one JSON object, `meta`: name, version, licence, training data,
+dimensions, feature spec. Whoever loads a network builds it from there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from lipsync.errors import WeightsError
+
+META = "lipsync"  # the key of the header under which our JSON stands
+
+
+def asset(name: str) -> Path:
+    """A file that ships with the package: in the wheel, or in the clone beside the package.
+
+    Raises:
+        WeightsError: it is in neither place.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "assets", package.parent / "assets"):
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError(f"{name} is missing from this installation of lipsync: install it again")
+
+
+def load_kind(path: Path, kind: str, remedy: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """`load`, of weights whose meta names this kind; `remedy` says how to get some.
+
+    Raises:
+        WeightsError: missing, damaged, or weights of something else.
+    """
+    tensors, meta = load(path)
+    if meta.get("kind") != kind:
+        what = meta.get("kind") or meta.get("description") or meta.get("name") or "something"
+        raise WeightsError(f"{path}: these are weights of another kind ({what}), not of a {remedy}")
+    return tensors, meta
+
+
+def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path, named: str) -> None:
+    """Put tensors into a network that was built as their file says.
+
+    Raises:
+        WeightsError: they do not fit.
+    """
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise WeightsError(
+            f"{path}: its weights do not fit the architecture{named} that it names ({reason})"
+        ) from None
+
+
+def save(path: Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
+    """Write tensors and meta; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        save_file(contiguous, partial, metadata={META: json.dumps(meta, sort_keys=True)})
+        partial.chmod(0o644)  # safetensors makes files that only their owner can read
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read what `save` wrote.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not one of ours.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: damaged, or not a safetensors file ({error})") from None
+    try:
+        meta = json.loads(header[META])
+    except (KeyError, json.JSONDecodeError):
+        raise WeightsError(
+            f"{path}: holds tensors, but not lipsync's description of them"
+        ) from None
+    return tensors, meta

@@ -1,0 +1,32 @@
+"""Per-frame values: runs of flags, and values read at positions between frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def runs_of_true(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """(first, end) of every run of true flags."""
+    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+
+
+def sample_at(values: NDArray[Any], position: NDArray[Any] | int | float) -> NDArray[Any]:
+    """Values per target frame (m, ...) at positions in the target (...), which may lie between.
+
+    Half-way between two frames lies the mean of their values (of flags: whether both are set), as
+    the picture there is the two frames' own, moved half-way (`Timing`).
+    """
+    first = np.floor(position).astype(np.int64)
+    share = np.asarray(position - first)
+    if not share.any():
+        return np.asarray(values[first])
+    low, high = values[first], values[np.ceil(position).astype(np.int64)]
+    if values.dtype == np.bool_:
+        return np.asarray(low & high)
+    share = share.reshape(share.shape + (1,) * (values.ndim - 1))
+    return np.asarray(low + share * (high - low)).astype(values.dtype)

@@ -1,0 +1,34 @@
+"""Run a stream ahead of its consumer, in a thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from lipsync.runtime.threads import T
+
+
+def ahead(stream: Iterator[T], depth: int = 2) -> Iterator[T]:
+    """The same items, made in a thread of their own, at most `depth` before they are wanted.
+
+    Pictures are made by code that leaves the interpreter to others, so that one stage can work on
+    the next frame while another finishes this one. What the stream raises is raised here; when
+    this ends, it is closed.
+    """
+    end = object()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            waiting: deque[Future[object]] = deque()
+            try:
+                waiting.extend(pool.submit(next, stream, end) for _ in range(depth))
+                while (item := waiting.popleft().result()) is not end:
+                    waiting.append(pool.submit(next, stream, end))
+                    yield item  # type: ignore[misc]
+            finally:
+                for future in waiting:
+                    future.cancel()
+    finally:
+        close = getattr(stream, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,85 @@
+"""The nouns that flow between the stages.
+
+Symbols in the shapes: n frames or steps, m bank entries, k landmarks, d feature dimensions,
+h × w pixels. Two spaces are used throughout:
+
+* **frame**: pixels of the upright target frame, x to the right, y down; pixel (0, 0) has its
+  centre at (0, 0).
+* **canonical mouth space**: the speaker's face after a similarity fit of its rigid points.
+  Unit: the outer-eye distance. Origin: half-way between the outer eye corners. x runs along the
+  eye line to the image's right, y down, so that a mouth lies near (0, 0.9).
+
+Times are seconds from the first frame or sample; frame i is shown at i / fps.
+
+    arrays    Array aliases, and a check of dtype and shape
+    audio     Sound: waveforms, feature vectors, what a file holds
+    face      Faces: landmarks through a video, their alignment, lips
+    mouth     Mouths: a person's bank of them, and pieces of new picture
+    progress  How a stage reports its progress
+    speaker   Who speaks what, with which face
+    video     Videos: what is known of a file, and which of its frames are shown
+"""
+
+from __future__ import annotations
+
+from lipsync.types.arrays import (
+    F32,
+    I64,
+    U8,
+    Bools,
+    Positions,
+)
+from lipsync.types.audio import (
+    AudioFeatures,
+    AudioInfo,
+    Waveform,
+)
+from lipsync.types.face import (
+    N_LIPS,
+    Alignment,
+    FaceTrack,
+    LandmarkScheme,
+    LipTrack,
+)
+from lipsync.types.mouth import (
+    CellMeans,
+    MouthBank,
+    Patch,
+)
+from lipsync.types.progress import (
+    Progress,
+)
+from lipsync.types.speaker import (
+    Speaker,
+)
+from lipsync.types.video import (
+    HDR_TRANSFERS,
+    ColorTags,
+    Timing,
+    VideoInfo,
+)
+
+__all__ = [
+    "F32",
+    "HDR_TRANSFERS",
+    "I64",
+    "N_LIPS",
+    "U8",
+    "Alignment",
+    "AudioFeatures",
+    "AudioInfo",
+    "Bools",
+    "CellMeans",
+    "ColorTags",
+    "FaceTrack",
+    "LandmarkScheme",
+    "LipTrack",
+    "MouthBank",
+    "Patch",
+    "Positions",
+    "Progress",
+    "Speaker",
+    "Timing",
+    "VideoInfo",
+    "Waveform",
+]

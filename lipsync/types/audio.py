@@ -1,0 +1,51 @@
+"""Sound: waveforms, feature vectors, what a file holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from lipsync.types.arrays import F32, require_array
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """Mono sound."""
+
+    samples: F32  # (n,), in [-1, 1]
+    rate: int  # Hz
+
+    def __post_init__(self) -> None:
+        require_array("Waveform.samples", self.samples, np.float32, (None,))
+        if self.rate <= 0:
+            raise ValueError(f"Waveform.rate: wanted > 0 Hz, got {self.rate}")
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds, exactly."""
+        return Fraction(len(self.samples), self.rate)
+
+
+@dataclass(frozen=True, eq=False)
+class AudioFeatures:
+    """One feature vector per step; step i describes the sound around `start + i / rate`."""
+
+    values: F32  # (n, d)
+    rate: float = 100.0  # steps per second
+    start: float = 0.0  # seconds, centre of the first window
+
+    def __post_init__(self) -> None:
+        require_array("AudioFeatures.values", self.values, np.float32, (None, None))
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What there is to know about the first sound stream of a file."""
+
+    codec: str  # ffmpeg's name
+    rate: int  # Hz
+    channels: int
+    duration: Fraction  # seconds from the start of the file to the end of the decoded sound
+    start: Fraction = Fraction(0)  # seconds of the file before the sound begins
