@@ -36,16 +36,31 @@ from lipsync._version import __version__
 if TYPE_CHECKING:
     from lipsync.dialogue.spans import Span
     from lipsync.errors import LipsyncError
-    from lipsync.options import MouthOptions, PersonOptions, RenderOptions, SwapOptions
+    from lipsync.options import (
+        ExtractOptions,
+        MouthOptions,
+        PersonOptions,
+        RenderOptions,
+        SwapOptions,
+    )
     from lipsync.pipelines.adapt import adapt
+    from lipsync.pipelines.extract_faces import extract_faces
     from lipsync.pipelines.render import render
     from lipsync.pipelines.swap import swap
     from lipsync.pipelines.train_decoder import train_mouth
-    from lipsync.report.results import AdaptResult, MouthResult, RenderResult, SwapResult
+    from lipsync.report.results import (
+        AdaptResult,
+        ExtractResult,
+        MouthResult,
+        RenderResult,
+        SwapResult,
+    )
     from lipsync.types import Speaker
 
 _HOMES = {
     "AdaptResult": "lipsync.report.results",
+    "ExtractOptions": "lipsync.options",
+    "ExtractResult": "lipsync.report.results",
     "LipsyncError": "lipsync.errors",
     "MouthOptions": "lipsync.options",
     "MouthResult": "lipsync.report.results",
@@ -57,6 +72,7 @@ _HOMES = {
     "SwapOptions": "lipsync.options",
     "SwapResult": "lipsync.report.results",
     "adapt": "lipsync.pipelines.adapt",
+    "extract_faces": "lipsync.pipelines.extract_faces",
     "render": "lipsync.pipelines.render",
     "swap": "lipsync.pipelines.swap",
     "train_mouth": "lipsync.pipelines.train_decoder",
@@ -64,6 +80,8 @@ _HOMES = {
 
 __all__ = [
     "AdaptResult",
+    "ExtractOptions",
+    "ExtractResult",
     "LipsyncError",
     "MouthOptions",
     "MouthResult",
@@ -76,6 +94,7 @@ __all__ = [
     "SwapResult",
     "__version__",
     "adapt",
+    "extract_faces",
     "render",
     "swap",
     "train_mouth",

@@ -1,6 +1,6 @@
-"""All options of a render in one value, composed of every stage's own.
+"""All options of a command in one value, composed of every stage's own.
 
-A name has one meaning wherever it is written: `candidates` is `--candidates` on the command line,
+A name means the same everywhere: `candidates` is `--candidates` on the command line,
 `candidates:` in a YAML file and `RenderOptions.of(candidates=…)` in Python.
 """
 
@@ -32,17 +32,17 @@ from lipsync.mouth.bank.mouth_bank import BankOptions
 from lipsync.mouth.finish.composite import CompositeOptions
 from lipsync.mouth.finish.jaw_warp import JawOptions
 from lipsync.mouth.finish.teeth import TeethOptions
-from lipsync.mouth.finish.visibility import ShownOptions
+from lipsync.mouth.finish.visibility import VisibilityOptions
 from lipsync.mouth.texture.source import TextureOptions
 from lipsync.retime import TimingOptions
-from lipsync.runtime.option_spec import options
+from lipsync.runtime.option_spec import option_group
 from lipsync.speech.lip_model import LipOptions
 from lipsync.speech.silence import SilenceOptions
 
 Flat = Parameter(name="*")
 
 
-@options
+@option_group
 class RunOptions:
     """Where and how the work is done."""
 
@@ -53,22 +53,22 @@ class RunOptions:
 
 
 class Composed:
-    """Options of several stages in one value, each by its plain name."""
+    """Options of several stages in one value; every option name is unique."""
 
     @classmethod
     def of(cls, **values: Any) -> Self:
         """Options by their plain names, e.g. `RenderOptions.of(candidates=10, crf=18)`.
 
         Raises:
-            OptionsError: a name is unknown (the message tells the nearest) or a value is not
+            OptionsError: a name is unknown (the message suggests the nearest) or a value is not
                 allowed.
         """
-        homes = dict(_homes(cls))
+        stage_of = dict(_stages_of_options(cls))
         stages: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
-            if name not in homes:
-                raise OptionsError(f"unknown option {name!r}{nearest(name, homes)}")
-            stages.setdefault(homes[name], {})[name] = value
+            if name not in stage_of:
+                raise OptionsError(f"unknown option {name!r}{nearest(name, stage_of)}")
+            stages.setdefault(stage_of[name], {})[name] = value
         try:
             return cls(**stages)
         except ValidationError as error:
@@ -80,17 +80,17 @@ class Composed:
         return {name: value for stage in stages for name, value in stage.items()}
 
 
-def _homes(composed: type) -> Iterator[tuple[str, str]]:
-    """(option name, name of the stage that owns it)."""
+def _stages_of_options(composed: type) -> Iterator[tuple[str, str]]:
+    """(option name, field name of the stage that owns it)."""
     for stage, kind in get_type_hints(composed).items():
         if is_dataclass(kind):
             yield from ((option.name, stage) for option in fields(kind))
 
 
 @Flat
-@options
+@option_group
 class RenderOptions(Composed):
-    """What `lipsync render` can be told, stage by stage."""
+    """Options of `lipsync render`, stage by stage."""
 
     reading: Annotated[ReadOptions, Flat] = field(default_factory=ReadOptions)
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
@@ -104,7 +104,7 @@ class RenderOptions(Composed):
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     texture: Annotated[TextureOptions, Flat] = field(default_factory=TextureOptions)
     teeth: Annotated[TeethOptions, Flat] = field(default_factory=TeethOptions)
-    shown: Annotated[ShownOptions, Flat] = field(default_factory=ShownOptions)
+    shown: Annotated[VisibilityOptions, Flat] = field(default_factory=VisibilityOptions)
     jaw: Annotated[JawOptions, Flat] = field(default_factory=JawOptions)
     composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)
     sound: Annotated[SoundOptions, Flat] = field(default_factory=SoundOptions)
@@ -113,9 +113,9 @@ class RenderOptions(Composed):
 
 
 @Flat
-@options
+@option_group
 class SwapOptions(Composed):
-    """What `lipsync swap` can be told, stage by stage."""
+    """Options of `lipsync swap`, stage by stage."""
 
     reading: Annotated[ReadOptions, Flat] = field(default_factory=ReadOptions)
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
@@ -125,9 +125,9 @@ class SwapOptions(Composed):
 
 
 @Flat
-@options
+@option_group
 class ExtractOptions(Composed):
-    """What `lipsync faces extract` can be told."""
+    """Options of `lipsync faces extract`."""
 
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     curation: Annotated[CurationOptions, Flat] = field(default_factory=CurationOptions)
@@ -135,9 +135,9 @@ class ExtractOptions(Composed):
 
 
 @Flat
-@options
+@option_group
 class PersonOptions(Composed):
-    """What `lipsync adapt` can be told."""
+    """Options of `lipsync adapt`."""
 
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
@@ -146,9 +146,9 @@ class PersonOptions(Composed):
 
 
 @Flat
-@options
+@option_group
 class MouthOptions(Composed):
-    """What `lipsync train-mouth` can be told."""
+    """Options of `lipsync train-mouth`."""
 
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
@@ -164,14 +164,14 @@ def nearest(name: str, known: Mapping[str, Any]) -> str:
 
 
 def validation_line(error: ValidationError) -> str:
-    """A pydantic error as one line: which option, what is wrong with it, what was given."""
+    """A pydantic error as one line: the option, what is wrong with it, and the value given."""
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][-1]) if first["loc"] else "options"
     return f"option {name!r}: {first['msg'].lower()}, got {first['input']!r}"
 
 
 def read_options(path: Path, kind: type[Composed] = RenderOptions) -> dict[str, Any]:
-    """The options of a YAML file, checked to be some of `kind`.
+    """The options in a YAML file, validated against `kind`.
 
     Raises:
         OptionsError: it cannot be read, is not a mapping, or holds an unknown key or bad value.

@@ -1,9 +1,9 @@
-"""Bring sizes and hashes in assets/README.md up to date with the files.
+"""Refresh sizes and hashes in assets/README.md.
 
     python scripts/assets_table.py [--check]
 
-Every file under assets/ must have a row there; what else the row says (source, licence, recipe)
-is written by hand. With --check nothing is written, and the exit code says whether the table fits.
+Every file under assets/ needs a row there; the rest of a row (source, license, recipe) is written
+by hand. With --check nothing is written, and the exit code says whether the table is right.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ TABLE = ASSETS / "README.md"
 ROW = re.compile(r"^\| `(?P<name>[^`]+)` \|[^|\n]*\|[^|\n]*\|", re.MULTILINE)
 
 
-def refreshed(text: str, assets: Path) -> str:
-    """The table's text with the true size and sha256 of every file.
+def refresh_table(text: str, assets: Path) -> str:
+    """Return the page with the size and sha256 of every file.
 
     Raises:
         SystemExit: a file has no row, or a row has no file.
@@ -33,7 +33,7 @@ def refreshed(text: str, assets: Path) -> str:
     rows = {match["name"] for match in ROW.finditer(text)}
     if rows != set(files):
         missing, extra = sorted(set(files) - rows), sorted(rows - set(files))
-        sys.exit(f"assets/README.md: no row for {missing}, no file for {extra}: mend it by hand")
+        sys.exit(f"assets/README.md: no row for {missing}, no file for {extra}: edit it by hand")
 
     def row(match: re.Match[str]) -> str:
         data = files[match["name"]].read_bytes()
@@ -49,9 +49,9 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     check: bool = parser.parse_args().check
     old = TABLE.read_text(encoding="utf-8")
-    new = refreshed(old, ASSETS)
+    new = refresh_table(old, ASSETS)
     if check and new != old:
-        sys.exit("assets/README.md does not fit the files: run python scripts/assets_table.py")
+        sys.exit("assets/README.md does not match the files: run python scripts/assets_table.py")
     if not check:
         TABLE.write_text(new, encoding="utf-8")
 

@@ -2,12 +2,11 @@
 
     python scripts/make_sample.py [--out assets/sample]
 
-Needs the extra `sample` (scikit-image, for the photograph) and the program `flite` (Debian and
-Ubuntu: apt install flite). Writes target.mp4 (an animated public-domain portrait that speaks
-synthetic speech) and speech.wav (other synthetic speech, which the demo puts into its mouth).
-The lips come from the shipped speech model; since the synthesiser says when it makes which
-sound, the closures of p, b and m, the teeth on the lip of f and v, and the rounding of w and oo
-are made exact.
+Needs the program `flite` (Debian and Ubuntu: apt install flite). Writes target.mp4 (an animated
+public-domain portrait that speaks synthetic speech) and speech.wav (other synthetic speech, which
+the demo puts into its mouth). The shipped speech model predicts the lips. Since the synthesizer
+reports when it makes which sound, the closures of p, b and m, the teeth on the lip of f and v, and
+the rounding of w and oo are made exact.
 """
 
 from __future__ import annotations
@@ -67,18 +66,18 @@ Phones = list[tuple[str, float, float]]  # name, start and end in seconds
 
 
 def speak(sentences: Sequence[str], wav: Path) -> Phones:
-    """Synthesise sentences into `wav`; returns what is said when."""
+    """Synthesize sentences into `wav` and return the phones with their times."""
     phones: Phones = []
     pieces = []
     offset = 0.0
     for sentence in sentences:
         command = ["flite", "-voice", VOICE, "-psdur", "-t", sentence, "-o", str(wav)]
-        said = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+        spoken = subprocess.run(command, check=True, capture_output=True, text=True)
         samples, rate = soundfile.read(wav, dtype="int16")
         pieces.append(samples)
         start = offset
         # Entries are name:end, counted from the sentence's own start.
-        for name, end in (entry.split(":") for entry in said.stdout.split()):
+        for name, end in (entry.split(":") for entry in spoken.stdout.split()):
             phones.append((name, start, offset + float(end)))
             start = offset + float(end)
         offset += len(samples) / rate
@@ -91,7 +90,7 @@ def lips_of(wav: Path, phones: Phones, frames: int) -> NDArray[np.float32]:
     model = LipLSTM.load(LipOptions())
     width = float(np.linalg.norm(REST[6] - REST[0]))
     profile = LipProfile(REST, width, OPENING_RANGE)
-    heard = features.extract(audio.load(wav), model.spec)
+    heard = features.extract(audio.load_speech(wav), model.spec)
     lips = predict(model, heard, profile, FPS, frames).points
     times = np.arange(frames) / float(FPS)
     return _exact(lips, times, phones)
@@ -100,7 +99,7 @@ def lips_of(wav: Path, phones: Phones, frames: int) -> NDArray[np.float32]:
 def _exact(
     lips: NDArray[np.float32], times: NDArray[np.floating], phones: Phones
 ) -> NDArray[np.float32]:
-    """Close and round the lips where the synthesiser does; keep them shut in its pauses."""
+    """Close and round the lips where the synthesizer does; keep them closed in its pauses."""
     shut, wide = np.zeros(len(times)), np.zeros(len(times))
     for name, start, end in _joined_pauses(phones):
         depth = CLOSED.get(name, 0.0)
@@ -153,7 +152,7 @@ def poses(frames: int, loudness: NDArray[np.floating]) -> Iterator[Pose]:
 
 def loudness_of(wav: Path, frames: int) -> NDArray[np.floating]:
     """Slow loudness, (frames,), 0..1."""
-    wave = audio.load(wav)
+    wave = audio.load_speech(wav)
     edges = np.linspace(0, len(wave.samples), frames + 1).astype(int)
     power = np.array([np.mean(wave.samples[a:b] ** 2) for a, b in pairwise(edges)])
     soft = gaussian_filter1d(np.sqrt(power), 3)
@@ -166,7 +165,7 @@ def portrait() -> Portrait:
     with open_detector(LandmarkOptions()) as detector:
         points = detector.detect(photo)[0].points.astype(np.float64)
     points = points * ENLARGE
-    # Pixel centres: enlarging moves the first pixel's centre as well.
+    # Pixel centers: enlarging moves the first pixel's center as well.
     points[:, :2] += (ENLARGE - 1) / 2
     size = (photo.shape[1] * ENLARGE, photo.shape[0] * ENLARGE)
     return Portrait(cv2.resize(photo, size, interpolation=cv2.INTER_LANCZOS4), points, WINDOW)
@@ -182,7 +181,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "target.wav"
         phones = speak(TARGET_TEXT, wav)
-        frames = round(audio.load(wav).duration * FPS)
+        frames = round(audio.load_speech(wav).duration * FPS)
         lips = lips_of(wav, phones, frames)
         puppet = portrait()
         pictures: Iterator[U8] = (

@@ -220,7 +220,7 @@ class Portrait:
         )
         # Displacements rather than places: far from all points nothing should move.
         moved = np.concatenate(source) - np.concatenate(wanted)
-        field = plate.maps_to(moved.astype(np.float32)).reshape(len(rows), len(columns), 2)
+        field = plate.map_to(moved.astype(np.float32)).reshape(len(rows), len(columns), 2)
         gx, gy = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
         fine = cv2.remap(field, gx / step, gy / step, cv2.INTER_LINEAR)
         fade = 1 - _step((np.abs(x - self._origin[0]) / scale - 0.75) / 0.5)
@@ -255,9 +255,9 @@ class Portrait:
             outer[0][-1] + (upper[-1] - own.outer_upper[-1]) * narrow,
         ]
         moves = np.array([corners[0] - middle[0], *move, corners[1] - middle[-1]])
-        centre = middle + PchipInterpolator([0, *at, 10], moves)(np.arange(11))
+        center = middle + PchipInterpolator([0, *at, 10], moves)(np.arange(11))
         spread = half * np.interp(np.arange(11), at, ratio)[:, None]
-        return _Arcs(outer[0], outer[1], centre - spread, centre + spread)
+        return _Arcs(outer[0], outer[1], center - spread, center + spread)
 
     def _cavity(self, x: Floats, y: Floats, top: Floats, bottom: Floats) -> Floats:
         """The inside of the mouth, (h, w, 3): tongue in the dark behind the upper teeth."""

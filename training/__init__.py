@@ -2,10 +2,11 @@
 
 `lipsync` never imports this package, and the wheel does not contain it.
 
-    corpus/            footage → clips with lips and sound that belong together
-    speech_model/      the speech-to-lips LSTM
-    face_autoencoder/  the face-swap networks
-    evaluation/        tables of docs/benchmarks/: lips, closures, adaptation, ablation
-    export/            weights of others brought into our format
-    parallel/          worker processes and distributed training
+    corpus/            Footage → clips with synchronized lips and sound
+    evaluation/        Benchmark pages: lip accuracy, sync filter, adaptation, ablation
+    export/            Third-party weights converted to our format
+    face_autoencoder/  Train the face-swap autoencoders
+    metrics            Metrics of predicted lips: correlation, RMSE, closures, stillness
+    parallel/          Worker processes and distributed training
+    speech_model/      Train the speech-to-lips LSTM
 """

@@ -1,0 +1,6 @@
+"""Time and memory.
+
+long_audio  Speech of an hour and more → long_audio.md
+speed       Speed and memory of whole renders → speed.md
+streaming   Delay, cost and accuracy on live sound → streaming.md
+"""

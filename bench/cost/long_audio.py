@@ -1,8 +1,8 @@
-"""What speech of an hour and more costs. Writes docs/benchmarks/long_audio.md.
+"""Time and memory of an hour of speech and more. Writes docs/benchmarks/long_audio.md.
 
     python -m bench.cost.long_audio [--shared ../shared] [--minutes 10 60 180]
 
-Real speech is repeated to that length; in a process of its own it goes from the file to the lips
+Real speech is repeated to the given length; a separate process takes it from the file to the lips
 of every frame, stage by stage, as in a render.
 """
 
@@ -34,12 +34,12 @@ STAGES = ("load", "features", "voice", "lips")
 
 
 def peak_mb() -> float:
-    """Of this process so far; Linux counts in kB."""
+    """Peak memory of this process so far; Linux counts in kB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def passage(path: Path, speech_model: str) -> dict[str, float]:
-    """One file from sound to lips: seconds of each stage, and the peak of memory."""
+def measure_stages(path: Path, speech_model: str) -> dict[str, float]:
+    """Process one file: seconds of each stage, and peak memory."""
     seconds: dict[str, float] = {}
     model = lip_model.LipLSTM.load(lip_model.LipOptions(speech_model))
     shape = np.zeros((18, 2), np.float32)
@@ -49,13 +49,13 @@ def passage(path: Path, speech_model: str) -> dict[str, float]:
         seconds[stage] = time.perf_counter() - started
 
     started = time.perf_counter()
-    wave = audio.load(path)
+    wave = audio.load_speech(path)
     done("load", started)
     started = time.perf_counter()
     heard = features.extract(wave, model.spec)
     done("features", started)
     started = time.perf_counter()
-    vad.listen(wave)
+    vad.detect_speech(wave)
     done("voice", started)
     started = time.perf_counter()
     lip_model.predict(model, heard, LipProfile(shape, 1.0, 0.1), FPS, round(wave.duration * FPS))
@@ -64,11 +64,11 @@ def passage(path: Path, speech_model: str) -> dict[str, float]:
     return {**seconds, "duration": duration, "peak": peak_mb(), "program": before}
 
 
-def repeated(sources: list[Path], minutes: float, folder: Path) -> Path:
-    """The sounds one after the other, over and over, as one 16 kHz file of this length."""
+def repeat_speech(sources: list[Path], minutes: float, folder: Path) -> Path:
+    """Repeat the sounds in a loop, as one 16 kHz file of this length."""
     once = np.concatenate([media.read_audio(source).samples for source in sources])
     path = folder / "long.wav"
-    command = [media.binary(), "-y", "-v", "error", "-stream_loop", "-1"]
+    command = [media.ffmpeg_binary(), "-y", "-v", "error", "-stream_loop", "-1"]
     command += ["-f", "f32le", "-ar", "16000", "-ac", "1", "-i", str(folder / "once.raw")]
     (folder / "once.raw").write_bytes(once.astype("<f4").tobytes())
     command += ["-t", str(60 * minutes), "-c:a", "pcm_s16le", str(path)]
@@ -76,17 +76,23 @@ def repeated(sources: list[Path], minutes: float, folder: Path) -> Path:
     return path
 
 
-def row(name: str, minutes: float, said: dict[str, float]) -> str:
-    spent = sum(said[stage] for stage in STAGES)
-    cells = [f"`{name}`", f"{minutes:g}", *(f"{said[stage]:.1f}" for stage in STAGES)]
-    cells += [f"{spent:.1f}", *(f"{s / said['duration']:.4f}" for s in (spent, said["cpu"]))]
-    cells.append(f"{said['peak']:.0f}")
-    cells += [f"{said['peak'] - said['program']:.0f}", f"{said['duration'] * 0.064:.0f}"]
+def row(name: str, minutes: float, measured: dict[str, float]) -> str:
+    spent = sum(measured[stage] for stage in STAGES)
+    cells = [f"`{name}`", f"{minutes:g}", *(f"{measured[stage]:.1f}" for stage in STAGES)]
+    cells += [
+        f"{spent:.1f}",
+        *(f"{s / measured['duration']:.4f}" for s in (spent, measured["cpu"])),
+    ]
+    cells.append(f"{measured['peak']:.0f}")
+    cells += [
+        f"{measured['peak'] - measured['program']:.0f}",
+        f"{measured['duration'] * 0.064:.0f}",
+    ]
     return "| " + " | ".join(cells) + " |"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.cost.long_audio", description=__doc__)
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--minutes", type=float, nargs="+", default=[10, 60, 180])
     parser.add_argument("--models", nargs="+", default=sorted(lip_model.SHIPPED))
@@ -94,7 +100,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, metavar=("FILE", "MODEL"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(passage(Path(options.one[0]), options.one[1])))
+        print(json.dumps(measure_stages(Path(options.one[0]), options.one[1])))
         return
     speech = options.shared / "data" / "speech"
     sources = [speech / "LJ001-0001.wav", speech / "jfk.flac", *sorted(speech.glob("LJ001*.flac"))]
@@ -105,11 +111,13 @@ def main() -> None:
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
         for minutes in options.minutes:
-            path = repeated(sources, minutes, Path(name))
+            path = repeat_speech(sources, minutes, Path(name))
             for model in options.models:
-                command = [sys.executable, __file__, "--one", str(path), model]
-                said = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-                lines.append(row(model, minutes, said))
+                command = [sys.executable, "-m", "bench.cost.long_audio", "--one", str(path), model]
+                measured = json.loads(
+                    subprocess.run(command, check=True, capture_output=True, cwd=REPO).stdout
+                )
+                lines.append(row(model, minutes, measured))
                 print(lines[-1], file=sys.stderr)
     text = (
         "# Long sound\n\n"

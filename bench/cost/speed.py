@@ -1,10 +1,10 @@
-"""What a render costs. Writes docs/benchmarks/speed.md.
+"""Speed and memory of whole renders. Writes docs/benchmarks/speed.md.
 
     python -m bench.cost.speed [--shared ../shared] [--runs 3]
 
-Whole processes are timed, start-up included, with cold and with warm caches, and the median of
-the runs is given; in the same run ffmpeg re-encodes the same number of frames of the same video,
-as the floor. Peak memory is that of the largest single process.
+Whole processes are timed, start-up included, with cold and with warm caches; figures are medians
+over the runs. For reference, ffmpeg re-encodes the same number of frames of the same video. Peak
+memory is that of the largest single process.
 """
 
 from __future__ import annotations
@@ -25,13 +25,19 @@ import numpy as np
 
 import lipsync
 from lipsync import media
-from lipsync.face import landmarks, tracked_face
-from lipsync.mouth import texture
-from lipsync.mouth.bank import mouth_bank
+from lipsync.face import landmarks
 from lipsync.mouth.bank.footage import Footage
-from lipsync.mouth.finish import composite, jaw_warp, sharpen, teeth, teeth_relief
+from lipsync.mouth.bank.mouth_bank import BankOptions
+from lipsync.mouth.finish.composite import CompositeOptions, composite_frames
+from lipsync.mouth.finish.jaw_warp import JawOptions, predict_jaw_offsets
+from lipsync.mouth.finish.sharpen import learn_sharpness
+from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
+from lipsync.mouth.finish.teeth_relief import find_teeth
+from lipsync.mouth.texture import TextureOptions, open_texture
+from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.prefetch import ahead
+from lipsync.runtime.prefetch import read_ahead
+from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import LipTrack
 
 REPO = Path(__file__).resolve().parents[2]
@@ -44,8 +50,8 @@ CASES = (
 STAGES = ("decode", "texture", "teeth", "composite", "encode", "pictures")
 
 
-def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
-    """Wall seconds, peak memory (MB) and stdout of one whole process."""
+def run_timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
+    """Run a process; wall seconds, peak memory (MB) and stdout."""
     start = time.perf_counter()
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(
@@ -59,42 +65,52 @@ def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float
         return seconds, usage.ru_maxrss / 1024, out.read().decode()
 
 
-def repeated(speech: Path, times: int, folder: Path) -> Path:
-    """The speech `times` times over, as one file."""
+def repeat_speech(speech: Path, times: int, folder: Path) -> Path:
+    """Repeat the speech `times` times, as one file."""
     if times == 1:
         return speech
     long = folder / f"{speech.stem}x{times}.flac"
-    command = [media.binary(), "-y", "-v", "error", "-stream_loop", str(times - 1)]
+    command = [media.ffmpeg_binary(), "-y", "-v", "error", "-stream_loop", str(times - 1)]
     subprocess.run([*command, "-i", str(speech), str(long)], check=True)
     return long
 
 
 def measure(target: Path, speech: Path, runs: int, folder: Path) -> dict[str, object]:
-    """Cold once, then warm `runs` times, beside ffmpeg's own re-encoding."""
+    """Time a case: cold once, then warm `runs` times, and ffmpeg's re-encoding."""
     cache = folder / target.stem
     known = cache.exists()
     output = folder / "out.mp4"
-    render = [sys.executable, "-m", "lipsync.cli.app", "render", "--json", "--overwrite"]
+    render = [sys.executable, "-m", "lipsync", "render", "--json", "--overwrite"]
     render += ["--audio", str(speech), "--video", str(target), "--output", str(output)]
-    cold, _, first = timed(render, {"XDG_CACHE_HOME": str(cache)})
+    cold, _, first = run_timed(render, {"XDG_CACHE_HOME": str(cache)})
     warm, memory, stages, floor = [], [], [], []
     frames = json.loads(first)["frames"]
-    again = [media.binary(), "-y", "-v", "error", "-stream_loop", "-1", "-i", str(target), "-an"]
+    again = [
+        media.ffmpeg_binary(),
+        "-y",
+        "-v",
+        "error",
+        "-stream_loop",
+        "-1",
+        "-i",
+        str(target),
+        "-an",
+    ]
     again += ["-frames:v", str(frames), "-crf", "16", str(folder / "floor.mp4")]
     for _ in range(runs):
-        seconds, peak, said = timed(render, {"XDG_CACHE_HOME": str(cache)})
+        seconds, peak, said = run_timed(render, {"XDG_CACHE_HOME": str(cache)})
         warm.append(seconds)
         memory.append(peak)
         stages.append(json.loads(said)["seconds"])
-        floor.append(timed(again, {})[0])
+        floor.append(run_timed(again, {})[0])
     info, duration = media.probe(target), json.loads(first)["duration"]
-    alone = pictures(target)
+    alone = picture_time(target)
     tracking = json.loads(first)["seconds"]["landmarks"]
     return {
         "target": f"{target.stem}, {info.width}×{info.height}",
         "frames": frames,
         "duration": duration,
-        # The same target again: its track is known, so nothing is cold.
+        # The target was rendered before: its track is cached, so there is no cold time.
         "cold": float("nan") if known else cold / duration,
         "warm": statistics.median(warm) / duration,
         "floor": statistics.median(floor) / duration,
@@ -109,34 +125,38 @@ def measure(target: Path, speech: Path, runs: int, folder: Path) -> dict[str, ob
     }
 
 
-def pictures(target: Path, frames: int = 120) -> float:
-    """ms per frame of texture, teeth and composite together, with nothing else at work.
+def picture_time(target: Path, frames: int = 120) -> float:
+    """ms per frame of texture, teeth and composite together, without the encoder.
 
-    In a render the encoder takes the same cores: this is what the two stages themselves need.
+    In a render the encoder shares the cores; this is the time of the stages alone.
     """
     info = media.probe(target)
     with Cache(Cache.default_root()) as cache:
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
-        footage = Footage.of([info], [track], tracked_face.rigid_template(track))
-        lips = tracked_face.lips(track, footage.alignment)
-        options = mouth_bank.BankOptions()
-        bank = mouth_bank.build(
-            footage.frames(), track, footage.alignment, options, cache, footage.digest
-        )
-    count = min(frames, len(track) // 2)
+        footage = Footage.of([VideoSpeech(info)], [track])
+        face = footage.face
+        bank, appearance = footage.collect_bank(BankOptions(), cache)
+    count = min(frames, len(face) // 2)
     order = np.arange(count)
-    wanted = LipTrack(lips.points[count : 2 * count], lips.rate)
-    parts = track, footage.alignment, order
-    moved = jaw_warp.corrections(bank, wanted, lips.points, *parts, jaw_warp.JawOptions())
+    lips = LipTrack(face.lips.points[count : 2 * count], face.fps)
+    wanted = WantedMouths(
+        lips,
+        face,
+        order,
+        jaw_offsets=predict_jaw_offsets(bank, lips, face.at(order), JawOptions()),
+        skin_color=appearance.skin_color[order],
+    )
     shown = list(media.read_frames(info, 0, count))
-    source = texture.open_texture(bank, texture.TextureOptions())
-    rows, sharp = teeth_relief.find(bank), sharpen.sharpness_of(bank)
+    source = open_texture(bank, TextureOptions())
+    teeth, sharp = find_teeth(bank), learn_sharpness(bank)
 
     def made() -> float:
         start = time.perf_counter()
-        patches = source.patches(wanted, *parts, None, moved)
-        patches = ahead(teeth.finished(patches, wanted, *parts, rows, sharp, teeth.TeethOptions()))
-        done = composite.composite(shown, patches, *parts, composite.CompositeOptions(), moved)
+        patches = source.draw_patches(wanted)
+        patches = read_ahead(finish_teeth(patches, wanted, teeth, sharp, TeethOptions()))
+        done = composite_frames(
+            shown, patches, wanted.target, CompositeOptions(), wanted.jaw_offsets
+        )
         for _ in done:
             pass
         return 1000 * (time.perf_counter() - start) / count
@@ -165,7 +185,7 @@ def table(rows: list[dict[str, object]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.cost.speed", description=__doc__)
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
@@ -173,14 +193,14 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         for target, speech, times in CASES:
-            sound = repeated(data / "speech" / speech, times, Path(name))
+            sound = repeat_speech(data / "speech" / speech, times, Path(name))
             rows.append(measure(data / "targets" / target, sound, options.runs, Path(name)))
             print(json.dumps(rows[-1]), file=sys.stderr)
             write(rows, options.runs)
 
 
 def write(rows: list[dict[str, object]], runs: int) -> None:
-    """The page, as far as it is known."""
+    """Write the page with the rows so far."""
     text = (
         "# Speed\n\n"
         "Written by `python -m bench.cost.speed`. `×` is wall time of the whole process over the "

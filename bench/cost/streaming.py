@@ -1,10 +1,11 @@
-"""What it costs to follow live sound. Writes docs/benchmarks/streaming.md.
+"""Delay, cost and accuracy of lips from live sound. Writes docs/benchmarks/streaming.md.
 
     python -m bench.cost.streaming --data runs/data
 
-`--data` is what `python -m training.corpus.prepare` wrote. Every model that can stream is fed with
-20 ms pieces; a row tells how soon its lips come, what a second of sound costs, and how well the
-lips fit, beside the same weights told the level of the whole clip and beside the default model.
+`--data` is what `python -m training.corpus.prepare` wrote. Every model that can stream is fed
+pieces of 20 ms. A row lists the look-ahead, the cost of a second of sound, and the accuracy of the
+lips, compared with the same weights given the loudness of the whole clip and with the default
+model.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from scipy.ndimage import gaussian_filter1d
 
 import lipsync
 from lipsync.speech import features, lip_model
-from lipsync.speech.features.streaming import Live
-from lipsync.speech.lip_model import SHIPPED, LipLSTM, LipOptions
-from lipsync.types import F32, LipTrack, Waveform
+from lipsync.speech.features.streaming import StreamingFeatureExtractor
+from lipsync.speech.lip_model import SHIPPED, LipLSTM, LipOptions, open_stream
+from lipsync.types import F32, SPEECH_RATE, LipTrack, Waveform
 from training.corpus import dataset
 from training.corpus.dataset import Clip, Speaker
-from training.evaluation.metrics import figures, mean_clip_r_open
+from training.metrics import lip_metrics, mean_clip_r_open
 
 REPO = Path(__file__).resolve().parents[2]
 SPEAKERS = ("grid_s1", "grid_s4", "grid_s26", "grid_s31", "englishvideo")
@@ -40,18 +41,19 @@ GAIN_DB = 12.0
 Predict = Callable[[Clip, Speaker], LipTrack]
 
 
-def pieces(samples: F32) -> Iterator[Waveform]:
+def split_pieces(samples: F32) -> Iterator[Waveform]:
     for first in range(0, len(samples), PIECE):
-        yield Waveform(samples[first : first + PIECE], features.RATE)
+        yield Waveform(samples[first : first + PIECE], SPEECH_RATE)
 
 
-def live(model: LipLSTM, gain_db: float = 0.0) -> Predict:
-    """The clip arrives in pieces, so much louder than the standard level."""
+def live_predictor(model: LipLSTM, gain_db: float = 0.0) -> Predict:
+    """Predict from pieces of sound, amplified relative to the standard level."""
     factor = np.float32(10 ** (gain_db / 20))
 
     def predict(clip: Clip, speaker: Speaker) -> LipTrack:
-        stream = model.stream(Live(model.spec), speaker.profile, clip.lips.rate)
-        tracks = [stream.push(piece) for piece in pieces(clip.wave.samples * factor)]
+        extractor = StreamingFeatureExtractor(model.spec)
+        stream = open_stream(model, extractor, speaker.profile, clip.lips.rate)
+        tracks = [stream.push(piece) for piece in split_pieces(clip.wave.samples * factor)]
         points = np.concatenate([track.points for track in [*tracks, stream.finish()]])
         # The picture of a clip may end before or after its sound.
         last = np.minimum(np.arange(len(clip.lips)), len(points) - 1)
@@ -60,8 +62,8 @@ def live(model: LipLSTM, gain_db: float = 0.0) -> Predict:
     return predict
 
 
-def whole(model: LipLSTM) -> Predict:
-    """The whole clip is known."""
+def offline_predictor(model: LipLSTM) -> Predict:
+    """Predict from the whole clip."""
 
     def predict(clip: Clip, speaker: Speaker) -> LipTrack:
         heard = features.extract(clip.wave, model.spec)
@@ -71,24 +73,25 @@ def whole(model: LipLSTM) -> Predict:
 
 
 def delay_and_cost(model: LipLSTM, speaker: Speaker) -> tuple[float, float]:
-    """Seconds of sound heard beyond a frame's time, and CPU ms per second of sound."""
-    stream = model.stream(Live(model.spec), speaker.profile, Fraction(25))
+    """Look-ahead (seconds of sound after the frame), and CPU ms per second of sound."""
+    extractor = StreamingFeatureExtractor(model.spec)
+    stream = open_stream(model, extractor, speaker.profile, Fraction(25))
     samples = np.concatenate([clip.wave.samples for clip in speaker.clips[:20]])
     started = time.process_time()
-    for piece in pieces(samples):
+    for piece in split_pieces(samples):
         stream.push(piece)
     spent = time.process_time() - started
-    return stream.look_ahead, 1000 * spent / (len(samples) / features.RATE)
+    return stream.look_ahead, 1000 * spent / (len(samples) / SPEECH_RATE)
 
 
-def scores(predict: Predict, speakers: list[Speaker]) -> list[str]:
-    """r_open of all of s1's validation clips together; the mean of the clips' of the others."""
+def score_cells(predict: Predict, speakers: list[Speaker]) -> list[str]:
+    """r_open: over all of speaker 1's validation clips at once; mean of clips for the others."""
     cells = []
     for speaker in speakers:
         seen = speaker.name == SPEAKERS[0]
         clips = dataset.split(speaker.clips)[1] if seen else list(speaker.clips)
         true, found = [c.lips for c in clips], [predict(c, speaker) for c in clips]
-        value = figures(true, found).r_open if seen else mean_clip_r_open(true, found)
+        value = lip_metrics(true, found).r_open if seen else mean_clip_r_open(true, found)
         cells.append(f"{value:.3f}")
     return cells
 
@@ -99,25 +102,25 @@ def table(speakers: list[Speaker]) -> list[str]:
     lines.append("| --- | --- |" + " --- |" * (2 + len(SPEAKERS)))
 
     def row(name: str, sound: str, delay: str, cost: str, predict: Predict) -> None:
-        cells = (f"`{name}`", sound, delay, cost, *scores(predict, speakers))
+        cells = (f"`{name}`", sound, delay, cost, *score_cells(predict, speakers))
         lines.append("| " + " | ".join(cells) + " |")
         print(lines[-1], file=sys.stderr)
 
     for name in SHIPPED:
         model = LipLSTM.load(LipOptions(name))
         if not model.spec.causal:
-            row(name, "whole clip", "–", "–", whole(model))
+            row(name, "whole clip", "–", "–", offline_predictor(model))
         if model.dims.bidirectional:
             continue
         ahead, spent = delay_and_cost(model, speakers[0])
-        row(name, "live", f"{1000 * ahead:.0f}", f"{spent:.0f}", live(model))
+        row(name, "live", f"{1000 * ahead:.0f}", f"{spent:.0f}", live_predictor(model))
         for gain in (-GAIN_DB, GAIN_DB):
-            row(name, f"live, {gain:+.0f} dB", "", "", live(model, gain))
+            row(name, f"live, {gain:+.0f} dB", "", "", live_predictor(model, gain))
     return lines
 
 
-def stillness(speakers: list[Speaker]) -> list[str]:
-    """Variance of the opening's acceleration against the true lips', raw and smoothed."""
+def stillness_table(speakers: list[Speaker]) -> list[str]:
+    """Variance of the opening's acceleration relative to the measured lips, raw and smoothed."""
     lines = ["| speaker | model | filter | acceleration, × true | r_open | articulation |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for speaker in speakers:
@@ -126,11 +129,11 @@ def stillness(speakers: list[Speaker]) -> list[str]:
         true = [clip.lips for clip in clips]
         for name in SHIPPED:
             model = LipLSTM.load(LipOptions(name))
-            raw = [whole(model)(clip, speaker) for clip in clips]
+            raw = [offline_predictor(model)(clip, speaker) for clip in clips]
             for label, sigma in (("none", 0.0), ("Gaussian, σ 0.7 frames", 0.7)):
                 found = [smooth(track, sigma) for track in raw]
                 ratio = acceleration(found) / acceleration(true)
-                f = figures(true, found)
+                f = lip_metrics(true, found)
                 cells = [speaker.name, f"`{name}`", label, f"{ratio:.2f}", f"{f.r_open:.3f}"]
                 lines.append("| " + " | ".join([*cells, f"{f.articulation:.2f}"]) + " |")
     return lines
@@ -148,7 +151,7 @@ def acceleration(tracks: list[LipTrack]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.cost.streaming", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("runs/data"))
     parser.add_argument("--out", type=Path, default=REPO / "docs" / "benchmarks" / "streaming.md")
     options = parser.parse_args()
@@ -173,7 +176,14 @@ def main() -> None:
         "rate of their pictures: 1 is as restless as true lips with their landmark noise. Below it "
         "there is nothing to smooth away; the filter shows what it would cost.\n\n"
     )
-    text = head + "\n".join(table(speakers)) + "\n" + still + "\n".join(stillness(speakers)) + "\n"
+    text = (
+        head
+        + "\n".join(table(speakers))
+        + "\n"
+        + still
+        + "\n".join(stillness_table(speakers))
+        + "\n"
+    )
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text, encoding="utf-8")
 

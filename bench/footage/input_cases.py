@@ -1,6 +1,6 @@
-"""Inputs of every kind, made of a few seconds of real footage: rows of docs/benchmarks/footage.md.
+"""Cases of input of every kind, made from a few seconds of real footage, for footage.md.
 
-A case: its name, how its target is made, what the render is told. A new kind is one more in CASES.
+A case has a name, a recipe of its target, and arguments of the render. Add new ones to CASES.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ HEVC10 = tuple(QUICK10.split())
 TEN = (*HEVC10, "-pix_fmt", "yuv420p10le")
 
 
-def run(*arguments: str) -> None:
-    """ffmpeg with these arguments."""
-    command = [media.binary(), "-y", "-nostdin", "-v", "error", *arguments]
+def run_ffmpeg(*arguments: str) -> None:
+    """Run ffmpeg with these arguments."""
+    command = [media.ffmpeg_binary(), "-y", "-nostdin", "-v", "error", *arguments]
     subprocess.run(command, check=True, capture_output=True)
 
 
 @dataclass(frozen=True)
-class Base:
-    """The clips that everything is made of."""
+class SourceClips:
+    """The clips that all targets are made of."""
 
     folder: Path
     data: Path  # all real footage and speech
@@ -44,28 +44,28 @@ class Base:
     speech: Path  # another's voice, 48 kHz
 
     @staticmethod
-    def of(data: Path, folder: Path) -> Base:
+    def of(data: Path, folder: Path) -> SourceClips:
         """Cut real footage and real speech to a few seconds."""
         target, speech = folder / "base.mkv", folder / "speech.wav"
-        run(
+        run_ffmpeg(
             *("-i", str(data / "targets" / "englishvideo.mp4"), "-t", str(SECONDS)),
             *("-vf", f"scale=480:320,{FLASH}", *X264, "-c:a", "flac", str(target)),
         )
-        run(
+        run_ffmpeg(
             *("-ss", "0.2", "-i", str(data / "speech" / "LJ001-0001.wav")),
             *("-t", str(SPEECH_SECONDS), "-ar", "48000", str(speech)),
         )
-        return Base(folder, data, target, speech)
+        return SourceClips(folder, data, target, speech)
 
 
-Make = Callable[[Base, Path], None]
+Make = Callable[[SourceClips, Path], None]
 # What else `lipsync.render` is given, made in this folder; `face` is an option.
-Told = Callable[[Base, Path], dict[str, Any]]
+RenderArguments = Callable[[SourceClips, Path], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row: a target, a speech, an output, and what the render is told."""
+    """One row: a target, a speech, an output, and arguments of the render."""
 
     name: str
     suffix: str  # of the target
@@ -75,19 +75,19 @@ class Case:
     speech: Make | None = None  # None: the base's
     still: bool = False  # no flash to be seen
     timed: bool = False  # pictures come at other times than in the target
-    told: Told | None = None
+    inputs: RenderArguments | None = None  # further inputs of the render
     face: str = "largest"  # whose mouth is measured
     spans: tuple[tuple[float, float], ...] = ()  # where it speaks, seconds; (): throughout
     begins: float = 0.0  # the speech in the output
     warns: str = ""  # words of a warning that is expected
 
 
-def coded(base: Base, path: Path, *arguments: str, before: tuple[str, ...] = ()) -> None:
-    run(*before, "-i", str(base.target), *arguments, str(path))
+def coded(base: SourceClips, path: Path, *arguments: str, before: tuple[str, ...] = ()) -> None:
+    run_ffmpeg(*before, "-i", str(base.target), *arguments, str(path))
 
 
 def to(*arguments: str, before: tuple[str, ...] = ()) -> Make:
-    """A target made by one call of ffmpeg; H.264 and AAC unless the arguments say otherwise."""
+    """Make a target with one call of ffmpeg; H.264 and AAC by default."""
     given = " ".join(arguments)
     video = () if "-c:v" in given or "-c copy" in given else X264
     audio = () if "-c:a" in given or "-an" in given or "-c copy" in given else ("-c:a", "aac")
@@ -95,22 +95,22 @@ def to(*arguments: str, before: tuple[str, ...] = ()) -> Make:
 
 
 def then(first: Make, name: str, *arguments: str, before: tuple[str, ...] = ()) -> Make:
-    """A target made of another one."""
+    """Make a target from another one."""
 
-    def make(base: Base, path: Path) -> None:
+    def make(base: SourceClips, path: Path) -> None:
         middle = base.folder / name
         first(base, middle)
-        run(*before, "-i", str(middle), *arguments, str(path))
+        run_ffmpeg(*before, "-i", str(middle), *arguments, str(path))
 
     return make
 
 
-def late(stream: str, seconds: float) -> Make:
-    """One stream of the base begins later than the other."""
+def delay(stream: str, seconds: float) -> Make:
+    """Delay one stream of the base clip against the other."""
     other = "a" if stream == "v" else "v"
 
-    def make(base: Base, path: Path) -> None:
-        run(
+    def make(base: SourceClips, path: Path) -> None:
+        run_ffmpeg(
             *("-itsoffset", str(seconds), "-i", str(base.target), "-i", str(base.target)),
             *("-map", f"0:{stream}", "-map", f"1:{other}", *X264, "-c:a", "aac", str(path)),
         )
@@ -118,10 +118,10 @@ def late(stream: str, seconds: float) -> Make:
     return make
 
 
-def zeroed(first: Make, name: str, begin: float, size: int) -> Make:
-    """A target with so many bytes overwritten from that share of its length on."""
+def corrupt(first: Make, name: str, begin: float, size: int) -> Make:
+    """Zero `size` bytes of a target, from the share `begin` of its length on."""
 
-    def make(base: Base, path: Path) -> None:
+    def make(base: SourceClips, path: Path) -> None:
         first(base, base.folder / name)
         data = bytearray((base.folder / name).read_bytes())
         at = round(begin * len(data))
@@ -132,9 +132,9 @@ def zeroed(first: Make, name: str, begin: float, size: int) -> Make:
 
 
 def cut(first: Make, name: str, share: float) -> Make:
-    """A target of which only so much has arrived."""
+    """Truncate a target to this share of its length."""
 
-    def make(base: Base, path: Path) -> None:
+    def make(base: SourceClips, path: Path) -> None:
         first(base, base.folder / name)
         data = (base.folder / name).read_bytes()
         path.write_bytes(data[: round(share * len(data))])
@@ -142,34 +142,34 @@ def cut(first: Make, name: str, share: float) -> Make:
     return make
 
 
-def speech_late(base: Base, path: Path) -> None:
-    """A speech file, with a picture, whose sound begins half a second late."""
-    run(
+def speech_late(base: SourceClips, path: Path) -> None:
+    """A speech file with video, whose sound begins half a second late."""
+    run_ffmpeg(
         *("-i", str(base.target), "-itsoffset", "0.5", "-i", str(base.speech), "-map", "0:v"),
         *("-map", "1:a", "-t", str(SPEECH_SECONDS), "-c:v", "copy", "-c:a", "flac", str(path)),
     )
 
 
-def long_speech(base: Base, path: Path) -> None:
-    run("-stream_loop", "1", "-i", str(base.speech), str(path))
+def long_speech(base: SourceClips, path: Path) -> None:
+    run_ffmpeg("-stream_loop", "1", "-i", str(base.speech), str(path))
 
 
-def two_tracks(base: Base, path: Path) -> None:
-    run(
+def two_tracks(base: SourceClips, path: Path) -> None:
+    run_ffmpeg(
         *("-i", str(base.target), "-f", "lavfi", "-i", f"sine=120:duration={SECONDS}"),
         *("-map", "0:v", "-map", "0:a", "-map", "1:a", *X264, "-c:a", "aac", str(path)),
     )
 
 
-def with_titles(base: Base, path: Path, codec: str) -> None:
-    """Subtitles, two chapters and a title."""
+def with_titles(base: SourceClips, path: Path, codec: str) -> None:
+    """Add subtitles, two chapters and a title."""
     subtitles, chapters = base.folder / "s.srt", base.folder / "c.txt"
     subtitles.write_text("1\n00:00:00,500 --> 00:00:01,500\nHello\n")
     chapters.write_text(
         ";FFMETADATA1\ntitle=A title\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=One\n"
         "[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=3000\ntitle=Two\n"
     )
-    run(
+    run_ffmpeg(
         *("-i", str(base.target), "-i", str(subtitles), "-i", str(chapters)),
         *("-map", "0", "-map", "1", "-map_metadata", "2", "-map_chapters", "2", *X264),
         *("-c:a", "aac", "-c:s", codec, str(path)),
@@ -209,14 +209,14 @@ CASES = (
     Case("varying rate, longer speech", ".mp4", to("-vf", JITTER, *VFR), speech=long_speech,
          timed=True, warns="longer than the target"),
     Case("longer speech", ".mp4", to(), speech=long_speech, timed=True),
-    Case("picture begins 0.4 s late", ".mp4", late("v", 0.4)),
-    Case("picture begins 0.4 s late, Matroska", ".mkv", late("v", 0.4)),
-    Case("sound begins 0.4 s late", ".mp4", late("a", 0.4),
+    Case("picture begins 0.4 s late", ".mp4", delay("v", 0.4)),
+    Case("picture begins 0.4 s late, Matroska", ".mkv", delay("v", 0.4)),
+    Case("sound begins 0.4 s late", ".mp4", delay("a", 0.4),
          options={"audio_mix": "background+speech"}),
     Case("speech begins 0.5 s late", ".mp4", to(), speech=speech_late),
     Case("edit list", ".mp4",
          then(to("-g", "90"), "whole.mp4", "-c", "copy", before=("-ss", "0.4")),
-         speech=lambda base, path: run("-i", str(base.speech), "-t", "2.6", str(path))),
+         speech=lambda base, path: run_ffmpeg("-i", str(base.speech), "-t", "2.6", str(path))),
     Case("transport stream, begins at 1.4 s", ".ts", TS),
     *(
         Case(f"turned by {degrees}°", ".mp4",
@@ -270,11 +270,11 @@ CASES = (
          warns="no sound for a background"),
     Case("second sound track as background", ".mkv", two_tracks,
          options={"audio_mix": "background+speech", "background_track": 2}),
-    Case("damage inside, H.264 in mp4", ".mp4", zeroed(to("-g", "15"), "whole1.mp4", 0.4, 6000),
+    Case("damage inside, H.264 in mp4", ".mp4", corrupt(to("-g", "15"), "whole1.mp4", 0.4, 6000),
          warns="damaged"),
-    Case("damage inside, transport stream", ".ts", zeroed(TS, "whole.ts", 0.4, 6000)),
+    Case("damage inside, transport stream", ".ts", corrupt(TS, "whole.ts", 0.4, 6000)),
     Case("damage inside, lost pictures", ".mkv",
-         zeroed(to("-c:v", "ffv1", "-slicecrc", "1", "-c:a", "flac"), "whole.mkv", 0.4, 300000),
+         corrupt(to("-c:v", "ffv1", "-slicecrc", "1", "-c:a", "flac"), "whole.mkv", 0.4, 300000),
          warns="are missing"),
     Case("ends too early, Matroska", ".mkv", cut(to(), "whole2.mkv", 0.8), timed=True),
     Case("ends too early, mp4", ".mp4", cut(to("-movflags", "+faststart"), "whole3.mp4", 0.8),

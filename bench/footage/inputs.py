@@ -2,10 +2,10 @@
 
     python -m bench.footage.inputs [--shared ../shared] [--only WORDS]
 
-Few seconds of real footage are turned into each kind (`footage_cases.CASES`); a square in the
-corner of the picture flashes at known times. The finished file is decoded by PyAV and ffmpeg, not
-by the reader under test: when do the flashes come, and when does the speech? Both at the time at
-which they are in the inputs: lag 0.
+A few seconds of real footage are converted to each kind (`input_cases.CASES`); a square in the
+corner of the picture flashes at known times. The output is decoded by PyAV and ffmpeg rather than
+by the reader under test, to find the times of the flashes and of the speech. Both must be where
+they are in the inputs: lag 0.
 """
 
 from __future__ import annotations
@@ -28,10 +28,20 @@ import av
 import numpy as np
 
 import lipsync
-from bench.footage.input_cases import CASES, FLASH, FLASH_EVERY_S, FLASH_PX, X264, Base, Case, run
-from bench.footage.speaker_cases import PEOPLE
+from bench.footage.input_cases import (
+    CASES,
+    FLASH,
+    FLASH_EVERY_S,
+    FLASH_PX,
+    X264,
+    Case,
+    SourceClips,
+    run_ffmpeg,
+)
+from bench.footage.speaker_cases import SPEAKER_CASES
 from lipsync import media
-from lipsync.face import landmarks, tracked_face
+from lipsync.face import landmarks
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.media import encode
 from lipsync.options import RenderOptions
 from lipsync.report.results import RenderResult
@@ -46,8 +56,8 @@ LONG_S, LONG_FPS = 600, "30000/1001"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What the finished file holds."""
+class OutputMeasurement:
+    """Measurements of an output."""
 
     given: int  # pictures in the target, as decoded
     frames: int
@@ -57,8 +67,8 @@ class Measured:
     sound_late_ms: float  # of the speech
 
 
-def pictures(path: Path) -> tuple[F32, F32]:
-    """(time stamps, s; brightness of the corner that changes most); what decodes, if damaged."""
+def read_flashes(path: Path) -> tuple[F32, F32]:
+    """Time stamps (s), and brightness of the corner that changes most; skips damaged frames."""
     seen, times = [], []
     if path.is_dir():
         for i, file in enumerate(sorted(path.glob("*.png"))):
@@ -76,8 +86,8 @@ def pictures(path: Path) -> tuple[F32, F32]:
     return np.array(times), levels[:, corner]
 
 
-def begun(path: Path) -> float:
-    """The file's start, which its time stamps count from."""
+def start_time(path: Path) -> float:
+    """Start time of a file, which its time stamps are relative to."""
     if path.is_dir():
         return 0.0
     with av.open(str(path)) as container:
@@ -90,89 +100,91 @@ def _corners(rgb: np.ndarray) -> list[float]:
     return [float(part.mean()) for part in parts]
 
 
-def onsets(times: F32, levels: F32) -> F32:
-    """When the corner turns bright."""
+def find_onsets(times: F32, levels: F32) -> F32:
+    """Times when the corner turns bright."""
     if len(levels) < 2 or np.ptp(levels) < 60:
         return np.zeros(0, np.float32)
     bright = levels > (levels.min() + levels.max()) / 2
     return np.asarray(times[1:][bright[1:] & ~bright[:-1]])
 
 
-def late_by(made: F32, seen: F32) -> float:
-    """Mean seconds by which flashes are seen later than made, each beside the nearest made one."""
+def flash_delay(made: F32, seen: F32) -> float:
+    """Mean delay of the detected flashes against the nearest true ones, seconds."""
     seen = seen[seen < made.max(initial=0) + FLASH_EVERY_S / 2]
     if not len(seen):
         return float("nan")
     return float(np.mean([at - made[np.abs(made - at).argmin()] for at in seen]))
 
 
-def sound(path: Path) -> F32:
+def read_sound(path: Path) -> F32:
     """Samples from the file's start, mono, 48 kHz."""
     path = path / media.SOUND_NAME if path.is_dir() else path
-    command = [media.binary(), "-v", "error", "-i", str(path), "-map", "a:0", "-af"]
+    command = [media.ffmpeg_binary(), "-v", "error", "-i", str(path), "-map", "a:0", "-af"]
     command += ["aresample=async=1:first_pts=0", "-ac", "1", "-ar", str(RATE), "-f", "f32le", "-"]
     done = subprocess.run(command, check=True, capture_output=True)
     return np.frombuffer(done.stdout, "<f4")
 
 
-def late_s(known: F32, heard: F32) -> float:
-    """Seconds by which `heard` is later than `known`, to the sample."""
+def sound_delay(known: F32, heard: F32) -> float:
+    """Delay of `heard` against `known` in seconds, by cross-correlation."""
     size = len(known) + len(heard)
     product = np.fft.rfft(heard, size) * np.fft.rfft(known, size).conj()
     peak = int(np.fft.irfft(product, size).argmax())
     return (peak if peak < size // 2 else peak - size) / RATE
 
 
-def measure(path: Path, target: Path, speech: Path) -> Measured:
-    """Look at a finished file and at what it was made of."""
-    given, levels = pictures(target)
-    made = onsets(given - given[0], levels)  # the output begins with the target's first picture
-    times, levels = pictures(path)
-    times = times - begun(path)
-    picture_late = 1000 * late_by(made, onsets(times, levels))
-    heard = sound(path)
-    sound_late = 1000 * late_s(sound(speech), heard)
+def measure(path: Path, target: Path, speech: Path) -> OutputMeasurement:
+    """Measure an output against its inputs."""
+    given, levels = read_flashes(target)
+    made = find_onsets(
+        given - given[0], levels
+    )  # the output begins with the target's first picture
+    times, levels = read_flashes(path)
+    times = times - start_time(path)
+    picture_late = 1000 * flash_delay(made, find_onsets(times, levels))
+    heard = read_sound(path)
+    sound_late = 1000 * sound_delay(read_sound(speech), heard)
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    return Measured(
+    return OutputMeasurement(
         len(given), len(times), times[-1] + step, len(heard) / RATE, picture_late, sound_late
     )
 
 
-def mouth_late(path: Path, speech: Path, case: Case) -> tuple[float, float]:
-    """(ms by which the finished mouth is later than the speech asks for, correlation r)."""
+def mouth_delay(path: Path, speech: Path, case: Case) -> tuple[float, float]:
+    """Delay of the rendered mouth against the speech (ms), and their correlation r."""
     options = RenderOptions.of(face=case.face)
     info = media.probe(path)
     with Cache(None) as cache:
         track = landmarks.track_video(info, options.landmarks, cache)
-    lips = tracked_face.lips(track, tracked_face.align(track))
+    lips = TrackedFace.of(track).lips
     model = lip_model.LipLSTM.load(options.lips)
-    heard = features.extract(audio.load(speech), model.spec)
+    heard = features.extract(audio.load_speech(speech), model.spec)
     profile = LipProfile.of(lips)
     wanted = lip_model.predict(model, heard, profile, info.fps, len(lips))
     times = np.arange(len(lips)) / float(info.fps)
     spoken = np.ones(len(lips), bool)
     if case.spans:
         spoken = np.any([(times >= a) & (times < b) for a, b in case.spans], axis=0)
-    fit = av_sync.fit(lips.opening, wanted.opening, float(info.fps), spoken)
+    fit = av_sync.measure_sync(lips.opening, wanted.opening, float(info.fps), spoken)
     return -1000 * fit.lag_s, fit.r
 
 
 def render(
-    case: Case, target: Path, speech: Path, output: Path, told: dict[str, Any]
+    case: Case, target: Path, speech: Path, output: Path, inputs: dict[str, Any]
 ) -> RenderResult:
     given = {"adapt": "never", "preset": "ultrafast", **case.options}
-    if "face" in told:
-        given["face"] = told.pop("face")
+    if "face" in inputs:
+        given["face"] = inputs.pop("face")
     options = RenderOptions.of(**given)
     name = {"/": f"{output}/", "-": "-"}.get(case.output, str(output))
     if case.output != "-":
-        return lipsync.render(speech, target, name, options=options, **told)
+        return lipsync.render(speech, target, name, options=options, **inputs)
     with output.open("wb") as file, contextlib.redirect_stdout(io.TextIOWrapper(file)):
         return lipsync.render(speech, target, name, options=options)
 
 
-def row(case: Case, base: Base) -> tuple[str, bool]:
-    """A line of the table, and whether the case is as it should be."""
+def row(case: Case, base: SourceClips) -> tuple[str, bool]:
+    """Render a case; its table row, and whether it passes."""
     mouth = ["–", "–"]
     place = Path(tempfile.mkdtemp(dir=base.folder))
     target, speech = place / f"target{case.suffix}", base.speech
@@ -182,17 +194,17 @@ def row(case: Case, base: Base) -> tuple[str, bool]:
         case.speech(base, speech)
         base = replace(base, speech=speech)
     output = place / {"/": "frames", "-": "piped.mkv"}.get(case.output, f"out{case.output}")
-    told = case.told(base, place) if case.told else {}
+    inputs = case.inputs(base, place) if case.inputs else {}
     started = time.perf_counter()
     try:
-        result = render(case, target, speech, output, told)
+        result = render(case, target, speech, output, inputs)
     except Exception as error:
         return f"| {case.name} | **{type(error).__name__}: {error}** |", False
     spent = time.perf_counter() - started
     seen = measure(output, target, speech)
     if case.output != "/" and not case.still:
-        late, r = mouth_late(output, output if case.begins else speech, case)
-        mouth = [f"{late:+.0f}", f"{r:.2f}"]
+        delay, r = mouth_delay(output, output if case.begins else speech, case)
+        mouth = [f"{delay:+.0f}", f"{r:.2f}"]
     said = "; ".join(w.replace(f"{target}: ", "") for w in result.warnings) or "–"
     # Where the rate was made constant, a picture goes to the nearest frame.
     most_ms = 500 / float(result.fps) if "made constant" in said else 1.0
@@ -211,14 +223,14 @@ def row(case: Case, base: Base) -> tuple[str, bool]:
 
 
 def long_row(data: Path, folder: Path) -> tuple[str, bool]:
-    """Ten minutes at 29.97 through decoding and encoding: sound against picture at both ends."""
+    """Ten minutes at 29.97 fps, decoded and encoded: sound against picture at both ends."""
     target, speech, output = folder / "long.mp4", folder / "long.wav", folder / "long_out.mp4"
     source = str(data / "targets" / "englishvideo.mp4")
-    run(
+    run_ffmpeg(
         *("-stream_loop", "-1", "-i", source, "-t", str(LONG_S), "-an", "-vf"),
         *(f"fps={LONG_FPS},scale=160:128,{FLASH}", *X264, str(target)),
     )
-    run(
+    run_ffmpeg(
         *("-stream_loop", "-1", "-i", str(data / "speech" / "jfk.flac"), "-t", str(LONG_S)),
         *("-ar", str(RATE), "-ac", "1", "-c:a", "flac", str(speech.with_suffix(".flac"))),
     )
@@ -228,15 +240,15 @@ def long_row(data: Path, folder: Path) -> tuple[str, bool]:
     quick = encode.EncodeOptions(preset="ultrafast")
     count = encode.encode(media.read_frames(info), info, speech, output, quick)
     spent = time.perf_counter() - started
-    made = onsets(*pictures(target))
-    times, levels = pictures(output)
-    seen = onsets(times - begun(output), levels)
-    known, heard = sound(speech), sound(output)
+    made = find_onsets(*read_flashes(target))
+    times, levels = read_flashes(output)
+    seen = find_onsets(times - start_time(output), levels)
+    known, heard = read_sound(speech), read_sound(output)
     lags = []
     for begin, end in ((0, 10), (LONG_S - 12, LONG_S - 1)):
-        late = late_by(made, seen[(seen >= begin) & (seen < end)])
+        delay = flash_delay(made, seen[(seen >= begin) & (seen < end)])
         piece = slice(begin * RATE, end * RATE)
-        lags.append(1000 * (late_s(known[piece], heard[piece]) - late))
+        lags.append(1000 * (sound_delay(known[piece], heard[piece]) - delay))
     good = abs(lags[1] - lags[0]) < 1 and abs(lags[0]) < 1 and count == info.frame_count
     text = (
         f"Ten minutes at {LONG_FPS} fps, 160 × 128, through decoding and encoding alone (no mouth "
@@ -248,7 +260,7 @@ def long_row(data: Path, folder: Path) -> tuple[str, bool]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.footage.inputs", description=__doc__)
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--only", default="", help="cases whose name holds these words; no page")
     parser.add_argument("--out", type=Path, default=REPO / "docs" / "benchmarks" / "footage.md")
@@ -262,8 +274,8 @@ def main() -> None:
     wrong = 0
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
-        base = Base.of(data, Path(name))
-        for case in (c for c in (*CASES, *PEOPLE) if options.only in c.name):
+        base = SourceClips.of(data, Path(name))
+        for case in (c for c in (*CASES, *SPEAKER_CASES) if options.only in c.name):
             line, good = row(case, base)
             lines.append(line)
             wrong += not good

@@ -1,0 +1,12 @@
+"""Picture quality.
+
+acceptance          The default render against its acceptance thresholds → bars.md
+banks               Cost of large mouth banks → banks.md
+lip_correlation     Correlation and amplitude of detected against wanted lips
+mouth_models        Mouth decoders trained on footage outside the test clips
+picture_metrics     Metrics of pictures: PSNR, SSIM, sharpness, flicker, seams, ghosts
+quality             Reconstructed mouths and finished renders, all methods → quality.md
+reconstruction      Re-render a clip's mouth from the person's other clips
+registration_error  Share of the error that is misplacement → ceiling.md
+table_rows          Rows of the picture tables: rendering and measuring each method
+"""

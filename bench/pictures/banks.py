@@ -1,10 +1,10 @@
-"""What a large mouth bank costs. Writes docs/benchmarks/banks.md.
+"""Cost of large mouth banks. Writes docs/benchmarks/banks.md.
 
     python -m bench.pictures.banks [--shared ../shared] [--minutes 1 20 60]
 
-Clips of grid_s1, so many of them that they last as long; it has 20 minutes, an hour is its footage
-three times over. Landmarks are found beforehand, once for each video. Every row is a process of its
-own, with a new cache folder.
+Footage: clips of GRID speaker 1, of which there are 20 minutes; an hour is that footage three times
+over. Landmarks are found beforehand, once per video. Every row runs in a process of its own with an
+empty cache.
 """
 
 from __future__ import annotations
@@ -24,12 +24,22 @@ import numpy as np
 
 import lipsync
 from lipsync import media
-from lipsync.face import landmarks, tracked_face
+from lipsync.face import landmarks
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth import texture
 from lipsync.mouth.bank import mouth_bank
 from lipsync.mouth.bank.footage import Footage
+from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.cache import Cache
-from lipsync.types import Alignment, FaceTrack, LipTrack, MouthBank, VideoInfo
+from lipsync.speech.video_speech import VideoSpeech
+from lipsync.types import (
+    Alignment,
+    FaceTrack,
+    FootageAppearance,
+    LipTrack,
+    MouthBank,
+    VideoInfo,
+)
 
 REPO = Path(__file__).resolve().parents[2]
 RUNS = 3
@@ -63,26 +73,29 @@ def tracked(files: list[Path]) -> tuple[list[VideoInfo], list[FaceTrack]]:
 def row(data: Path, minutes: float, most: int) -> str:
     """One line of the table: the pictures are of the first clip."""
     infos, tracks = tracked(clips(data, minutes))
-    footage = Footage.of(infos, tracks)
-    first, track, alignment = infos[0].frame_count, footage.track, footage.alignment
-    lips = tracked_face.lips(track, alignment)
+    footage = Footage.of([VideoSpeech(info) for info in infos], tracks)
+    face, first = footage.face, infos[0].frame_count
     with Cache(None) as cache:
 
-        def built() -> tuple[MouthBank, float]:
+        def build() -> tuple[MouthBank, FootageAppearance, float]:
             start = time.perf_counter()
             options = mouth_bank.BankOptions(bank_frames=most)
-            key = footage.frames(), track, alignment, options, cache, footage.digest
-            return mouth_bank.build(*key), time.perf_counter() - start
+            bank, appearance = footage.collect_bank(options, cache)
+            return bank, appearance, time.perf_counter() - start
 
-        bank, build = built()
-        bank, again = built()
+        _, _, building = build()
+        bank, appearance, again = build()
         disk = sum(file.stat().st_size for file in cache.root.rglob("*") if file.is_file())
-        order, target = np.arange(first), Alignment(alignment.to_frame[:first])
-        wanted = LipTrack(lips.points[:first], lips.rate)
+        wanted = WantedMouths(
+            LipTrack(face.lips.points[:first], face.fps),
+            TrackedFace(tracks[0], Alignment(face.alignment.to_frame[:first])),
+            np.arange(first),
+            skin_color=appearance.skin_color[:first],
+        )
 
         def made(source: texture.TextureSource) -> float:
             start = time.perf_counter()
-            for _ in source.patches(wanted, tracks[0], target, order):
+            for _ in source.draw_patches(wanted):
                 pass
             return time.perf_counter() - start
 
@@ -93,15 +106,17 @@ def row(data: Path, minutes: float, most: int) -> str:
         usual = statistics.median(made(source) for _ in range(RUNS))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return (
-        f"| {len(track) / float(lips.rate) / 60:.1f} | {most} | {len(bank)} | {disk / 1e6:.0f} "
-        f"| {build:.1f} | {again:.2f} | {opened + beginning - usual:.1f} "
+        f"| {len(face) / float(face.fps) / 60:.1f} | {most} | {len(bank)} | {disk / 1e6:.0f} "
+        f"| {building:.1f} | {again:.2f} | {opened + beginning - usual:.1f} "
         f"| {1000 * usual / first:.1f} | {peak:.0f} |"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.pictures.banks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--minutes", type=float, nargs="+", default=(1, 20, 60))

@@ -1,4 +1,4 @@
-"""How well a mouth that is seen follows a mouth that was wanted."""
+"""Correlation and amplitude of detected against wanted lip motion."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import numpy as np
 from lipsync.types import F32
 
 
-def follows(wanted: F32, seen: F32) -> tuple[float, float]:
-    """Correlation of two courses (n,), and the ratio seen / wanted of their standard deviations.
+def correlate(wanted: F32, seen: F32) -> tuple[float, float]:
+    """Correlation of two series (n,), and the ratio seen / wanted of their standard deviations.
 
-    Frames in which either is not known (NaN) do not count.
+    Frames where either is NaN are ignored.
     """
     known = np.isfinite(wanted) & np.isfinite(seen)
     wanted, seen = wanted[known], seen[known]

@@ -1,7 +1,7 @@
-"""Reconstruction with an unseen mouth: a clip's mouth made anew from the person's other clips.
+"""Re-render a clip's mouth from the person's other clips.
 
-The target is a clip whose true frames are known; the bank holds only the person's OTHER clips. What
-comes out goes through the encoder, as the clip itself does, and both are compared pixel by pixel.
+The target is a clip with known frames; the bank holds only OTHER clips of the person. Output and
+original go through the same encoder and are compared pixel by pixel.
 """
 
 from __future__ import annotations
@@ -14,36 +14,60 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bench.pictures.lip_correlation import follows
-from bench.pictures.picture_metrics import PictureFigures, Reference
+from bench.pictures.lip_correlation import correlate
+from bench.pictures.picture_metrics import PictureMetrics, Reference
 from lipsync import media
-from lipsync.face import landmarks, tracked_face
+from lipsync.face import landmarks
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.media import encode
 from lipsync.mouth.bank import mouth_bank
 from lipsync.mouth.bank.footage import Footage
-from lipsync.mouth.finish import sharpen, teeth, teeth_relief
 from lipsync.mouth.finish.blend import soft_mask
-from lipsync.mouth.finish.composite import CompositeOptions, composite
-from lipsync.mouth.finish.teeth import TeethOptions
-from lipsync.mouth.texture import TextureOptions, open_texture
-from lipsync.report.contact_sheet import SheetCollector
+from lipsync.mouth.finish.composite import CompositeOptions, composite_frames
+from lipsync.mouth.finish.sharpen import learn_sharpness
+from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
+from lipsync.mouth.finish.teeth_relief import NO_TEETH, find_teeth
+from lipsync.mouth.texture import TextureOptions, load_model, open_texture
+from lipsync.mouth.wanted_mouths import WantedMouths
+from lipsync.report.contact_sheet import ContactSheet
 from lipsync.runtime.cache import Cache
 from lipsync.speech import audio, features, lip_model
-from lipsync.speech.features.phone_embedding import said as heard_at
+from lipsync.speech.features.phone_embedding import embed_phones
 from lipsync.speech.lip_profile import LipProfile
-from lipsync.types import F32, I64, U8, Alignment, Bools, LipTrack, MouthBank, VideoInfo
+from lipsync.speech.video_speech import VideoSpeech
+from lipsync.types import (
+    F32,
+    I64,
+    U8,
+    Alignment,
+    Bools,
+    FootageAppearance,
+    LipTrack,
+    MouthBank,
+    VideoInfo,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """Clips of one person, tracked, with their bank."""
+    """Tracked clips of one person, with their bank."""
 
     name: str
     footage: Footage
-    lips: LipTrack
     bank: MouthBank
+    appearance: FootageAppearance
     predicted: LipTrack  # what the shipped speech model says to the clips' own sound
-    said: F32  # what is heard at every frame
+    phones: F32  # phone embedding of every frame
+
+    @property
+    def face(self) -> TrackedFace:
+        """The person's face through all clips."""
+        return self.footage.face
+
+    @property
+    def lips(self) -> LipTrack:
+        """The lips that are seen."""
+        return self.footage.face.lips
 
     @staticmethod
     def load(name: str, files: list[Path], cache: Cache, *, flip: bool = True) -> Person:
@@ -51,50 +75,49 @@ class Person:
         infos = [media.probe(file) for file in files]
         options = landmarks.LandmarkOptions(landmark_flip=flip)
         tracks = [landmarks.track_video(info, options, cache) for info in infos]
-        footage = Footage.of(infos, tracks)
-        lips = tracked_face.lips(footage.track, footage.alignment)
-        profile = LipProfile.of(lips)
+        footage = Footage.of([VideoSpeech(info) for info in infos], tracks)
+        profile = LipProfile.of(footage.face.lips)
         model = lip_model.LipLSTM.load(lip_model.LipOptions())
-        predicted, said = [], []
+        predicted, embedded = [], []
         for file, info in zip(files, infos, strict=True):
-            heard = features.extract(audio.load(file), model.spec)
+            heard = features.extract(audio.load_speech(file), model.spec)
             count = info.frame_count
             predicted.append(lip_model.predict(model, heard, profile, info.fps, count).points)
-            phones = heard_at(heard, model.spec, np.arange(count) / float(info.fps))
+            phones = embed_phones(heard, model.spec, np.arange(count) / float(info.fps))
             if phones is None:
                 raise ValueError(f"{model.meta.get('name')}: wanted a model that hears phones")
-            said.append(phones)
-        bank = mouth_bank.build(
+            embedded.append(phones)
+        bank, appearance = mouth_bank.build(
             footage.frames(),
-            footage.track,
-            footage.alignment,
+            footage.face,
             mouth_bank.BankOptions(bank_frames=30000),
             cache,
             footage.digest,
-            lambda: np.concatenate(said),
+            lambda: np.concatenate(embedded),
         )
         return Person(
             name,
             footage,
-            lips,
             bank,
-            LipTrack(np.concatenate(predicted), lips.rate),
-            np.concatenate(said),
+            appearance,
+            LipTrack(np.concatenate(predicted), footage.face.fps),
+            np.concatenate(embedded),
         )
 
-    def scenes(self, count: int) -> list[Scene]:
-        """The first clips, which are those to be made anew."""
-        ends = np.cumsum([info.frame_count for info in self.footage.infos])
-        starts = ends - [info.frame_count for info in self.footage.infos]
+    def scenes(self, count: int) -> list[TestClip]:
+        """The first clips, which are the test clips."""
+        counts = [video.info.frame_count for video in self.footage.videos]
+        ends = np.cumsum(counts)
+        starts = ends - counts
         return [
-            Scene(self, i, int(a), int(b))
+            TestClip(self, i, int(a), int(b))
             for i, (a, b) in enumerate(zip(starts[:count], ends[:count], strict=True))
         ]
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """One clip of a person, as it was."""
+class TestClip:
+    """One clip of a person, as filmed."""
 
     person: Person
     index: int  # of the clip
@@ -103,60 +126,58 @@ class Scene:
 
     @property
     def order(self) -> I64:
-        """Its frames in the footage."""
+        """Indices of its frames in the footage."""
         return np.arange(self.first, self.end)
 
     @property
     def info(self) -> VideoInfo:
-        return self.person.footage.infos[self.index]
+        return self.person.footage.videos[self.index].info
 
     @cached_property
     def frames(self) -> U8:
-        """As they are in the clip."""
+        """Its decoded frames."""
         return np.stack(list(media.read_frames(self.info)))
 
     @cached_property
     def reference(self) -> Reference:
-        """The clip through the encoder: what every row is compared with."""
-        return self.against(self.encoded(self.frames))
+        """The clip after encoding, which rows are compared with."""
+        return self.make_reference(self.encode(self.frames))
 
     @cached_property
     def raw_reference(self) -> Reference:
-        """The clip as it is."""
-        return self.against(self.frames)
+        """The clip without encoding."""
+        return self.make_reference(self.frames)
 
-    def against(self, original: U8) -> Reference:
-        """What rows are compared with, given the true frames."""
-        person, order = self.person, self.order
-        jaw = tracked_face.smoothed_points(person.footage.track, person.footage.track.scheme.jaw)[
-            order
-        ]
+    def make_reference(self, original: U8) -> Reference:
+        """Reference for rows, given the true frames."""
+        target = self.person.face.at(self.order)
         # The chin and both sides of it: further up the line runs along the ear and the hair.
-        scale = person.footage.alignment.scale[order]
-        return Reference(original, self.region, self.touched, jaw[:, 3:-3], scale)
+        jaw = target.jaw[:, 3:-3]
+        return Reference(original, self.region, self.touched, jaw, target.scale)
 
     @cached_property
     def alpha(self) -> F32:
         """(n, h, w): how much of the new mouth a default render shows."""
-        track, alignment = self.person.footage.track, self.person.footage.alignment
-        options = CompositeOptions()
-        outlines = tracked_face.mouth_outlines(track, options.mask_inset)
-        feather = options.mask_feather * alignment.scale
+        target, options = self.person.face.at(self.order), CompositeOptions()
+        outlines = target.outlines(options.mask_inset)
+        feather = options.mask_feather * target.scale
         shape = (self.info.height, self.info.width)
-        return np.stack([soft_mask(outlines[i], float(feather[i]), shape) for i in self.order])
+        return np.stack(
+            [soft_mask(one, float(f), shape) for one, f in zip(outlines, feather, strict=True)]
+        )
 
     @property
     def region(self) -> Bools:
-        """(n, h, w): where that is at least half."""
+        """(n, h, w): where the new mouth is at least half opaque."""
         return np.asarray(self.alpha > 0.5)
 
     @property
     def touched(self) -> Bools:
-        """(n, h, w): where it is enough to alter a pixel."""
+        """(n, h, w): where a pixel is visibly altered."""
         return np.asarray(self.alpha > 0.02)
 
-    def encoded(self, frames: U8) -> U8:
-        """Frames as a viewer of the finished file sees them."""
+    def encode(self, frames: U8) -> U8:
+        """Encode frames and decode them again."""
         info = self.info
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "clip.mp4"
@@ -169,7 +190,7 @@ class Scene:
         own = (bank.frames >= self.first) & (bank.frames < self.end)
         return replace(bank, quality=np.where(own, 0, bank.quality).astype(np.float32))
 
-    def remade(
+    def render_mouth(
         self,
         options: TextureOptions,
         lips: LipTrack,
@@ -184,32 +205,26 @@ class Scene:
         """
         person, order = self.person, self.order
         bank = self.bank() if bank is None else bank
-        source = open_texture(bank, options)
-        wanted = LipTrack(lips.points[order], lips.rate)
-        said = person.said[order]
-        patches = source.patches(
-            wanted, person.footage.track, person.footage.alignment, order, said
+        wanted = WantedMouths(
+            LipTrack(lips.points[order], lips.rate),
+            person.face,
+            order,
+            phones=person.phones[order],
+            skin_color=person.appearance.skin_color[order],
         )
+        patches = open_texture(bank, options, load_model(options)).draw_patches(wanted)
         if finish is not None:
-            patches = teeth.finished(
-                patches,
-                wanted,
-                person.footage.track,
-                person.footage.alignment,
-                order,
-                teeth_relief.find(bank) if finish.teeth == "auto" else teeth_relief.NO_TEETH,
-                sharpen.sharpness_of(bank),
-                finish,
-            )
-        parts = person.footage.track, person.footage.alignment, order, CompositeOptions()
-        return np.stack([done.frame for done in composite(self.frames, patches, *parts)])
+            teeth = find_teeth(bank) if finish.teeth == "auto" else NO_TEETH
+            patches = finish_teeth(patches, wanted, teeth, learn_sharpness(bank), finish)
+        made = composite_frames(self.frames, patches, wanted.target, CompositeOptions())
+        return np.stack([done.frame for done in made])
 
     def other_mouth(self) -> U8:
-        """Another clip's mouth, aligned and blended in: no regard to what is said."""
+        """Another clip's mouth, aligned and blended in, regardless of the speech."""
         person = self.person
         shift = self.first - self.end if self.first else -self.end
         lips = LipTrack(np.roll(person.lips.points, shift, axis=0), person.lips.rate)
-        return self.remade(TextureOptions(candidates=1, warp=False), lips)
+        return self.render_mouth(TextureOptions(candidates=1, warp=False), lips)
 
     def jpeg(self) -> U8:
         """The clip through JPEG of quality 90."""
@@ -219,43 +234,43 @@ class Scene:
             made.append(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
         return np.stack(made)
 
-    def seen(self, frames: U8, wanted: LipTrack) -> tuple[float, float]:
-        """Mean distance of the lips detected again from the wanted ones, and r_open."""
-        person, order = self.person, self.order
-        found = landmarks.track(frames, person.footage.track.fps, landmarks.LandmarkOptions())
-        seen = tracked_face.lips(found, Alignment(person.footage.alignment.to_frame[order]))
+    def measure_lips(self, frames: U8, wanted: LipTrack) -> tuple[float, float]:
+        """Mean distance of the detected lips from the wanted ones, and r_open."""
+        face, order = self.person.face, self.order
+        found = landmarks.track_face(frames, face.fps, landmarks.LandmarkOptions())
+        seen = TrackedFace(found, Alignment(face.alignment.to_frame[order])).lips
         distance = np.linalg.norm(seen.points - wanted.points[order], axis=-1)
-        r, _ = follows(LipTrack(wanted.points[order], seen.rate).opening, seen.opening)
+        r, _ = correlate(LipTrack(wanted.points[order], seen.rate).opening, seen.opening)
         return float(np.nanmean(distance)), r
 
     def sheet(self, result: U8, path: Path) -> None:
         """Twelve frames of the clip and of the result."""
         some = range(30, 42)
-        collector = SheetCollector(some, self.person.footage.track.fps)
+        collector = ContactSheet(some, self.person.face.fps)
         for i in some:
-            place = self.person.footage.alignment.to_frame[self.order[i]]
+            place = self.person.face.alignment.to_frame[self.order[i]]
             collector.add(i, self.frames[i], result[i], place)
         collector.save(path)
 
 
 @dataclass(frozen=True)
-class Line:
-    """One row's figures on one clip."""
+class RowMetrics:
+    """Metrics of one row on one clip."""
 
-    pictures: PictureFigures
+    pictures: PictureMetrics
     lip_distance: float  # outer-eye distances
     r_open: float
 
     @staticmethod
-    def mean(lines: list[Line]) -> Line:
-        return Line(
-            PictureFigures.mean([line.pictures for line in lines]),
+    def mean(lines: list[RowMetrics]) -> RowMetrics:
+        return RowMetrics(
+            PictureMetrics.mean([line.pictures for line in lines]),
             float(np.mean([line.lip_distance for line in lines])),
             float(np.mean([line.r_open for line in lines])),
         )
 
     def cells(self) -> str:
-        """As a Markdown row, in the order of HEAD."""
+        """Format as a Markdown row, in the order of HEAD."""
         p = self.pictures
         return (
             f"{p.psnr:.1f} | {p.ssim:.3f} | {p.ssim_touched:.3f} | {p.sharpness:.2f} "

@@ -1,0 +1,4 @@
+"""Behavior across versions.
+
+frame_hashes  Compare renders of two versions frame by frame → hashes.md
+"""

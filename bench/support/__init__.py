@@ -1,0 +1,4 @@
+"""Shared by the benchmarks.
+
+pages  Update single sections of a page
+"""

@@ -1,4 +1,4 @@
-"""Pages of docs/benchmarks/ of which a part can be measured anew."""
+"""Update single sections of the pages of docs/benchmarks/."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def write(page: Path, text: str) -> None:
-    """Write a page, keeping those sections of the old one that `text` does not have.
+    """Write a page, keeping the sections of the old one that `text` does not contain.
 
-    A section begins with '## '; its name ends at the first colon. What comes before the first one
-    is always the new text's.
+    A section begins with '## '; its name ends at the first colon. Text before the first section is
+    always replaced.
     """
     new = _sections(text)
     old = _sections(page.read_text(encoding="utf-8")) if page.is_file() else {}
@@ -20,7 +20,7 @@ def write(page: Path, text: str) -> None:
 
 
 def _sections(text: str) -> dict[str, str]:
-    """Sections by their names, in order; '' is what comes before the first."""
+    """Sections by name, in order; '' is the text before the first."""
     parts = re.split(r"(?m)^(?=## )", text)
     named = {part.splitlines()[0].split(":")[0]: part.strip() for part in parts[1:]}
     return {"": parts[0].strip(), **named}

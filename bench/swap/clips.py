@@ -1,6 +1,6 @@
-"""What a swapped video is like: whose face it is, how steady, and whether a hand stays in front.
+"""Identity, lip motion, flicker and occlusion in swapped clips.
 
-Part of `bench/swap/quality.py`, which writes the page.
+Used by `bench.swap.quality`, which writes the page.
 """
 
 from __future__ import annotations
@@ -15,32 +15,34 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bench.pictures.lip_correlation import follows
+from bench.pictures.lip_correlation import correlate
 from lipsync import media
-from lipsync.face import landmarks, similarity, tracked_face
+from lipsync.face import landmarks, similarity
+from lipsync.face.alignment import align
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.faceswap.autoencoder import SIDES, FaceAutoencoder, Side
-from lipsync.faceswap.face_crop import SIDE, cut_face
+from lipsync.faceswap.face_crop import SIDE, crop_face
 from lipsync.faceswap.faceset import FaceSet
 from lipsync.faceswap.maker import FaceMaker, FaceOptions
 from lipsync.pipelines import swap, swap_preview
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.threads import one_thread
+from lipsync.runtime.threads import single_threaded_torch
 from lipsync.types import F32, U8, Alignment, FaceTrack
 
 CONSENT = "speakers 1 and 4 of the GRID corpus, published under CC BY 4.0; a measurement, not shown"
-LOOKED_AT = 12  # frames whose identity is measured
+IDENTITY_FRAMES = 12  # frames whose identity is measured
 
 
 def clip(source: Path, start_s: float, length_s: float, place: Path) -> Path:
-    """A piece of a video, encoded without visible loss."""
-    command = [media.binary(), "-y", "-v", "error", "-ss", str(start_s), "-t", str(length_s),
+    """Cut out a piece of a video, encoded without visible loss."""
+    command = [media.ffmpeg_binary(), "-y", "-v", "error", "-ss", str(start_s), "-t", str(length_s),
                "-i", str(source), "-crf", "12", str(place)]  # fmt: skip
     subprocess.run(command, check=True)
     return place
 
 
 class Embedding:
-    """dlib's 128 numbers per face: one person's are within 0.6 of each other."""
+    """dlib's 128-dimensional face embedding; those of one person are within 0.6 of each other."""
 
     def __init__(self) -> None:
         import dlib
@@ -67,45 +69,49 @@ class Embedding:
 
 
 def distance(some: F32, others: F32) -> float:
-    """Mean distance of two people's embeddings."""
+    """Mean distance between two people's embeddings."""
     return float(np.linalg.norm(some[:, None] - others[None], axis=-1).mean())
 
 
-def tracked(path: Path) -> tuple[FaceTrack, Alignment, list[U8]]:
+def track_clip(path: Path) -> tuple[FaceTrack, Alignment, list[U8]]:
     info = media.probe(path)
     with Cache(Cache.default_root()) as cache:
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
-    return track, tracked_face.align(track), list(media.read_frames(info))
+    return track, align(track), list(media.read_frames(info))
 
 
-def sheet(path: Path, before: list[U8], after: list[U8], places: F32, tile: int = 200) -> None:
+def write_sheet(
+    path: Path, before: list[U8], after: list[U8], places: F32, tile: int = 200
+) -> None:
     """Ten frames spread over the clip, then ten consecutive ones: target above, swap below."""
     chosen = [*np.linspace(0, len(before) - 1, 10).astype(int), *range(40, 50)]
     rows = []
     for some in (chosen[:10], chosen[10:]):
         for frames in (before, after):
-            tiles = [cut_face(frames[i], places[i], tile, 2.6 / SIDE) for i in some]
+            tiles = [crop_face(frames[i], places[i], tile, 2.6 / SIDE) for i in some]
             rows += [np.hstack(tiles)]
     cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
 
 
 def flicker(before: list[U8], after: list[U8], places: F32) -> tuple[float, float]:
-    """How much the inner face's mean colour jumps from frame to frame beyond the target's own
-    (levels, RMS of second differences): of the target, and of the swap."""
+    """Flicker of the target and of the swap, in levels.
+
+    RMS of second differences of the mean color of the inner face.
+    """
     found = []
     for frames in (before, after):
         pairs = zip(frames, places, strict=True)
-        means = np.array([cut_face(f, p, 32, 0.35).mean((0, 1)) for f, p in pairs])
+        means = np.array([crop_face(f, p, 32, 0.35).mean((0, 1)) for f, p in pairs])
         found.append(float(np.sqrt(np.mean(np.diff(means, 2, axis=0) ** 2))))
     return found[0], found[1]
 
 
-def swapped(
+def swap_rows(
     shared: Path, models: dict[str, Path], folder: Path, sets: dict[Side, Path]
 ) -> Iterator[str]:
-    """Both directions: whose face is it, does its mouth follow, and how steady is it?"""
+    """Swap in both directions: identity, lip motion, flicker and speed."""
     embed = Embedding()
-    with one_thread():
+    with single_threaded_torch():
         known = {}
         for side in SIDES:
             with FaceSet(sets[side]) as faces:
@@ -130,12 +136,12 @@ def swapped(
             sets[source], piece, model, swapped_file, consent=CONSENT, overwrite=True
         )
         took = (time.perf_counter() - began) / result.frames
-        track, alignment, before = tracked(piece)
-        seen, seen_alignment, after = tracked(result.output)
-        wanted, shown = tracked_face.lips(track, alignment), tracked_face.lips(seen, seen_alignment)
-        r_open, articulation = follows(wanted.opening, shown.opening)
-        sheet(swapped_file.with_suffix(".png"), before, after, alignment.to_frame)
-        some = np.linspace(0, len(after) - 1, LOOKED_AT).astype(int)
+        track, alignment, before = track_clip(piece)
+        seen, seen_alignment, after = track_clip(result.output)
+        wanted, shown = TrackedFace(track, alignment).lips, TrackedFace(seen, seen_alignment).lips
+        r_open, articulation = correlate(wanted.opening, shown.opening)
+        write_sheet(swapped_file.with_suffix(".png"), before, after, alignment.to_frame)
+        some = np.linspace(0, len(after) - 1, IDENTITY_FRAMES).astype(int)
         made = embed.all([after[i] for i in some])
         own = distance(known[source], known[source]) * 20 / 19
         steady = flicker(before, after, alignment.to_frame)
@@ -147,13 +153,14 @@ def swapped(
         )
 
 
-def hand(frame: U8, place: F32, skin: U8) -> tuple[U8, U8]:
-    """Paste a hand of somebody's skin before the lower face; the picture, and where (h, w) 255.
+def draw_hand(frame: U8, place: F32, skin: U8) -> tuple[U8, U8]:
+    """Paste a hand with real skin over the lower face; the picture, and its mask (h, w) 255.
 
-    Drawn otherwise than in training: a palm, four fingers, a thumb, with the skin's own texture.
+    Drawn differently from the training augmentation: palm, four fingers and thumb, with skin
+    texture.
     """
     cover = np.zeros(frame.shape[:2], np.uint8)
-    scale = similarity.scale_of(place)
+    scale = similarity.affine_scale(place)
 
     def at(x: float, y: float) -> tuple[int, int]:
         point = place[:, :2] @ np.array([x, y]) + place[:, 2]
@@ -178,23 +185,24 @@ def hand(frame: U8, place: F32, skin: U8) -> tuple[U8, U8]:
     return np.rint(mixed).astype(np.uint8), cover
 
 
-def occlusion(shared: Path, models: dict[str, Path], folder: Path) -> Iterator[str]:
-    """A hand pasted before the face of the target: does it stay in front?"""
+def occlusion_rows(shared: Path, models: dict[str, Path], folder: Path) -> Iterator[str]:
+    """Paste a hand over the target's face: is it kept in front of the swap?"""
     yield (
         "| model | mask | hand kept (of its pixels) | face replaced beside it (of its pixels) |\n"
         + "|"
         + " --- |" * 4
     )
-    track, alignment, frames = tracked(folder / "target_b.mp4")
-    other, places, pictures = tracked(sorted((shared / "data" / "grid_s31").glob("*.mkv"))[0])
+    track, alignment, frames = track_clip(folder / "target_b.mp4")
+    other, places, pictures = track_clip(sorted((shared / "data" / "grid_s31").glob("*.mkv"))[0])
     del other
-    cheek = cut_face(pictures[0], places.to_frame[0], 256)[130:150, 137:157]
+    cheek = crop_face(pictures[0], places.to_frame[0], 256)[130:150, 137:157]
     i = 60
-    covered, where = hand(frames[i], alignment.to_frame[i], cheek)
+    covered, where = draw_hand(frames[i], alignment.to_frame[i], cheek)
     one = FaceTrack(track.points[i : i + 1], track.found[i : i + 1], track.confidence[i : i + 1],
                     np.zeros(0, np.int64), track.fps, track.scheme)  # fmt: skip
     place = Alignment(alignment.to_frame[i : i + 1])
-    tiles = [cut_face(covered, place.to_frame[0], 260, 2.6 / SIDE)]
+    target = TrackedFace(one, place)
+    tiles = [crop_face(covered, place.to_frame[0], 260, 2.6 / SIDE)]
     for name, path in models.items():
         network = FaceAutoencoder.load(path)
         maker = FaceMaker(network, "a")
@@ -205,10 +213,10 @@ def occlusion(shared: Path, models: dict[str, Path], folder: Path) -> Iterator[s
             ("learned", FaceOptions(mask="both", face_occlusion=False)),
             ("learned, and what its own decoder cannot explain", FaceOptions(mask="both")),
         ):
-            put = swap_preview.composited
-            shown = put(covered, maker.patch(made, how), one, place, how)
-            clear = put(frames[i], maker.patch(plain, how), one, place, how)
-            outline = similarity.apply(place.to_frame[0], _face_oval())
+            put = swap_preview.composite_frame
+            shown = put(covered, maker.finish_patch(made, how), target, how)
+            clear = put(frames[i], maker.finish_patch(plain, how), target, how)
+            outline = similarity.apply_affine(place.to_frame[0], _face_oval())
             face = np.zeros(where.shape, np.uint8)
             cv2.fillConvexPoly(face, np.round(outline).astype(np.int32), 255)
             inner = (cv2.erode(where, np.ones((5, 5), np.uint8)) > 127) & (face > 127)
@@ -216,7 +224,7 @@ def occlusion(shared: Path, models: dict[str, Path], folder: Path) -> Iterator[s
             kept = (np.abs(shown.astype(int) - covered)[inner].max(1) < 16).mean()
             near_clear = np.abs(shown.astype(int) - clear)[beside].max(1) < 16
             yield f"| {name} | {label} | {kept:.0%} | {near_clear.mean():.0%} |"
-            tiles.append(cut_face(shown, place.to_frame[0], 260, 2.6 / SIDE))
+            tiles.append(crop_face(shown, place.to_frame[0], 260, 2.6 / SIDE))
         if made.mask is not None:
             mask = cv2.resize(np.rint(made.mask * 255).astype(np.uint8), (260, 260))
             tiles.append(np.repeat(mask[..., None], 3, 2))

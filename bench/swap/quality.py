@@ -1,15 +1,15 @@
-"""Measure a face swap between two people and write docs/benchmarks/swap.md.
+"""Face swap between two people. Writes docs/benchmarks/swap.md.
 
     lipsync faces extract ../shared/data/grid_s1/*.mkv -o runs/faces/s1   (every 16th clip)
     lipsync faces extract ../shared/data/grid_s4/*.mp4 -o runs/faces/s4
     for name in light gan_cpu; do
-        python -m training.face_autoencoder.train configs/train/$name.yaml \
+        python -m training.face_autoencoder.train configs/train/$name.yaml \\
             --a runs/faces/s1 --b runs/faces/s4
     done
     python -m bench.swap.quality
 
-Pictures of people go to runs/bench_swap/ and are not part of the project. The embedding that tells
-whose face is shown is dlib's ResNet (extra `bench`); it plays no part in training.
+Pictures of people go to runs/bench_swap/ and are not part of the project. Identity is measured with
+dlib's ResNet (extra `bench`), which plays no part in training.
 """
 
 from __future__ import annotations
@@ -28,28 +28,30 @@ import numpy as np
 import torch
 
 from bench.support import pages
-from bench.swap.clips import CONSENT, occlusion, swapped
+from bench.swap.clips import CONSENT, occlusion_rows, swap_rows
 from lipsync.faceswap.autoencoder import SIDES, FaceAutoencoder, Side
 from lipsync.learning import metrics_log, picture_losses
 from lipsync.pipelines import swap_preview
 from training.face_autoencoder import batches
 from training.face_autoencoder.batches import (
     FaceBatch,
-    People,
-    open_people,
-    plain_faces,
-    toned_faces,
+    TrainingFaces,
+    load_aligned_faces,
+    open_training_faces,
+    shift_color,
 )
 from training.face_autoencoder.options import AutoencoderOptions, read_config
-from training.face_autoencoder.trainer import FaceLearner
-from training.parallel.distributed import Ranks
+from training.face_autoencoder.trainer import FaceAutoencoderTrainer
+from training.parallel.distributed import ProcessGroup
 
 REPO = Path(__file__).resolve().parents[2]
-BY_HEART = 4.0  # times the original's learning rate: of eight faces nothing is to be generalised
+OVERFIT_FACTOR = (
+    4.0  # times the original's learning rate: of eight faces nothing is to be generalised
+)
 
 
-def learning(run: Path, name: str) -> Iterator[str]:
-    """What a run's reports say."""
+def learning_curve(run: Path, name: str) -> Iterator[str]:
+    """Summary of a run's reports."""
     rows = metrics_log.read(run / "losses.csv")
     if not rows:
         yield f"{name}: not trained on this machine yet."
@@ -78,41 +80,41 @@ def learning(run: Path, name: str) -> Iterator[str]:
         )
 
 
-def inside_hull(people: People, network: FaceAutoencoder) -> Iterator[str]:
-    """PSNR of the held-out faces, all of the picture and the face alone."""
+def held_out_rows(people: TrainingFaces, network: FaceAutoencoder) -> Iterator[str]:
+    """PSNR of the held-out faces, over the whole picture and inside the face."""
     for side in SIDES:
         size = network.dims.size
-        pictures, masks = plain_faces(people.sets[side], people.held[side], size)
-        faces = network.toned(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255, side)
+        pictures, masks = load_aligned_faces(people.sets[side], people.held_out[side], size)
+        faces = network.to_encoder_color(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255, side)
         with torch.no_grad():
-            made = network(faces, side, batches.expressions(network, people, side))[0]
+            made = network(faces, side, batches.held_out_expressions(network, people, side))[0]
         where = torch.from_numpy(masks)[:, None] > 127
         error = float(((made - faces) ** 2)[where.expand_as(faces)].mean())
         yield (
-            f"| {people.sets[side].name} | {len(people.sets[side])} | {len(people.held[side])} "
+            f"| {people.sets[side].name} | {len(people.sets[side])} | {len(people.held_out[side])} "
             f"| {picture_losses.psnr(made, faces):.2f} | {-10 * np.log10(error):.2f} |"
         )
 
 
-def original(people: People, minutes: float) -> Iterator[str]:
-    """The original network learns eight faces by heart, and one whole step is timed."""
+def original_section(people: TrainingFaces, minutes: float) -> Iterator[str]:
+    """Overfit the original network to eight faces, and time one full step."""
     options = read_config(REPO / "configs" / "train" / "original.yaml")
     torch.manual_seed(0)
     network = FaceAutoencoder(options.dims)
-    here = Ranks(0, 1, torch.device("cpu"))
-    batches = {side: _eight(people, side, options) for side in SIDES}
+    here = ProcessGroup(0, 1, torch.device("cpu"))
+    batches = {side: _small_batch(people, side, options) for side in SIDES}
     yield (
         "Eight faces (four of each person) learnt by heart, in mixed precision (bfloat16) and at "
-        f"{BY_HEART:g} times the configured learning rate:\n\n"
+        f"{OVERFIT_FACTOR:g} times the configured learning rate:\n\n"
         "| step | min | PSNR a | PSNR b |\n" + "|" + " --- |" * 4
     )
-    rate = BY_HEART * options.learning_rate
+    rate = OVERFIT_FACTOR * options.learning_rate
     hurried = replace(options, precision="bfloat16", learning_rate=rate)
-    learner = FaceLearner(network, hurried, here)
+    trainer = FaceAutoencoderTrainer(network, hurried, here)
     began, step = time.perf_counter(), 0
     for due in np.linspace(0, minutes, 9):
         while time.perf_counter() - began < 60 * due:
-            learner.learn(batches, step)
+            trainer.train_step(batches, step)
             step += 1
         with torch.no_grad():
             known = [
@@ -121,12 +123,12 @@ def original(people: People, minutes: float) -> Iterator[str]:
         line = f"| {step} | {due:.1f} | {known[0]:.1f} | {known[1]:.1f} |"
         print(line, flush=True)
         yield line
-    learner = FaceLearner(network, options, here)
+    trainer = FaceAutoencoderTrainer(network, options, here)
     whole = {
         s: FaceBatch(*(torch.cat([v] * 16) for v in vars(b).values())) for s, b in batches.items()
     }
     began = time.perf_counter()
-    learner.learn(whole, step)
+    trainer.train_step(whole, step)
     took = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     weights = sum(p.numel() for p in network.parameters())
@@ -141,9 +143,9 @@ def original(people: People, minutes: float) -> Iterator[str]:
     )
 
 
-def _eight(people: People, side: Side, options: AutoencoderOptions) -> FaceBatch:
-    faces, masks = plain_faces(people.sets[side], people.learnt[side], options.size, 4)
-    toned = toned_faces(
+def _small_batch(people: TrainingFaces, side: Side, options: AutoencoderOptions) -> FaceBatch:
+    faces, masks = load_aligned_faces(people.sets[side], people.training[side], options.size, 4)
+    toned = shift_color(
         torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255, people.shift, side
     )
     mask = torch.from_numpy(masks)[:, None].float() / 255
@@ -152,8 +154,8 @@ def _eight(people: People, side: Side, options: AutoencoderOptions) -> FaceBatch
     return FaceBatch(toned, toned, toned, mask, nothing, nothing, marks)
 
 
-def previewed(folder: Path, model: Path, sets: dict[Side, Path]) -> str:
-    """How long a grid of choices takes, the network loaded anew."""
+def time_preview(folder: Path, model: Path, sets: dict[Side, Path]) -> str:
+    """Time of a grid of previews, loading the network each time."""
     took = []
     for _ in range(3):
         began = time.perf_counter()
@@ -166,7 +168,9 @@ def previewed(folder: Path, model: Path, sets: dict[Side, Path]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m bench.swap.quality",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--runs", type=Path, default=REPO / "runs")
@@ -179,7 +183,7 @@ def main() -> None:
     everything = {n: args.runs / n / f"{n}.safetensors" for n in ("light", "gan_cpu")}
     models = {name: path for name, path in everything.items() if path.is_file()}
     options = read_config(REPO / "configs" / "train" / "light.yaml")
-    people = open_people(sets["a"], sets["b"], options)
+    people = open_training_faces(sets["a"], sets["b"], options)
     lines = [
         "# Face swap\n",
         f"Written by `python -m bench.swap.quality`, {datetime.date.today()}; "
@@ -191,23 +195,23 @@ def main() -> None:
         lines += [
             "## Held-out faces, each made by their own decoder\n",
             "| person | faces | held out | PSNR, dB | the face alone, dB |\n|" + " --- |" * 5,
-            *inside_hull(people, FaceAutoencoder.load(everything["light"])),
+            *held_out_rows(people, FaceAutoencoder.load(everything["light"])),
             "\n## Whose face it is\n",
             "Distances of dlib's face embedding (`face-recognition-models` 0.3), which took no "
             "part in training; r_open, articulation: correlation of the inner-lip gaps detected "
             "in the swap and in the target, ratio of their standard deviations; flicker: second "
             "differences of the inner face's mean colour, levels.\n",
-            *swapped(args.shared, models, folder, sets),
-            "\n" + previewed(folder, everything["light"], sets),
+            *swap_rows(args.shared, models, folder, sets),
+            "\n" + time_preview(folder, everything["light"], sets),
             "\n## A hand before the face\n",
-            *occlusion(args.shared, models, folder),
+            *occlusion_rows(args.shared, models, folder),
             "\n## Learning\n",
-            *learning(args.runs / "light", "light"),
+            *learning_curve(args.runs / "light", "light"),
             "",
-            *learning(args.runs / "gan_cpu", "gan_cpu"),
+            *learning_curve(args.runs / "gan_cpu", "gan_cpu"),
         ]
     if args.only != "swap":
-        lines += ["\n## The original network\n", *original(people, args.original_minutes)]
+        lines += ["\n## The original network\n", *original_section(people, args.original_minutes)]
     text = "\n".join(lines) + "\n"
     pages.write(REPO / "docs" / "benchmarks" / "swap.md", text)
     print(text)

@@ -1,10 +1,10 @@
-"""Does the head rest while the speech pauses, and does anything stutter? Writes timing.md.
+"""Head motion in pauses and in speech, for every timing mode. Writes timing.md.
 
     python -m bench.timing.retiming [--shared ../shared]
 
-Every target with two speeches: in its own order, forth and back where it is too short, retimed. The
-head is measured at the places that the output shows; where it was retimed, the frames themselves
-are made and looked at again (`seen`), with the pictures between two frames in them.
+Every target with two speeches: cut, looped back and forth if too short, and retimed. Head motion is
+measured at the frame positions of the output; retimed frames are also rendered and tracked again
+(`seen`), including interpolated ones.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ COLUMNS = (
 
 
 def jerk(motion: retime.Motion, position: np.ndarray) -> float:
-    """Mean square of the head's acceleration within shots, squared eye distances per frame."""
+    """Mean square of the head's acceleration within shots, (eye distances per frame²)²."""
     points = sample_at(motion.points, position)
     shot = motion.shot[np.floor(position).astype(int)]
     same = (shot[2:] == shot[1:-1]) & (shot[1:-1] == shot[:-2])
     return float(np.nanmean((np.diff(points, n=2, axis=0)[same] ** 2).sum(-1)))
 
 
-def seen(info: VideoInfo, timing: Timing, speaking: Bools) -> float:
-    """Mean head speed in the pauses, from the landmarks of the frames that are shown."""
-    frames = frame_order.frames_in_order(info, timing)
-    track: FaceTrack = landmarks.track(frames, info.fps, landmarks.LandmarkOptions())
-    speed = retime.Motion.of(track).along(np.arange(len(timing)))
+def measure_shown_speed(info: VideoInfo, timing: Timing, speaking: Bools) -> float:
+    """Mean head speed in the pauses, tracked in the frames that are shown."""
+    frames = frame_order.read_frames_in_order(info, timing)
+    track: FaceTrack = landmarks.track_face(frames, info.fps, landmarks.LandmarkOptions())
+    speed = retime.Motion.of(track).speed_along(np.arange(len(timing)))
     return float(np.nanmean(speed[~speaking]))
 
 
@@ -58,21 +58,29 @@ def rows(data: Path, cache: Cache) -> Iterator[str]:
             landmarks.track_video(info, landmarks.LandmarkOptions(), cache, "cpu")
         )
         own = np.arange(len(motion))
-        usual = np.nanpercentile(motion.along(own) / motion.rate, 99.9)
+        usual = np.nanpercentile(motion.speed_along(own) / motion.rate, 99.9)
         for speech in SPEECHES:
-            wave = audio.load(data / "speech" / speech)
+            wave = audio.load_speech(data / "speech" / speech)
             n = round(float(wave.duration) * motion.rate)
-            speaking = vad.listen(wave).filled(retime.FILLED_S).at(np.arange(n) / motion.rate)
+            speaking = (
+                vad.detect_speech(wave)
+                .fill_pauses(retime.MIN_PAUSE_S)
+                .at(np.arange(n) / motion.rate)
+            )
             whole, pauses = f"{name} ({len(motion)})", int((~speaking).sum())
             for how in ("cut", "bounce", "loop", "retime"):
                 if (how == "cut") != (n <= len(motion)) and how != "retime":
                     continue
-                made = retime.retime(speaking, motion, retime.TimingOptions(timing=how))
+                made = retime.choose_timing(speaking, motion, retime.TimingOptions(timing=how))
                 position = made.timing.position
-                speed = motion.along(position)
-                looked = f"{seen(info, made.timing, speaking):.3f}" if how == "retime" else ""
+                speed = motion.speed_along(position)
+                looked = (
+                    f"{measure_shown_speed(info, made.timing, speaking):.3f}"
+                    if how == "retime"
+                    else ""
+                )
                 cells = (
-                    whole, f"{speech} ({n}, {pauses} in pauses)", made.how,
+                    whole, f"{speech} ({n}, {pauses} in pauses)", made.mode,
                     f"{np.nanmean(speed[~speaking]):.3f}", looked,
                     f"{np.nanmean(speed[speaking]):.3f}", f"{(made.timing.blend > 0).mean():.1%}",
                     f"{np.nanmax(speed) / motion.rate:.4f}", f"{usual:.4f}",
@@ -82,7 +90,7 @@ def rows(data: Path, cache: Cache) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.timing.retiming", description=__doc__)
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     data = parser.parse_args().shared / "data"
     head = (

@@ -1,16 +1,17 @@
-"""The command line.
+"""The command line: one module per command.
 
-app            The command line: parse → options → one call of the API → message and exit code
-console        What is said to whoever runs a command: on stderr, stdout is for results
-face_commands  The commands of the face swap: `lipsync swap` and `lipsync faces extract`
+adapt          `lipsync adapt`
+app            the commands together, --options files, messages and exit codes
+console        progress, warnings and results
+faces          `lipsync faces extract`
+parameters     parameters that several commands share
+render         `lipsync render`
+swap           `lipsync swap`
+train_decoder  `lipsync train-mouth`
 """
 
 from __future__ import annotations
 
-from lipsync.cli.app import (
-    main,
-)
+from lipsync.cli.app import main
 
-__all__ = [
-    "main",
-]
+__all__ = ["main"]

@@ -1,7 +1,7 @@
-"""Who speaks what, when, and what the result sounds like.
+"""Who speaks when, from which sound, and the soundtrack of the result.
 
 driving_audio  The speech that each mouth follows, on the output's time line
 soundtrack     The sound of the result
-spans          Spans of the target in which somebody speaks: SubRip, WebVTT, JSON, or one segmen
-speaker_parts  Who speaks, with which face, what, and when
+spans          Spans of the target with new speech: SubRip, WebVTT, JSON, or one segment
+speaker_parts  Which speaker speaks what, when, and with which face
 """

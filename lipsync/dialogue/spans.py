@@ -1,7 +1,7 @@
-"""Spans of the target in which somebody speaks: SubRip, WebVTT, JSON, or one segment.
+"""Spans of the target with new speech: SubRip, WebVTT, JSON, or one segment.
 
-Who speaks stands in the cue: `<v NAME>` in WebVTT, `[NAME]` or `NAME:` before the text in either;
-in JSON it has a key of its own. Times of files are exact fractions of a second.
+A cue names its speaker: `<v NAME>` in WebVTT, `[NAME]` or `NAME:` before the text in SubRip and
+WebVTT; JSON has a key for it. Times read from files are exact fractions of a second.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lipsync.errors import SpansError
-from lipsync.runtime.option_spec import options
+from lipsync.runtime.option_spec import option_group
 
 _SECONDS = re.compile(r"(?P<s>\d+(?:[.,]\d+)?)\s*s?")
 _CLOCK = re.compile(r"(?:(?P<h>\d+):)?(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d+)?)")
@@ -27,7 +27,7 @@ _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<name>[^>]+)>")
 _TAGS = re.compile(r"<[^>]*>|\{[^}]*\}")
 _BRACKETS = re.compile(r"\[(?P<name>[^\]\n]{1,40})\]")
 _COLON = re.compile(r"(?:-\s*)?(?P<name>[^:\n]{1,40}?)\s*:(?=\s|$|\\N)")
-# The longer ones first: each mark of UTF-32 (LE) begins like one of UTF-16.
+# Longer ones first: the mark of UTF-32 (LE) begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -37,9 +37,9 @@ _MARKS = (
 )
 
 
-@options
+@option_group
 class SpanOptions:
-    """How spans of new speech are set into the target."""
+    """How spans of new speech are blended into the target."""
 
     span_fade: Annotated[float, Field(ge=0, le=2)] = 0.12
     """Seconds over which the new mouth comes in a span's beginning and goes at its end."""
@@ -47,17 +47,17 @@ class SpanOptions:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of the target in which somebody speaks.
+    """A span of the target with new speech.
 
     Raises:
-        SpansError: it does not end after it begins.
+        SpansError: the end is not after the start, or the start is negative.
     """
 
     start: Fraction  # seconds of the target
     end: Fraction
-    speaker: str | None = None  # None: the only one
-    audio: Path | None = None  # that is heard from `start` on; None: the speaker's own, in time
-    text: str = ""  # as far as it tells who speaks
+    speaker: str | None = None  # None: the only speaker
+    audio: Path | None = None  # played from `start` on; None: the speaker's file, in output time
+    text: str = ""  # of the cue, which may name the speaker
     name: str = "span"  # of the cue, for messages
 
     def __post_init__(self) -> None:
@@ -69,22 +69,22 @@ class Span:
             raise SpansError(f"{self}: has to end after it begins, and begin at 0 or later")
 
     def __str__(self) -> str:
-        return f"{self.name} ({clock(self.start)} to {clock(self.end)})"
+        return f"{self.name} ({format_time(self.start)} to {format_time(self.end)})"
 
 
-def clock(seconds: Fraction) -> str:
-    """0:07.250, 1:02:03.000."""
+def format_time(seconds: Fraction) -> str:
+    """Format seconds as 0:07.250 or 1:02:03.000."""
     ms = round(seconds * 1000)
     hours, minutes = ms // 3_600_000, ms // 60_000 % 60
     rest = f"{ms // 1000 % 60:02d}.{ms % 1000:03d}"
     return f"{hours}:{minutes:02d}:{rest}" if hours else f"{minutes}:{rest}"
 
 
-def time_of(value: object) -> Fraction:
-    """Seconds of a number, `10s`, `1:02.5` or `00:00:10,500`.
+def parse_time(value: object) -> Fraction:
+    """Parse a number of seconds, `10s`, `1:02.5` or `00:00:10,500`.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: none of these.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = repr(value)
@@ -98,39 +98,39 @@ def time_of(value: object) -> Fraction:
     raise ValueError(f"{value!r} is no time: write 10s, 1:02.5 or 00:00:10,500")
 
 
-def segment(text: str) -> Span:
-    """One span, as `10s-25s`.
+def parse_segment(text: str) -> Span:
+    """Parse one span, as `10s-25s`.
 
     Raises:
-        SpansError: it is not written so.
+        SpansError: another format.
     """
     start, dash, end = text.partition("-")
     try:
         if not dash:
             raise ValueError("wanted START-END, as 10s-25s")
-        return Span(time_of(start), time_of(end), name=f"segment {text}")
+        return Span(parse_time(start), parse_time(end), name=f"segment {text}")
     except ValueError as error:
         raise SpansError(f"segment {text!r}: {error}") from None
 
 
 def read_spans(path: Path) -> list[Span]:
-    """The spans of a .srt, .vtt or .json file, in its own order.
+    """Read the spans of a .srt, .vtt or .json file, in the file's order.
 
     Raises:
-        SpansError: it is missing, in no known encoding or format, damaged, or holds no span.
+        SpansError: missing, in no known encoding or format, damaged, or without any span.
     """
     kind = path.suffix.lower()
-    readers = {".srt": _subtitles, ".vtt": _subtitles, ".json": _json}
+    readers = {".srt": _parse_subtitles, ".vtt": _parse_subtitles, ".json": _parse_json}
     if kind not in readers:
         raise SpansError(f"{path}: spans are read from .srt, .vtt or .json files")
-    found = list(readers[kind](path, _text_of(path)))
+    found = list(readers[kind](path, _read_text(path)))
     if not found:
         raise SpansError(f"{path}: there is no span in it")
     return found
 
 
-def _text_of(path: Path) -> str:
-    """The text of a file: UTF-8, or what its byte order mark says."""
+def _read_text(path: Path) -> str:
+    """Read a text file: UTF-8, or the encoding of its byte order mark."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -145,8 +145,8 @@ def _text_of(path: Path) -> str:
         ) from None
 
 
-def _subtitles(path: Path, text: str) -> Iterator[Span]:
-    """Cues of SubRip or WebVTT."""
+def _parse_subtitles(path: Path, text: str) -> Iterator[Span]:
+    """Spans of the cues of SubRip or WebVTT."""
     import pysubs2
     from pysubs2.formats import get_format_class
 
@@ -168,11 +168,11 @@ def _subtitles(path: Path, text: str) -> Iterator[Span]:
         )
 
 
-def spoken_by(span: Span, known: tuple[str, ...]) -> str | None:
-    """Who a cue says that it is spoken by; None if it does not say.
+def cue_speaker(span: Span, known: tuple[str, ...]) -> str | None:
+    """The speaker that a cue names; None if it names none.
 
-    `[NAME]` and `NAME:` tell it of a known name. A name that is not known counts if it is in
-    capitals or nearly a known one: it would be spoken by the wrong mouth otherwise.
+    `[NAME]` and `NAME:` count for a known name. An unknown name counts if it is in capitals or
+    close to a known one: a typing error must not give the line to the wrong mouth.
     """
     if span.speaker is not None:
         return span.speaker
@@ -187,19 +187,19 @@ def spoken_by(span: Span, known: tuple[str, ...]) -> str | None:
 
 
 class _Entry(BaseModel):
-    """One span as JSON holds it; whatever else a pipeline writes there is not ours."""
+    """One span in JSON; other keys are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
-    start: Annotated[Fraction, BeforeValidator(time_of)]
-    end: Annotated[Fraction, BeforeValidator(time_of)]
+    start: Annotated[Fraction, BeforeValidator(parse_time)]
+    end: Annotated[Fraction, BeforeValidator(parse_time)]
     speaker: str | None = None
     audio: str | None = None
     text: str = ""
 
 
-def _json(path: Path, text: str) -> Iterator[Span]:
-    """A list of objects, alone or as `segments` of an object (as speech recognisers write it)."""
+def _parse_json(path: Path, text: str) -> Iterator[Span]:
+    """Spans of a list of objects, bare or under `segments` (the format of speech recognizers)."""
     try:
         values: Any = json.loads(text)
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""Who speaks, with which face, what, and when.
+"""Which speaker speaks what, when, and with which face.
 
-One voice throughout is the simple case: a single part without spans. With spans, each part has
-those in which its speaker's mouth is new; everything else stays the target's own.
+The simple case is one voice throughout: a single part without spans. With spans, a part holds
+those in which its speaker's mouth is replaced; everything else stays the target's own.
 """
 
 from __future__ import annotations
@@ -16,19 +16,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync.dialogue.spans import Span, spoken_by
+from lipsync.dialogue.spans import Span, cue_speaker
 from lipsync.errors import OptionsError, SpansError
+from lipsync.runtime.numeric import smoothstep
 from lipsync.types import F32, Speaker
 
 Times = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one speaker has to say."""
+class SpeakerPart:
+    """One speaker and the spans in which they speak."""
 
     speaker: Speaker
-    spans: tuple[Span, ...] | None = None  # ascending, apart; None: throughout
+    spans: tuple[Span, ...] | None = None  # ascending, disjoint; None: throughout
+
+    @property
+    def audio(self) -> Path:
+        """The speaker's file, which all spans without a file of their own are spoken from.
+
+        Raises:
+            ValueError: the speaker has none.
+        """
+        if self.speaker.audio is None:
+            raise ValueError("SpeakerPart: wanted a speaker with sound")
+        return self.speaker.audio
 
     @property
     def sources(self) -> list[Path]:
@@ -37,8 +49,8 @@ class Part:
         whole = [self.speaker.audio] if self.speaker.audio is not None else []
         return list(dict.fromkeys([*whole, *own]))
 
-    def described(self) -> dict[str, Any]:
-        """Who speaks, from what, with which face, and where (s); JSON-able."""
+    def describe(self) -> dict[str, Any]:
+        """Speaker, files, face and spans (s), for JSON."""
         spans = None
         if self.spans is not None:
             spans = [[float(span.start), float(span.end)] for span in self.spans]
@@ -50,30 +62,30 @@ class Part:
             "spans": spans,
         }
 
-    def share(self, times: Times, fade: float, end: float) -> F32:
-        """How much of the new mouth each of these times (s) shows, (n,) 0..1.
+    def blend_weight(self, times: Times, fade: float, end: float) -> F32:
+        """The weight of the new mouth at each of these times (s), (n,) 0..1.
 
-        0 outside of the spans, eased over `fade` seconds inside their borders, but not where the
-        video itself begins or ends.
+        0 outside the spans, eased over `fade` seconds inside their borders, except at the
+        beginning and the `end` (s) of the video.
         """
         if self.spans is None:
             return np.ones(len(times), np.float32)
-        shown = np.zeros(len(times))
-        for first, last in _runs(self.spans):
+        weight = np.zeros(len(times))
+        for first, last in _join_adjacent(self.spans):
             inside = (times >= first) & (times < last)
             rise = (times - first) / fade if fade > 0 and first > 0 else np.ones(len(times))
             fall = (last - times) / fade if fade > 0 and last < end else np.ones(len(times))
             ramp = np.clip(np.minimum(rise, fall), 0, 1) * inside
-            shown = np.maximum(shown, ramp * ramp * (3 - 2 * ramp))
-        return shown.astype(np.float32)
+            weight = np.maximum(weight, smoothstep(ramp))
+        return weight.astype(np.float32)
 
-    def named(self, line: str) -> str:
-        """A line about this part: with the speaker's name, if there is one."""
+    def label(self, line: str) -> str:
+        """Prefix a line with the speaker's name, if there is one."""
         return f"{self.speaker.name}: {line}" if self.speaker.name else line
 
 
-def _runs(spans: Sequence[Span]) -> list[tuple[float, float]]:
-    """(first, end) of stretches of spans that follow on one another without a gap."""
+def _join_adjacent(spans: Sequence[Span]) -> list[tuple[float, float]]:
+    """(first, end) of runs of spans without a gap between them, seconds."""
     joined: list[tuple[float, float]] = []
     for span in spans:
         first, end = float(span.start), float(span.end)
@@ -84,16 +96,16 @@ def _runs(spans: Sequence[Span]) -> list[tuple[float, float]]:
     return joined
 
 
-def speaker_of(text: str) -> Speaker:
-    """A speaker, as `NAME=AUDIO`, `NAME=AUDIO:FACE` or `NAME=:FACE`.
+def parse_speaker(text: str) -> Speaker:
+    """Parse a speaker: `NAME=AUDIO`, `NAME=AUDIO:FACE` or `NAME=:FACE`.
 
     Raises:
-        OptionsError: it is not written so.
+        OptionsError: another format.
     """
     name, equals, rest = text.partition("=")
     if not equals or not name.strip() or not rest:
         raise OptionsError(f"speaker {text!r}: wanted NAME=AUDIO:FACE, as ANNA=anna.wav:left")
-    # A file may have colons in its name, and so may a picture of the face: the first that exists.
+    # Both the file and the face may contain colons: split at the last one behind an existing file.
     places = [i for i, character in enumerate(rest) if character == ":"]
     if not places or Path(rest).expanduser().is_file():
         return Speaker(name.strip(), Path(rest).expanduser())
@@ -103,19 +115,19 @@ def speaker_of(text: str) -> Speaker:
     return Speaker(name.strip(), audio, rest[at + 1 :])
 
 
-def parts_of(
+def assign_parts(
     audio: Path | None, speakers: Sequence[Speaker], spans: Sequence[Span] | None, face: str
-) -> list[Part]:
-    """Who speaks what, in the order of the speakers.
+) -> list[SpeakerPart]:
+    """Assign the spans to the speakers; parts are in the order of the speakers.
 
     Args:
-        audio: of whoever has none of their own.
-        speakers: none: one without a name, with `face`.
-        spans: None: everybody speaks throughout.
+        audio: for speakers without a file of their own.
+        speakers: empty: one without a name, with `face`.
+        spans: None: every speaker speaks throughout.
 
     Raises:
-        OptionsError: a speaker twice, or none of the sound that one needs.
-        SpansError: a span's speaker is not known.
+        OptionsError: a speaker is given twice, or one has no sound.
+        SpansError: a span's speaker is unknown.
     """
     if speakers and face != "largest":
         raise OptionsError("option 'face': with speakers, each has its own: NAME=AUDIO:FACE")
@@ -125,25 +137,25 @@ def parts_of(
         if name in names[:i]:
             raise OptionsError(f"speaker {cast[i].name!r} is given twice")
     if spans is None:
-        parts = [Part(speaker) for speaker in cast]
+        parts = [SpeakerPart(speaker) for speaker in cast]
     else:
         known = tuple(speaker.name for speaker in cast)
         lines: list[list[Span]] = [[] for _ in cast]
         for span in spans:
-            lines[_speaks(span, spans, known)].append(span)
-        parts = [Part(s, tuple(line)) for s, line in zip(cast, lines, strict=True) if line]
+            lines[_speaker_index(span, spans, known)].append(span)
+        parts = [SpeakerPart(s, tuple(line)) for s, line in zip(cast, lines, strict=True) if line]
     for part in parts:
-        wanting = part.spans is None or any(span.audio is None for span in part.spans)
-        if part.speaker.audio is None and wanting:
-            raise OptionsError(part.named("no speech was given: use --audio, or NAME=AUDIO"))
+        needs_audio = part.spans is None or any(span.audio is None for span in part.spans)
+        if part.speaker.audio is None and needs_audio:
+            raise OptionsError(part.label("no speech was given: use --audio, or NAME=AUDIO"))
     return parts
 
 
-def _speaks(span: Span, spans: Sequence[Span], known: tuple[str, ...]) -> int:
-    """Which speaker a span belongs to."""
-    name = spoken_by(span, known)
-    if known == ("",):  # one without a name: whoever it is, but only one
-        named = {n.casefold(): n for one in spans if (n := spoken_by(one, known))}
+def _speaker_index(span: Span, spans: Sequence[Span], known: tuple[str, ...]) -> int:
+    """Index in `known` of the speaker that a span belongs to."""
+    name = cue_speaker(span, known)
+    if known == ("",):  # one speaker without a name: the spans may name one, but only one
+        named = {n.casefold(): n for one in spans if (n := cue_speaker(one, known))}
         if len(named) > 1:
             raise SpansError(
                 f"{span}: the spans name {len(named)} speakers ({', '.join(named.values())}); "
@@ -162,20 +174,25 @@ def _speaks(span: Span, spans: Sequence[Span], known: tuple[str, ...]) -> int:
     raise SpansError(f"{span}: unknown speaker {name!r}{hint}")
 
 
-def fitted(parts: Sequence[Part], duration: Fraction) -> tuple[list[Part], list[str]]:
-    """The parts with spans in order and inside a target of this duration, and what was done.
+def fit_spans_to_target(
+    parts: Sequence[SpeakerPart], duration: Fraction
+) -> tuple[list[SpeakerPart], list[str]]:
+    """Sort the spans by time and cut them at the end of a target of this duration (s).
+
+    Returns:
+        The parts, and a line for every change.
 
     Raises:
-        SpansError: two spans of one speaker overlap, or one lies wholly beyond the target.
+        SpansError: two spans of one speaker overlap, or one begins after the target's end.
     """
-    done, notes = [], []
+    fitted, notes = [], []
     for part in parts:
         if part.spans is None:
-            done.append(part)
+            fitted.append(part)
             continue
         spans = sorted(part.spans, key=lambda span: span.start)
         if spans != list(part.spans):
-            notes.append(part.named("the spans are out of order; they were sorted by time"))
+            notes.append(part.label("the spans are out of order; they were sorted by time"))
         for i, span in enumerate(spans):
             if i and span.start < spans[i - 1].end:
                 raise SpansError(f"{spans[i - 1]} and {span} overlap; one speaker has one mouth")
@@ -184,5 +201,5 @@ def fitted(parts: Sequence[Part], duration: Fraction) -> tuple[list[Part], list[
             if span.end > duration:
                 notes.append(f"{span}: goes on after the target's end and is cut there")
                 spans[i] = replace(span, end=duration)
-        done.append(replace(part, spans=tuple(spans)))
-    return done, notes
+        fitted.append(replace(part, spans=tuple(spans)))
+    return fitted, notes

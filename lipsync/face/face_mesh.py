@@ -31,7 +31,7 @@ _PAIRS = """
 """
 
 
-def opposite() -> tuple[int, ...]:
+def mirror_indices() -> tuple[int, ...]:
     """For every point the one that takes its place in the mirror image."""
     found = list(range(COUNT))
     for pair in _PAIRS.split():

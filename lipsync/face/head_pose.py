@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 
 from lipsync.face.similarity import fit_similarity, to_complex
 from lipsync.face.smoothing import smooth
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.runtime.positions import sample_at
-from lipsync.types import F32, Alignment, FaceTrack, LipTrack, Positions
+from lipsync.types import F32, FaceTrack, LipTrack, Positions
 
 Floats = NDArray[np.float64]
 
 # Below this turn (degrees) lips stay as they are, beyond the second one they turn all the way: the
 # depth of landmarks is noisy, and little would be gained.
-FROM, FULLY = 4.0, 9.0
+TURN_FROM_DEG, TURN_FULLY_DEG = 4.0, 9.0
 SMOOTHING_S = 0.2
 
 
-def turned(lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: Positions) -> LipTrack:
+def turn_lips(lips: LipTrack, face: TrackedFace, order: Positions) -> LipTrack:
     """Lips (n) as they are seen in the pose of the target's frames.
 
     Where landmarks have no depth, or the head is turned by less than FROM from its usual pose, they
@@ -34,19 +35,20 @@ def turned(lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: Posit
 
     Args:
         lips: as in the usual pose, canonical.
-        track, alignment: of the target, f frames.
-        frames: (n,) where in the target each output frame is.
+        face: of the target, f frames.
+        order: (n,) where in the target each output frame is.
     """
+    track = face.track
     if track.points.shape[-1] < 3 or not track.found.any():
         return lips
-    rigid, depth, turns = _face_and_turns(track, alignment)
-    angle = _degrees(turns)
-    ramp = np.clip((angle - FROM) / (FULLY - FROM), 0, 1)
-    share = sample_at((ramp * ramp * (3 - 2 * ramp)).astype(np.float32), frames)
+    rigid, depth, turns = measure_turns(face)
+    angle = rotation_angles(turns)
+    ramp = np.clip((angle - TURN_FROM_DEG) / (TURN_FULLY_DEG - TURN_FROM_DEG), 0, 1)
+    share = sample_at((ramp * ramp * (3 - 2 * ramp)).astype(np.float32), order)
     which = np.flatnonzero((share > 0) & np.isfinite(lips.points).all((1, 2)))
     if not len(which):
         return lips
-    rotation = sample_at(turns.astype(np.float32), frames)[which].astype(np.float64)
+    rotation = sample_at(turns.astype(np.float32), order)[which].astype(np.float64)
     centre = rigid.mean(0)
     depths = np.broadcast_to(depth[:, None], (len(which), len(depth), 1))
     solid = np.concatenate([lips.points[which], depths], axis=2) - centre
@@ -62,24 +64,25 @@ def turned(lips: LipTrack, track: FaceTrack, alignment: Alignment, frames: Posit
     return LipTrack(points, lips.rate)
 
 
-def _face_and_turns(track: FaceTrack, alignment: Alignment) -> tuple[Floats, Floats, Floats]:
+def measure_turns(face: TrackedFace) -> tuple[Floats, Floats, Floats]:
     """The person's face in its usual pose, canonical with depth: the rigid points (r, 3) and the
     lips' depth (18,); and every frame's turn from it (f, 3, 3); where there is no face, none."""
-    inverse = alignment.to_canonical.astype(np.float64)
+    track = face.track
+    inverse = face.alignment.to_canonical.astype(np.float64)
     size = np.sqrt(np.abs(np.linalg.det(inverse[:, :, :2])))
     scheme, count = track.scheme, len(track.scheme.rigid)
     points = track.points[:, [*scheme.rigid, *scheme.lips]].astype(np.float64)
     flat = points[..., :2] @ np.swapaxes(inverse[:, :, :2], 1, 2) + inverse[:, None, :, 2]
     solid = np.concatenate([flat, points[..., 2:] * size[:, None, None]], axis=2)
     solid[..., 2] -= solid[:, :count, 2].mean(1, keepdims=True)
-    face = np.median(solid[track.found], axis=0)
+    mean = np.median(solid[track.found], axis=0)
     turns = np.tile(np.eye(3), (len(track), 1, 1))
-    turns[track.found] = _rotations(face[:count], solid[track.found][:, :count])
+    turns[track.found] = _rotations(mean[:count], solid[track.found][:, :count])
     radius = round(SMOOTHING_S * float(track.fps))
     for first, end in track.shots():
         steady = smooth(turns[first:end].reshape(-1, 9).astype(complex), radius).real
         turns[first:end] = _nearest_rotations(steady.reshape(-1, 3, 3))
-    return face[:count], face[count:, 2], turns
+    return mean[:count], mean[count:, 2], turns
 
 
 def _rotations(source: Floats, targets: Floats) -> Floats:
@@ -95,13 +98,13 @@ def _nearest_rotations(matrices: Floats) -> Floats:
     return np.asarray(u @ v)
 
 
-def _degrees(turns: Floats) -> Floats:
+def rotation_angles(turns: Floats) -> Floats:
     """Angles of rotations (f, 3, 3), (f,)."""
     cosine = (np.trace(turns, axis1=1, axis2=2) - 1) / 2
     return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
-def head_angles(track: FaceTrack) -> tuple[F32, F32]:
+def measure_head_angles(track: FaceTrack) -> tuple[F32, F32]:
     """Yaw and pitch (f,) in degrees, from landmarks with depth; 0 where there is none.
 
     Yaw is the turn of the line through the outer eye corners. Pitch is that of the line from

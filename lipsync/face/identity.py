@@ -13,20 +13,20 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lipsync.face.similarity import apply, compose
+from lipsync.face.similarity import apply_affine, compose_affine
 from lipsync.types import F32, U8
 
-SAME = 0.77  # correlation from which two faces are one person's
+SAME_PERSON = 0.77  # correlation from which two faces are one person's
 REGION = (-0.7, -0.42, 0.7, 0.58)  # left, top, right, bottom, canonical
 SIZE = (56, 40)  # of a thumbnail
-LIGHT, CONTRAST = 5.0, 6.0  # σ, thumbnail pixels: what is coarser is light
+LIGHT_SIGMA, CONTRAST_SIGMA = 5.0, 6.0  # σ, thumbnail pixels: what is coarser is light
 
 
-def upper_face(frame: U8, to_frame: F32) -> F32:
+def make_face_thumbnail(frame: U8, to_frame: F32) -> F32:
     """A thumbnail (h, w) of brows, eyes and nose, freed of light."""
     left, top, right, bottom = REGION
     x, y = (right - left) / SIZE[0], (bottom - top) / SIZE[1]
-    corners = apply(
+    corners = apply_affine(
         to_frame, np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
     )
     low = np.maximum(np.floor(corners.min(0)).astype(int) - 4, 0)
@@ -38,27 +38,27 @@ def upper_face(frame: U8, to_frame: F32) -> F32:
     cell = float(np.sqrt(abs(np.linalg.det(to_frame[:, :2])))) * x
     gray = cv2.GaussianBlur(gray, (0, 0), max(0.5 * cell, 0.4))
     grid = np.array([[x, 0, left + x / 2], [0, y, top + y / 2]], np.float32)
-    to_piece = compose(to_frame, grid)
+    to_piece = compose_affine(to_frame, grid)
     to_piece[:, 2] -= low
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     face = cv2.warpAffine(gray, to_piece, SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    face = face - cv2.GaussianBlur(face, (0, 0), LIGHT)
-    return np.asarray(face / (np.sqrt(cv2.GaussianBlur(face * face, (0, 0), CONTRAST)) + 2))
+    face = face - cv2.GaussianBlur(face, (0, 0), LIGHT_SIGMA)
+    return np.asarray(face / (np.sqrt(cv2.GaussianBlur(face * face, (0, 0), CONTRAST_SIGMA)) + 2))
 
 
-def likeness(one: list[F32], other: list[F32]) -> float:
+def compare_faces(one: list[F32], other: list[F32]) -> float:
     """Correlation of the most alike pair of two sets of thumbnails (h, w); 0: they show nothing."""
-    return float((units(one) @ units(other).T).max())
+    return float((to_unit_vectors(one) @ to_unit_vectors(other).T).max())
 
 
-def units(faces: list[F32]) -> F32:
+def to_unit_vectors(faces: list[F32]) -> F32:
     """(n, h · w): thumbnails without their mean, of length 1; what shows nothing is 0."""
     flat = np.stack(faces).reshape(len(faces), -1)
     flat = flat - flat.mean(1, keepdims=True)
     return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9))
 
 
-def strangers(faces: dict[int, list[F32]], weights: dict[int, int]) -> list[int]:
+def find_other_identities(faces: dict[int, list[F32]], weights: dict[int, int]) -> list[int]:
     """Which shots show somebody else than the shot with the largest weight.
 
     Args:
@@ -67,11 +67,11 @@ def strangers(faces: dict[int, list[F32]], weights: dict[int, int]) -> list[int]
     """
     if not faces:
         return []
-    seen = {shot: units(some) for shot, some in faces.items()}
+    seen = {shot: to_unit_vectors(some) for shot, some in faces.items()}
     others = set(faces) - {max(faces, key=lambda shot: weights[shot])}
     reached = set(faces) - others
     while reached:
         known = np.concatenate([seen[shot] for shot in reached])
-        reached = {shot for shot in others if (seen[shot] @ known.T).max() >= SAME}
+        reached = {shot for shot in others if (seen[shot] @ known.T).max() >= SAME_PERSON}
         others -= reached
     return sorted(others)

@@ -6,7 +6,7 @@ from lipsync.face import face_mesh
 from lipsync.types import LandmarkScheme
 
 # Points of the MediaPipe face mesh (478 points). Lips in iBUG order without the inner corners
-# (METHOD.md §2); the rigid points are eye corners, nose bridge, brows and temples.
+# (docs/method.md §2); the rigid points are eye corners, nose bridge, brows and temples.
 MEDIAPIPE_478 = LandmarkScheme(
     name="mediapipe-478",
     count=478,
@@ -17,7 +17,7 @@ MEDIAPIPE_478 = LandmarkScheme(
     anchors=(33, 133, 362, 263, 1, 2, 98, 327, 195, 50, 280),
     outer_eyes=(33, 263),
     lids=((159, 145), (386, 374)),
-    mirror=face_mesh.opposite(),
+    mirror=face_mesh.mirror_indices(),
 )
 
 # The 68-point iBUG annotation, as face-alignment returns it.

@@ -37,20 +37,20 @@ def similarity_matrix(a: Complexes, b: Complexes) -> F32:
     return np.moveaxis(np.array(rows), (0, 1), (-2, -1)).astype(np.float32)
 
 
-def apply(matrix: F32, points: F32) -> F32:
+def apply_affine(matrix: F32, points: F32) -> F32:
     """Map points (n, k, 2) by matrices (n, 2, 3) (or one (2, 3) by one (k, 2))."""
     return (points @ np.swapaxes(matrix[..., :2], -1, -2) + matrix[..., None, :, 2]).astype(
         np.float32
     )
 
 
-def compose(second: F32, first: F32) -> F32:
+def compose_affine(second: F32, first: F32) -> F32:
     """The (..., 2, 3) matrix that applies `first`, then `second`."""
     linear = second[..., :2] @ first[..., :2]
     shift = second[..., :2] @ first[..., 2:] + second[..., 2:]
     return np.concatenate([linear, shift], axis=-1).astype(np.float32)
 
 
-def scale_of(matrix: F32) -> float:
+def affine_scale(matrix: F32) -> float:
     """By how much a (2, 3) similarity enlarges: pixels per outer-eye distance of `to_frame`."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync.face.similarity import Complexes
+from lipsync.face.similarity import Complexes, to_complex
+from lipsync.types import F32, FaceTrack
 
 
 def fill_gaps(signal: Complexes, known: NDArray[np.bool_]) -> Complexes:
@@ -43,3 +45,19 @@ def _quadratic_fit(window: int) -> NDArray[np.float64]:
     """Samples (window,) → the least-squares quadratic through them at their places."""
     powers = np.vander(np.linspace(-1, 1, window), 3)
     return np.asarray(powers @ np.linalg.pinv(powers))
+
+
+def smooth_points(track: FaceTrack, indices: Sequence[int], smoothing_s: float = 0.12) -> F32:
+    """Chosen landmarks in frame pixels, (n, len(indices), 2), smoothed within each shot.
+
+    Frames without a face are filled from their neighbours in the shot; NaN in shots without any.
+    """
+    z = to_complex(track.xy[:, list(indices)])
+    radius = round(smoothing_s * float(track.fps))
+    for first, end in track.shots():
+        known = track.found[first:end]
+        if known.any():
+            for column in range(z.shape[1]):
+                z[first:end, column] = fill_gaps(z[first:end, column], known)
+            z[first:end] = smooth(z[first:end], radius)
+    return np.stack([z.real, z.imag], axis=-1).astype(np.float32)

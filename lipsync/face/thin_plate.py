@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 SMOOTHING = 1e-2  # λ of mouths' warps: trust no single landmark
 GRID_STEP = 8  # pixels between the points at which a warp is evaluated
-GRID_MOST = 26  # at most so many points across; large faces get a coarser grid
+MAX_GRID_POINTS = 26  # at most so many points across; large faces get a coarser grid
 
 
 def _kernel(d2: Floats) -> Floats:
@@ -35,7 +35,7 @@ class ThinPlate:
         at: (p, 2) places of that space at which the map is wanted (a coarse grid).
         smoothing: λ; 0 interpolates exactly, larger trusts single points less.
 
-    The result of `maps_to(points)` is linear in `points`, so all the algebra is one (p, k) matrix.
+    The result of `map_to(points)` is linear in `points`, so all the algebra is one (p, k) matrix.
     """
 
     def __init__(self, wanted: F32, at: F32, smoothing: float = 1e-2) -> None:
@@ -50,7 +50,7 @@ class ThinPlate:
         # basis @ inv(system) @ [points; 0]: keep the k columns that meet the points.
         self._matrix = np.linalg.solve(system.T, basis.T).T[:, :k].astype(np.float32)
 
-    def maps_to(self, points: F32) -> F32:
+    def map_to(self, points: F32) -> F32:
         """Where the places `at` lie when the wanted points lie at `points`.
 
         Args:
@@ -71,7 +71,7 @@ class CoarseGrid:
     def __init__(self, width: int, height: int, reduction: int = 1) -> None:
         """`reduction`: the map will be refined for pictures so much smaller as well."""
         self.width, self.height = width, height
-        step = max(GRID_STEP, int(np.ceil(max(width, height) / GRID_MOST)))
+        step = max(GRID_STEP, int(np.ceil(max(width, height) / MAX_GRID_POINTS)))
         self._step = -(-step // reduction) * reduction
         self._cells = (-(-width // self._step) + 2, -(-height // self._step) + 2)
         x, y = ((np.arange(-1, n - 1) + 0.5) * self._step - 0.5 for n in self._cells)
@@ -81,7 +81,7 @@ class CoarseGrid:
         """Height and width of the picture, or of one so much smaller."""
         return self.height // reduction, self.width // reduction
 
-    def refined(self, coarse: F32, reduction: int = 1) -> F32:
+    def upsample(self, coarse: F32, reduction: int = 1) -> F32:
         """Bilinear refinement of a map (len(points), 2) to (height, width, 2), or to a fraction."""
         step, (columns, rows) = self._step // reduction, self._cells
         fine = cv2.resize(

@@ -1,143 +1,197 @@
-"""Fits between the face in a frame and the canonical mouth space.
-
-A similarity in the plane is a complex number: with z = x + iy, frame = a·z + b, where |a| is the
-scale and arg a the roll. Least squares over point pairs is then one division, and smoothing a
-head's motion is smoothing two complex signals.
-"""
+"""One face through a video, aligned: what every stage asks of it, computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
-from lipsync.errors import NoFaceError
-from lipsync.face.similarity import Complexes, apply, fit_similarity, similarity_matrix, to_complex
-from lipsync.face.smoothing import fill_gaps, smooth
-from lipsync.types import F32, Alignment, FaceTrack, LipTrack
+from lipsync.face.alignment import align
+from lipsync.face.similarity import Complexes, apply_affine
+from lipsync.face.smoothing import smooth_points
+from lipsync.runtime.positions import sample_at
+from lipsync.types import (
+    F32,
+    I64,
+    N_LIPS,
+    Alignment,
+    Bools,
+    FaceTrack,
+    LandmarkScheme,
+    LipTrack,
+    Positions,
+)
+
+OUTLINE_SMOOTHING_S = 0.4  # of the lips that carry a mouth's outline: it must not follow speech
+# Between nose (1) and upper lip (0) the outline's top, and how far up a jaw point may reach, as a
+# share of the way from the lips' center to that top: beyond it the jaw line is the cheek's.
+OUTLINE_TOP, OUTLINE_HEIGHT = 0.6, 0.7
 
 
-def rigid_template(track: FaceTrack, rounds: int = 4) -> Complexes:
-    """This person's rigid points in the canonical space, (r,): their generalised Procrustes mean.
+@dataclass(frozen=True, eq=False)
+class TrackedFace:
+    """Landmarks of one face through a video and their alignment; f frames, j jaw points.
 
-    Raises:
-        NoFaceError: no frame has a face.
+    Everything derived is computed when it is first asked for, and kept.
     """
-    if not track.found.any():
-        raise NoFaceError("no face was found in any frame")
-    scheme = track.scheme
-    z = to_complex(track.xy[track.found])
-    rigid = z[:, scheme.rigid]
-    eyes = z[:, scheme.outer_eyes]
-    # Start where every frame's own outer eye corners are at ∓1/2, and take the median.
-    template = np.median(_normalised(rigid, eyes), axis=0)
-    eyes_in_template = np.median(_normalised(eyes, eyes), axis=0)
-    for _ in range(rounds):
-        a, b = fit_similarity(rigid, np.broadcast_to(template, rigid.shape))
-        template = (a[:, None] * rigid + b[:, None]).mean(0)
-        eyes_in_template = (a[:, None] * eyes + b[:, None]).mean(0)
-        template = _normalised(template[None], eyes_in_template[None])[0]
-    return template
+
+    track: FaceTrack
+    alignment: Alignment
+
+    @staticmethod
+    def of(track: FaceTrack, template: Complexes | None = None) -> TrackedFace:
+        """The track with its own alignment; `template`: see `alignment.align`.
+
+        Raises:
+            NoFaceError: no frame has a face.
+        """
+        return TrackedFace(track, align(track, template=template))
+
+    def __len__(self) -> int:
+        return len(self.track)
+
+    @property
+    def scheme(self) -> LandmarkScheme:
+        """Which landmark is which part of the face."""
+        return self.track.scheme
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames per second."""
+        return self.track.fps
+
+    @property
+    def found(self) -> Bools:
+        """(f,), whether the frame shows the face."""
+        return self.track.found
+
+    @cached_property
+    def lips(self) -> LipTrack:
+        """The speaker's lips in the canonical space; frames without a face are NaN."""
+        points = apply_affine(self.alignment.to_canonical, self.track.xy[:, self.scheme.lips])
+        return LipTrack(points, self.fps)
+
+    @cached_property
+    def nose(self) -> F32:
+        """Three nose points in the canonical space, (f, 3, 2): they tell yaw and pitch."""
+        return apply_affine(self.alignment.to_canonical, self.track.xy[:, self.scheme.nose])
+
+    @cached_property
+    def surround(self) -> F32:
+        """Jaw line and anchors, smoothed, (f, j + a, 2) pixels: a warp's points but the lips."""
+        return smooth_points(self.track, self.scheme.warp[N_LIPS:])
+
+    @property
+    def jaw(self) -> F32:
+        """The jaw line, smoothed, (f, j, 2) pixels."""
+        return np.asarray(self.surround[:, : len(self.scheme.jaw)])
+
+    @property
+    def anchors(self) -> F32:
+        """Points around the mouth that speech hardly moves, smoothed, (f, a, 2) pixels."""
+        return np.asarray(self.surround[:, len(self.scheme.jaw) :])
+
+    @cached_property
+    def nose_base(self) -> F32:
+        """Mean of the smoothed nose points, (f, 1, 2) pixels."""
+        return np.asarray(smooth_points(self.track, self.scheme.nose).mean(1, keepdims=True))
+
+    def outlines(self, inset: float = 0.0) -> F32:
+        """Closed outline of the mouth-and-chin region in every frame, (f, j + 1, 2) pixels.
+
+        It runs along the jaw line from one side of the mouth over the chin to the other, pulled
+        toward the mouth by the share `inset`, and back below the nose.
+        """
+        center, jaw, top = self._outline
+        outline = np.concatenate([center + (jaw - center) * (1 - inset), top], axis=1)
+        return np.asarray(outline, np.float32)
+
+    @cached_property
+    def _outline(self) -> tuple[F32, F32, F32]:
+        """Center of the lips, the jaw line below the cheeks, the point below the nose."""
+        lips = smooth_points(self.track, self.scheme.lips, OUTLINE_SMOOTHING_S)
+        center = lips.mean(1, keepdims=True)
+        upper = lips[:, 2:5].mean(1, keepdims=True)
+        top = OUTLINE_TOP * self.nose_base + (1 - OUTLINE_TOP) * upper
+        # Jaw points higher than the lips belong to the cheeks: bring them down to where the
+        # outline turns toward the nose.
+        up = (top - center) / np.linalg.norm(top - center, axis=-1, keepdims=True)
+        height = ((self.jaw - center) * up).sum(-1, keepdims=True)
+        limit = OUTLINE_HEIGHT * ((top - center) * up).sum(-1, keepdims=True)
+        return center, self.jaw - up * np.maximum(height - limit, 0), top
+
+    def at(self, order: Positions) -> SampledFace:
+        """The face at the given positions of its video, which may lie between two frames."""
+        return SampledFace(self, order)
 
 
-def _normalised(points: Complexes, eyes: Complexes) -> Complexes:
-    """Points (n, r) moved and scaled so that the eyes (n, 2) lie at ∓1/2."""
-    centre, span = eyes.mean(-1, keepdims=True), (eyes[:, 1:] - eyes[:, :1])
-    return np.asarray((points - centre) / span)
+@dataclass(frozen=True, eq=False)
+class SampledFace:
+    """A tracked face as n output frames show it: every value read at `order`."""
 
+    face: TrackedFace
+    order: Positions  # (n,), frames of the face's video
 
-def align(
-    track: FaceTrack, smoothing_s: float = 0.12, template: Complexes | None = None
-) -> Alignment:
-    """Similarity from the canonical space to every frame, from the rigid points only.
+    def __len__(self) -> int:
+        return len(self.order)
 
-    Smoothed within each shot by a zero-phase local quadratic fit over ±smoothing_s seconds
-    (0: not at all), so that landmark noise does not shake the mouth and a turning head is not
-    cut short. Frames without a face carry their neighbours' fit.
+    @cached_property
+    def found(self) -> Bools:
+        """(n,), whether the face is there; between two frames: in both."""
+        return np.asarray(sample_at(self.face.found, self.order))
 
-    Args:
-        template: from `rigid_template`, where several tracks are to share one; None: the track's.
+    @cached_property
+    def shots(self) -> I64:
+        """(n,), the number of the shot that each frame belongs to."""
+        return np.searchsorted(self.face.track.cuts, self.order, side="right").astype(np.int64)
 
-    Returns:
-        Alignment of len(track) matrices.
+    @cached_property
+    def to_frame(self) -> F32:
+        """(n, 2, 3), canonical → frame pixels."""
+        return np.asarray(sample_at(self.face.alignment.to_frame, self.order))
 
-    Raises:
-        NoFaceError: no frame has a face.
-    """
-    template = rigid_template(track) if template is None else template
-    rigid = to_complex(track.xy[:, track.scheme.rigid])
-    a, b = fit_similarity(np.broadcast_to(template, rigid.shape), rigid)
-    # b is where the origin (between the eyes) lands; the mouth hangs below it, so noise in the
-    # roll would move it: smooth the position of the mouth instead.
-    mouth = 0.9j
-    position = a * mouth + b
-    radius = round(smoothing_s * float(track.fps))
-    for first, end in track.shots():
-        shot = slice(first, end)
-        known = track.found[shot]
-        if not known.any():
-            continue
-        a[shot] = smooth(fill_gaps(a[shot], known), radius)
-        position[shot] = smooth(fill_gaps(position[shot], known), radius)
-    b = position - a * mouth
-    return Alignment(similarity_matrix(*_neighbours_fill(a, b)))
+    @cached_property
+    def to_canonical(self) -> F32:
+        """(n, 2, 3), frame pixels → canonical."""
+        return np.asarray(sample_at(self.face.alignment.to_canonical, self.order))
 
+    @cached_property
+    def scale(self) -> F32:
+        """(n,), pixels per outer-eye distance."""
+        return np.asarray(sample_at(self.face.alignment.scale, self.order))
 
-def _neighbours_fill(a: Complexes, b: Complexes) -> tuple[Complexes, Complexes]:
-    """Shots without any face take the nearest known fit, so that every matrix is finite."""
-    have = np.flatnonzero(np.isfinite(a))
-    at = np.arange(len(a))
-    right = np.clip(np.searchsorted(have, at), 0, len(have) - 1)
-    left = np.maximum(right - 1, 0)
-    nearer_left = np.abs(have[left] - at) <= np.abs(have[right] - at)
-    nearest = np.where(nearer_left, have[left], have[right])
-    return a[nearest], b[nearest]
+    @cached_property
+    def lips(self) -> F32:
+        """(n, 18, 2), the lips that the target itself shows, canonical."""
+        return np.asarray(sample_at(self.face.lips.points, self.order))
 
+    @cached_property
+    def nose(self) -> F32:
+        """(n, 3, 2), canonical."""
+        return np.asarray(sample_at(self.face.nose, self.order))
 
-def smoothed_points(track: FaceTrack, indices: Sequence[int], smoothing_s: float = 0.12) -> F32:
-    """Chosen landmarks in frame pixels, (n, len(indices), 2), smoothed within each shot.
+    @cached_property
+    def surround(self) -> F32:
+        """(n, j + a, 2), jaw line and anchors, pixels."""
+        return np.asarray(sample_at(self.face.surround, self.order))
 
-    Frames without a face are filled from their neighbours in the shot; NaN in shots without any.
-    """
-    z = to_complex(track.xy[:, list(indices)])
-    radius = round(smoothing_s * float(track.fps))
-    for first, end in track.shots():
-        known = track.found[first:end]
-        if known.any():
-            for column in range(z.shape[1]):
-                z[first:end, column] = fill_gaps(z[first:end, column], known)
-            z[first:end] = smooth(z[first:end], radius)
-    return np.stack([z.real, z.imag], axis=-1).astype(np.float32)
+    @property
+    def jaw(self) -> F32:
+        """(n, j, 2), the jaw line, pixels."""
+        return np.asarray(self.surround[:, : len(self.face.scheme.jaw)])
 
+    @property
+    def anchors(self) -> F32:
+        """(n, a, 2), the anchors, pixels."""
+        return np.asarray(self.surround[:, len(self.face.scheme.jaw) :])
 
-def lips(track: FaceTrack, alignment: Alignment) -> LipTrack:
-    """The speaker's lips in the canonical space; frames without a face are NaN."""
-    points = apply(alignment.to_canonical, track.xy[:, track.scheme.lips])
-    return LipTrack(points, track.fps)
+    @cached_property
+    def nose_base(self) -> F32:
+        """(n, 1, 2), pixels."""
+        return np.asarray(sample_at(self.face.nose_base, self.order))
 
-
-def nose(track: FaceTrack, alignment: Alignment) -> F32:
-    """Three nose points in the canonical space, (n, 3, 2): they tell yaw and pitch."""
-    return apply(alignment.to_canonical, track.xy[:, track.scheme.nose])
-
-
-def mouth_outlines(track: FaceTrack, inset: float = 0.0) -> F32:
-    """Closed outline of the mouth-and-chin region in every frame, (n, k, 2) pixels.
-
-    Along the jaw line from beside the mouth over the chin to the other side, drawn towards the
-    mouth by the share `inset`, and back below the nose.
-    """
-    scheme = track.scheme
-    jaw = smoothed_points(track, scheme.jaw)
-    nose_base = smoothed_points(track, scheme.nose).mean(1, keepdims=True)
-    lips = smoothed_points(track, scheme.lips, 0.4)
-    centre = lips.mean(1, keepdims=True)
-    top = 0.6 * nose_base + 0.4 * lips[:, 2:5].mean(1, keepdims=True)
-    # Jaw points higher than the lips belong to the cheeks: bring them down to where the outline
-    # turns towards the nose.
-    up = (top - centre) / np.linalg.norm(top - centre, axis=-1, keepdims=True)
-    height = ((jaw - centre) * up).sum(-1, keepdims=True)
-    limit = 0.7 * ((top - centre) * up).sum(-1, keepdims=True)
-    jaw = jaw - up * np.maximum(height - limit, 0)
-    outline = np.concatenate([centre + (jaw - centre) * (1 - inset), top], axis=1)
-    return np.asarray(outline, np.float32)
+    def outlines(self, inset: float = 0.0) -> F32:
+        """(n, j + 1, 2), see `TrackedFace.outlines`."""
+        return np.asarray(sample_at(self.face.outlines(inset), self.order))

@@ -1,4 +1,4 @@
-"""The new face in the colours of the target's."""
+"""Matching the generated face's colors to the target's."""
 
 from __future__ import annotations
 
@@ -10,42 +10,47 @@ import numpy as np
 from lipsync.types import F32, Bools
 
 ColorMatch = Literal["lab", "histogram", "none"]
-LEAST = 64  # pixels: fewer tell nothing
-SPREAD = (0.6, 1.6)  # by how much a channel's spread may be changed
+MIN_PIXELS = 64  # of the face: fewer are no sample of its colors
+SPREAD_RATIO = (0.6, 1.6)  # limits of the factor by which a channel's spread may be changed
 
 
-def matched(new: F32, target: F32, where: Bools, how: ColorMatch) -> F32:
-    """Give `new` the colours that `target` has `where` both show the face.
+def match_color(new: F32, target: F32, where: Bools, how: ColorMatch) -> F32:
+    """Give `new` the colors that `target` has in the region `where` both show the face.
 
     Args:
         new, target: (h, w, 3) RGB, 0..1.
         where: (h, w).
+
+    Returns:
+        (h, w, 3); `new` itself if `how` is "none" or the region has fewer than MIN_PIXELS pixels.
     """
-    if how == "none" or where.sum() < LEAST:
+    if how == "none" or where.sum() < MIN_PIXELS:
         return new
-    return _by_moments(new, target, where) if how == "lab" else _by_histogram(new, target, where)
+    if how == "lab":
+        return _match_moments(new, target, where)
+    return _match_histograms(new, target, where)
 
 
-def _by_moments(new: F32, target: F32, where: Bools) -> F32:
-    """Mean and standard deviation of each CIELAB channel (Reinhard et al. 2001)."""
-    one, other = (
+def _match_moments(new: F32, target: F32, where: Bools) -> F32:
+    """Match mean and standard deviation of each CIELAB channel (Reinhard et al. 2001)."""
+    new_lab, target_lab = (
         cv2.cvtColor(np.clip(x, 0, 1).astype(np.float32), cv2.COLOR_RGB2LAB) for x in (new, target)
     )
-    a, b = one[where], other[where]
-    scale = np.clip(b.std(0) / np.maximum(a.std(0), 1e-3), *SPREAD)
-    moved = (one - a.mean(0)) * scale + b.mean(0)
-    return np.asarray(cv2.cvtColor(moved.astype(np.float32), cv2.COLOR_LAB2RGB), np.float32)
+    a, b = new_lab[where], target_lab[where]
+    scale = np.clip(b.std(0) / np.maximum(a.std(0), 1e-3), *SPREAD_RATIO)
+    matched = (new_lab - a.mean(0)) * scale + b.mean(0)
+    return np.asarray(cv2.cvtColor(matched.astype(np.float32), cv2.COLOR_LAB2RGB), np.float32)
 
 
-def _by_histogram(new: F32, target: F32, where: Bools) -> F32:
-    """Every channel's distribution becomes the target's; outside `where` by the same curves."""
+def _match_histograms(new: F32, target: F32, where: Bools) -> F32:
+    """Match the distribution of each channel; pixels outside `where` follow the same curves."""
     from skimage.exposure import match_histograms
 
     pixels = new[where]
-    found = match_histograms(pixels[:, None], target[where][:, None], channel_axis=-1)[:, 0]
+    matched = match_histograms(pixels[:, None], target[where][:, None], channel_axis=-1)[:, 0]
     result = np.empty_like(new)
     for channel in range(3):
         order = np.argsort(pixels[:, channel])
-        curve = pixels[order, channel], found[order, channel]
+        curve = pixels[order, channel], matched[order, channel]
         result[..., channel] = np.interp(new[..., channel], *curve)
     return result

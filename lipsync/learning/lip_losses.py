@@ -1,4 +1,4 @@
-"""What training and adaptation share: the loss, and reading tracks between their samples.
+"""Lip-shape loss of training and fine-tuning, and linear resampling of tracks.
 
 Symbols: b sequences of m outputs; a shape is 36 values, 18 lip points × (x, y).
 """
@@ -9,35 +9,35 @@ import torch
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-UPPER, LOWER = 2 * 13 + 1, 2 * 16 + 1  # y of the mid points of the inner lips, of 36 coordinates
+UPPER, LOWER = 2 * 13 + 1, 2 * 16 + 1  # y of the inner lips' midpoints, of 36 values
 LEFT, RIGHT = 2 * 0, 2 * 6  # x of the mouth's corners
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Losses:
-    """Weights; every term is a share of the variance of what it looks at."""
+class LipLossWeights:
+    """Weights of the loss terms; each term is a share of unexplained variance."""
 
     shape: float = 1.0
     opening: float = 0.0
     width: float = 0.0
-    velocity: float = 0.0  # of the shape, between outputs
-    closed: float = 0.0  # of the opening, where the true mouth is closed
+    velocity: float = 0.0  # shape difference between consecutive outputs
+    closed: float = 0.0  # opening, only where the true mouth is closed
 
 
 def lip_loss(
     shapes: torch.Tensor,
-    wanted: torch.Tensor,
-    weights: Losses,
+    target: torch.Tensor,
+    weights: LipLossWeights,
     scales: dict[str, float],
     known: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Weighted sum of the shares of variance left unexplained; shapes are (b, m, 36).
+    """Weighted sum of unexplained variance shares; shapes are (b, m, 36).
 
     Args:
         scales: from `variances`.
-        known: (b, m), 0 where the wanted shape is not to be learnt from; None: all are.
+        known: (b, m), 0 where the target shape is unknown; None: all are known.
     """
-    error = shapes - wanted
+    error = shapes - target
     if known is None:
         known = torch.ones_like(error[..., 0])
 
@@ -56,17 +56,17 @@ def lip_loss(
         change = error.diff(dim=1).square().mean(-1)
         loss = loss + weights.velocity * mean(change, both) / scales["velocity"]
     if weights.closed:
-        gap = wanted[..., LOWER] - wanted[..., UPPER]
+        gap = target[..., LOWER] - target[..., UPPER]
         closed = (gap < 0.25 * scales["opening"] ** 0.5).float()
         loss = loss + weights.closed * mean(closed * opening.square(), known) / scales["opening"]
     return loss
 
 
 def variances(lips: torch.Tensor, known: torch.Tensor | None = None) -> dict[str, float]:
-    """What `lip_loss` divides by, from true shapes (b, m, 36) at the rate of the outputs.
+    """Variances that normalize `lip_loss`, from true shapes (b, m, 36) at the output rate.
 
     Args:
-        known: (b, m), false where a sequence has ended; None: all are of one length.
+        known: (b, m), false after the end of a sequence; None: all have the same length.
     """
     if known is None:
         known = torch.ones(lips.shape[:2], dtype=torch.bool)
@@ -79,12 +79,12 @@ def variances(lips: torch.Tensor, known: torch.Tensor | None = None) -> dict[str
     }
 
 
-def resample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Rows (b, n, ·) at fractional places (b, m), linearly; beyond the ends, the end."""
+def resample(values: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Interpolate rows (b, n, ·) linearly at positions (b, m), clamped to the ends."""
     last = values.shape[1] - 1
-    places = places.clamp(0, last)
-    left = places.floor().long().clamp(max=max(last - 1, 0))
-    share = (places - left)[..., None]
+    positions = positions.clamp(0, last)
+    left = positions.floor().long().clamp(max=max(last - 1, 0))
+    share = (positions - left)[..., None]
     rows = torch.arange(len(values))[:, None]
     right = (left + 1).clamp(max=last)
     return values[rows, left] * (1 - share) + values[rows, right] * share

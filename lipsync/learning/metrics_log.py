@@ -1,26 +1,36 @@
-"""The curve of a training run: one CSV row per report, and a resumed run goes on with it."""
+"""Training metrics as CSV, one row per report; a resumed run continues the same file."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
-from lipsync.runtime.atomic import refusals, whole
+from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 
 
 def append(path: Path, row: dict[str, float]) -> None:
-    """Add a report to losses.csv; reports of steps that are now taken again are dropped."""
+    """Append a report to a CSV file, dropping rows of the same or later steps.
+
+    A run resumed from an earlier step repeats those steps.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     rows = [old for old in read(path) if old["step"] < row["step"]]
     rows.append(row)
     names = list(dict.fromkeys(name for one in rows for name in one))
-    with whole(path) as temporary, refusals(path), temporary.open("w", newline="") as file:
+    with (
+        atomic_write(path) as temporary,
+        os_errors_as_output_errors(path),
+        temporary.open("w", newline="") as file,
+    ):
         table = csv.DictWriter(file, names, restval="", lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
 
 
 def read(path: Path) -> list[dict[str, float]]:
-    """The reports so far."""
+    """Read all reports, oldest first; none if the file does not exist."""
     if not path.is_file():
         return []
     with path.open(newline="") as file:

@@ -1,6 +1,6 @@
-"""What made pictures are to get right; each part a function of its own (METHOD.md §§4, 10).
+"""Loss terms and metrics of generated pictures, one function each (docs/method.md §§4, 10).
 
-Pictures are (b, c, h, w), 0..1; `where` is (b, 1, h, w), 0..1: what counts.
+Pictures are (b, c, h, w), 0..1; `mask` is (b, 1, h, w), the weight of each pixel, 0..1.
 """
 
 from __future__ import annotations
@@ -11,68 +11,68 @@ from torch.nn import functional
 
 SSIM_SIGMA = 1.5  # pixels (Wang et al. 2004)
 C1, C2 = 0.01**2, 0.03**2
-CELL = 8  # pixels across the cells whose texture is compared
+CELL = 8  # pixels, side of the cells whose texture strength is compared
 LUMA = (0.299, 0.587, 0.114)
-FAINT = 1e-4  # of a variance of 0..1: what lies far below the noise
+FAINT = 1e-4  # variance of pixels in 0..1, far below camera noise; keeps the logarithm finite
 
 
-def edge(made: Tensor, wanted: Tensor) -> Tensor:
-    """Mean absolute difference of first differences, across and down, of (b, c, h, w)."""
-    off = made - wanted
-    across = off[..., :, 1:] - off[..., :, :-1]
-    down = off[..., 1:, :] - off[..., :-1, :]
+def edge_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error of horizontal and vertical first differences of (b, c, h, w)."""
+    error = output - target
+    across = error[..., :, 1:] - error[..., :, :-1]
+    down = error[..., 1:, :] - error[..., :-1, :]
     return across.abs().mean() + down.abs().mean()
 
 
-def towards(score: Tensor, wanted: Tensor) -> Tensor:
-    """Least-squares GAN: mean square of score (b, 1, h, w) − wanted (b, 1, 1, 1)."""
-    return ((score - wanted) ** 2).mean()
+def lsgan_loss(score: Tensor, target: Tensor) -> Tensor:
+    """Least-squares GAN loss (Mao et al. 2017): mean (score (b, 1, h, w) − label (b, 1, 1, 1))²."""
+    return ((score - target) ** 2).mean()
 
 
-def psnr(made: Tensor, wanted: Tensor) -> float:
-    """Peak signal-to-noise ratio (dB) over pictures of 0..1."""
-    error = float(((made - wanted) ** 2).mean())
+def psnr(output: Tensor, target: Tensor) -> float:
+    """Peak signal-to-noise ratio (dB) of pictures in 0..1."""
+    error = float(((output - target) ** 2).mean())
     return float(-10 * torch.log10(torch.tensor(max(error, 1e-12))))
 
 
-def mean_where(values: Tensor, where: Tensor) -> Tensor:
-    """Mean of values (b, c, h, w) over what counts."""
-    return (values * where).sum() / (where.sum() * values.shape[1]).clamp(min=1e-6)
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of values (b, c, h, w) weighted by a mask (b, 1, h, w)."""
+    return (values * mask).sum() / (mask.sum() * values.shape[1]).clamp(min=1e-6)
 
 
 def luma(pictures: Tensor) -> Tensor:
-    """(b, 1, h, w)."""
+    """BT.601 luma, (b, 1, h, w)."""
     weights = pictures.new_tensor(LUMA)[:, None, None]
     return (pictures * weights).sum(1, keepdim=True)
 
 
-def similarity(made: Tensor, wanted: Tensor) -> Tensor:
-    """Structural similarity of one-channel pictures at every place, (b, 1, h, w)."""
-    stack = torch.cat([made, wanted, made * made, wanted * wanted, made * wanted], 1)
-    m, w, mm, ww, mw = torch.chunk(_blurred(stack), 5, dim=1)
+def ssim_map(output: Tensor, target: Tensor) -> Tensor:
+    """Per-pixel structural similarity (SSIM) of one-channel pictures, (b, 1, h, w)."""
+    stack = torch.cat([output, target, output * output, target * target, output * target], 1)
+    m, w, mm, ww, mw = torch.chunk(_gaussian_blur(stack), 5, dim=1)
     of_means = (2 * m * w + C1) / (m * m + w * w + C1)
     of_spreads = (2 * (mw - m * w) + C2) / (mm - m * m + ww - w * w + C2)
     found: Tensor = of_means * of_spreads
     return found
 
 
-def texture(made: Tensor, wanted: Tensor, where: Tensor) -> Tensor:
-    """How differently strong the finest differences are, cell by cell: mean |ln σ / σ'|, halved
-    where hardly anything counts.
+def texture_loss(output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Difference in fine-texture strength: mean |ln σ − ln σ'| of the Laplacian per CELL × CELL.
 
-    It asks for as much noise and grain as the wanted picture has, not for the same.
+    Matches the amount of noise and grain rather than its pattern. Cells are weighted by the share
+    of the mask that they hold.
     """
     strengths = [
-        functional.avg_pool2d(_laplacian(p) ** 2 * where, CELL) for p in (luma(made), luma(wanted))
+        functional.avg_pool2d(_laplacian(p) ** 2 * mask, CELL) for p in (luma(output), luma(target))
     ]
-    counts = functional.avg_pool2d(where, CELL)
+    counts = functional.avg_pool2d(mask, CELL)
     one, other = (torch.log(s + FAINT * counts + 1e-9) / 2 for s in strengths)
-    return mean_where((one - other).abs(), counts)
+    return masked_mean((one - other).abs(), counts)
 
 
-def roughness(pictures: Tensor, where: Tensor) -> float:
-    """Sum of the squared Laplacian of the luma over what counts."""
-    return float((_laplacian(luma(pictures)) ** 2 * where).sum())
+def laplacian_energy(pictures: Tensor, mask: Tensor) -> float:
+    """Sum of the squared Laplacian of the luma, weighted by a mask."""
+    return float((_laplacian(luma(pictures)) ** 2 * mask).sum())
 
 
 def _laplacian(pictures: Tensor) -> Tensor:
@@ -80,11 +80,11 @@ def _laplacian(pictures: Tensor) -> Tensor:
     return functional.conv2d(pictures, kernel, padding=1)
 
 
-def _blurred(stack: Tensor) -> Tensor:
-    """A Gaussian of SSIM_SIGMA over every channel."""
+def _gaussian_blur(stack: Tensor) -> Tensor:
+    """Blur every channel with a Gaussian of SSIM_SIGMA."""
     reach = round(3.5 * SSIM_SIGMA)
-    places = torch.arange(-reach, reach + 1, dtype=stack.dtype, device=stack.device)
-    kernel = torch.exp(-(places**2) / (2 * SSIM_SIGMA**2))
+    offsets = torch.arange(-reach, reach + 1, dtype=stack.dtype, device=stack.device)
+    kernel = torch.exp(-(offsets**2) / (2 * SSIM_SIGMA**2))
     kernel = kernel / kernel.sum()
     channels = stack.shape[1]
     across = kernel.expand(channels, 1, 1, -1)

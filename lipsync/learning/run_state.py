@@ -1,9 +1,8 @@
-"""`state.pt`: all that a stopped run needs to go on, written whole or not at all."""
+"""Checkpoints of a run (`state.pt`) to resume from, written atomically."""
 
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from dataclasses import asdict
 from pathlib import Path
@@ -12,40 +11,47 @@ from typing import Any
 import torch
 
 from lipsync.errors import OptionsError, OutputError, WeightsError
+from lipsync.runtime.atomic import atomic_write
 
-# What a resumed run may be given anew; everything else would make another run of it.
-FREE = frozenset(("description", "licence", "epochs", "precision", "report_every_epochs"))
+# Options that may change when a run is resumed; any other change would make it a different run.
+CHANGEABLE = frozenset(("description", "licence", "epochs", "precision", "report_every_epochs"))
 
 
-def plain(options: Any) -> dict[str, Any]:
-    """The options as a YAML file would hold them."""
+def as_plain_values(options: Any) -> dict[str, Any]:
+    """Convert an options dataclass to the plain values that a YAML file holds."""
     values: dict[str, Any] = json.loads(json.dumps(asdict(options)))  # tuples → lists
     return values
 
 
-def store(path: Path, state: dict[str, Any], options: Any) -> None:
-    """Write a run's state in place of the one before."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        torch.save({**state, "options": plain(options)}, partial)
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:  # torch's own writer reports a full disk so
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise OutputError(f"{path}: cannot be written ({reason}); free some space") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def restore(path: Path, options: Any, free: frozenset[str] = FREE) -> dict[str, Any] | None:
-    """A run's state, its tensors on the CPU; None: there is none yet.
+def save_state(path: Path, state: dict[str, Any], options: Any) -> None:
+    """Write a run's state, replacing the previous one.
 
     Args:
         options: of the run, a dataclass.
-        free: those that may differ from the state's.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with atomic_write(path) as temporary:
+        try:
+            torch.save({**state, "options": as_plain_values(options)}, temporary)
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise OutputError(f"{path}: cannot be written ({reason}); free some space") from error
+
+
+def load_state(
+    path: Path, options: Any, changeable: frozenset[str] = CHANGEABLE
+) -> dict[str, Any] | None:
+    """Read a run's state, tensors on the CPU; None if there is none yet.
+
+    Args:
+        options: of the run, a dataclass.
+        changeable: names of options that may differ from the saved ones.
 
     Raises:
         WeightsError: the file is damaged.
-        OptionsError: it belongs to a run with other options.
+        OptionsError: the state was saved with other options.
     """
     if not path.is_file():
         return None
@@ -53,8 +59,8 @@ def restore(path: Path, options: Any, free: frozenset[str] = FREE) -> dict[str, 
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError):
         raise WeightsError(f"{path}: damaged; delete it to train from the start") from None
-    then, now = state.get("options", {}), plain(options)
-    for key in sorted(then.keys() & now.keys() - free):
+    then, now = state.get("options", {}), as_plain_values(options)
+    for key in sorted(then.keys() & now.keys() - changeable):
         if then[key] != now[key]:
             raise OptionsError(
                 f"{path}: {key} was {then[key]}, is {now[key]}; resume with the options of the "
@@ -63,16 +69,16 @@ def restore(path: Path, options: Any, free: frozenset[str] = FREE) -> dict[str, 
     return state
 
 
-def random_state(device: torch.device) -> list[torch.Tensor]:
-    """Where torch's random numbers (of dropout) stand: on the CPU, and on the GPU if used."""
+def get_rng_state(device: torch.device) -> list[torch.Tensor]:
+    """Get torch's generator states (they drive dropout): the CPU's, then the GPU's if used."""
     states = [torch.get_rng_state()]
     if device.type == "cuda":
         states.append(torch.cuda.get_rng_state(device))
     return states
 
 
-def set_random_state(states: list[torch.Tensor], device: torch.device) -> None:
-    """Put torch's random numbers where `random_state` found them."""
+def set_rng_state(states: list[torch.Tensor], device: torch.device) -> None:
+    """Restore what `get_rng_state` returned."""
     torch.set_rng_state(states[0])
     if device.type == "cuda" and len(states) > 1:
         torch.cuda.set_rng_state(states[1], device)

@@ -1,4 +1,4 @@
-"""Learning rate and moving average over the steps of a run."""
+"""Learning-rate schedule and exponential moving average of weights."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ from typing import Any
 
 import torch
 
-WARM_UP = 0.05  # of all steps, in which an annealed learning rate rises
+WARM_UP = 0.05  # share of the steps
 
 
-def annealed(progress: float) -> float:
-    """The learning rate's share of its highest: up at first, then down by a cosine."""
-    return min(1.0, progress / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
+def anneal(progress: float, warm_up: float = WARM_UP) -> float:
+    """Scale a learning rate: linear warm-up times cosine decay, 0 to 1.
+
+    Args:
+        progress: through the run, 0 to 1.
+        warm_up: share of the run over which the linear factor rises.
+    """
+    return min(1.0, progress / warm_up) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def towards(ema: float) -> Any:
-    """How `AveragedModel` goes on from its mean; the first steps count less than `ema` says."""
+def ema_avg_fn(decay: float) -> Any:
+    """Make the averaging function of an `AveragedModel`: an EMA whose decay ramps up to `decay`."""
 
     def average(mean: torch.Tensor, new: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-        # Otherwise the random weights of the beginning would stay in it for 1 / (1 − ema) steps.
+        # With full decay from the start, the initial weights would stay in the mean for
+        # 1 / (1 − decay) steps.
         n = float(steps)
-        return torch.lerp(new, mean, min(ema, (1 + n) / (10 + n)))
+        return torch.lerp(new, mean, min(decay, (1 + n) / (10 + n)))
 
     return average

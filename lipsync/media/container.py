@@ -1,4 +1,4 @@
-"""Opening files with PyAV; what is wrong with them becomes one line."""
+"""Opening files with PyAV; faults become one line."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lipsync.errors import InputError, MediaError
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[Any]:
-    """Open a file for reading; what is wrong with it becomes one line.
+def open_readable(path: Path) -> Iterator[Any]:
+    """Open a file for reading.
 
     Raises:
-        MediaError: missing, a folder, or not ours to read.
+        MediaError: missing, a folder, or without permission.
     """
     try:
         file = path.open("rb")
@@ -32,14 +32,14 @@ def readable(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def container_of(path: Path, wrong: type[InputError]) -> Iterator[Any]:
-    """Open a container; given as a file object, its name is never taken for a URL or a pattern.
+def open_container(path: Path, wrong: type[InputError]) -> Iterator[Any]:
+    """Open a container. A file object is passed on, so that its name is no URL and no pattern.
 
     Raises:
-        MediaError: as `readable`.
+        MediaError: as `open_readable`.
         InputError: `wrong`, where it is not media.
     """
-    with readable(path) as file:
+    with open_readable(path) as file:
         try:
             container = av.open(file, metadata_errors="ignore")
         except (av.FFmpegError, OSError, ValueError):  # OSError: in an empty .mp4
@@ -49,10 +49,10 @@ def container_of(path: Path, wrong: type[InputError]) -> Iterator[Any]:
 
 
 def container_tags(path: Path) -> dict[str, str]:
-    """A container's tags, their names in lower case.
+    """A container's tags; names in lower case.
 
     Raises:
         MediaError: missing, unreadable or not media.
     """
-    with container_of(path, MediaError) as container:
+    with open_container(path, MediaError) as container:
         return {str(k).lower(): str(v) for k, v in container.metadata.items()}

@@ -1,4 +1,4 @@
-"""The ffmpeg binary and its life as a child process."""
+"""The ffmpeg binary as a child process."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ import numpy as np
 from lipsync.errors import MediaError
 from lipsync.types import U8
 
-# What the filter `metadata=print` says of every picture that passes it; see `stamped`.
-_STAMP = re.compile(rb"frame:\d+\s+pts:(-?\d+)\s+pts_time:")
-_TORN = b"corrupt decoded frame"
+# What the filter `metadata=print` prints for every picture; see `with_timestamps`.
+_TIMESTAMP = re.compile(rb"frame:\d+\s+pts:(-?\d+)\s+pts_time:")
+_PARTLY_DECODED = b"corrupt decoded frame"
 
-PIPE_BYTES = 1 << 20  # one system call per frame instead of one per 64 kB, where the system allows
+PIPE_BYTES = 1 << 20  # fewer system calls than with 64 kB, where the system allows it
 
 
 @lru_cache(maxsize=1)
-def binary() -> str:
-    """The ffmpeg to run: LIPSYNC_FFMPEG where it is set, else the one imageio-ffmpeg brings.
+def ffmpeg_binary() -> str:
+    """The ffmpeg to run: LIPSYNC_FFMPEG if set, else the one of imageio-ffmpeg.
 
     Raises:
         MediaError: there is none.
@@ -45,101 +45,103 @@ def binary() -> str:
 
 
 def url(path: os.PathLike[str]) -> str:
-    """A path as ffmpeg must be given it: never an option, a protocol or a pattern."""
+    """A path in the form that ffmpeg takes for no option, protocol or pattern."""
     return "file:" + os.fspath(path)
 
 
-def stamped(video: Any) -> Any:
-    """Pictures of a graph whose time stamps come out beside them: see `Process.stamp`."""
-    marked = video.filter("metadata", mode="add", key="n", value="0")
-    return marked.filter("metadata", mode="print", file="pipe:2", direct=1)
+def with_timestamps(video: Any) -> Any:
+    """A graph's pictures, with their timestamps on stderr: see `FfmpegProcess.next_timestamp`."""
+    numbered = video.filter("metadata", mode="add", key="n", value="0")
+    return numbered.filter("metadata", mode="print", file="pipe:2", direct=1)
 
 
-class Process:
-    """ffmpeg at work: its pipes, and the last lines it complained with.
+class FfmpegProcess:
+    """A running ffmpeg: its pipes and its last error messages.
 
-    Leaving the context ends it, gently after success and at once after an exception.
+    Leaving the context waits for its end, or kills it after an exception.
     """
 
     def __init__(
-        self, graph: Any, *, feed: bool = False, onward: Callable[[bytes], object] | None = None
+        self, graph: Any, *, feed: bool = False, sink: Callable[[bytes], object] | None = None
     ) -> None:
         """Start an ffmpeg-python `graph`, or ffmpeg with a list of arguments.
 
         Args:
-            feed: it reads from our pipe instead of writing to it.
-            onward: with `feed`, is given what it writes to its own output, from another thread.
+            feed: it reads from our pipe instead of writing to one.
+            sink: with `feed`, receives what it writes to its own output, from another thread.
         """
-        # "repeat": every line by itself. Of warnings only those about torn pictures are kept.
+        # "repeat": no summary of repeated lines. Of warnings only those on damaged pictures matter.
         level = ("-hide_banner", "-nostdin", "-loglevel", "repeat+level+warning", "-y")
         arguments = graph if isinstance(graph, list) else graph.get_args()
-        command = [binary(), *level, *arguments]
+        command = [ffmpeg_binary(), *level, *arguments]
         try:
             self._popen = subprocess.Popen(  # noqa: S603  (a list, no shell)
                 command,
                 stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL if feed and not onward else subprocess.PIPE,
+                stdout=subprocess.DEVNULL if feed and not sink else subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                # Ctrl-C is ours to handle: ffmpeg would end the file as if it were whole.
+                # Ctrl-C is handled here: ffmpeg would finish the file as if it were complete.
                 start_new_session=True,
             )
         except OSError as error:
             raise MediaError(
-                f"ffmpeg cannot be run ({binary()}: {error.strerror}): see LIPSYNC_FFMPEG"
+                f"ffmpeg cannot be run ({ffmpeg_binary()}: {error.strerror}): see LIPSYNC_FFMPEG"
             ) from error
         pipe = self._popen.stdin if feed else self._popen.stdout
         assert pipe is not None  # noqa: S101  (asked for above)
         self.pipe: IO[bytes] = pipe
-        self._widen()
-        # Seconds for the threads to end; whom the bytes go to may never take them (a full pipe).
+        self._enlarge_pipe()
+        # Seconds to wait for the threads: the receiver may never take the bytes (a full pipe).
         self._patience: float | None = None
-        self.torn = 0  # pictures that could be decoded only in part
-        self._complaints: collections.deque[str] = collections.deque(maxlen=20)
-        self._stamps: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._listen, daemon=True)]
-        if onward:
-            self._threads.append(threading.Thread(target=self._pass, args=(onward,), daemon=True))
+        self.partly_decoded = 0  # damaged pictures
+        self._errors: collections.deque[str] = collections.deque(maxlen=20)
+        self._timestamps: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._threads = [threading.Thread(target=self._read_stderr, daemon=True)]
+        if sink:
+            self._threads.append(
+                threading.Thread(target=self._forward_output, args=(sink,), daemon=True)
+            )
         for thread in self._threads:
             thread.start()
 
-    def _widen(self) -> None:
+    def _enlarge_pipe(self) -> None:
         with contextlib.suppress(ImportError, AttributeError, OSError):
             import fcntl
 
             fcntl.fcntl(self.pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         assert self._popen.stderr is not None  # noqa: S101
         for line in self._popen.stderr:
-            stamp = _STAMP.search(line)
-            self.torn += _TORN in line
-            if stamp:
-                self._stamps.put(int(stamp[1]))
+            found = _TIMESTAMP.search(line)
+            self.partly_decoded += _PARTLY_DECODED in line
+            if found:
+                self._timestamps.put(int(found[1]))
             elif b"[error]" in line or b"[fatal]" in line or b"[panic]" in line:
                 text = line.decode("utf-8", "replace").strip()
-                self._complaints.append(re.sub(r"^(\[[^]]*\] )+", "", text))
-        self._stamps.put(None)
+                self._errors.append(re.sub(r"^(\[[^]]*\] )+", "", text))
+        self._timestamps.put(None)
 
-    def _pass(self, onward: Callable[[bytes], object]) -> None:
-        """Give away what it writes; where nobody takes it any more, it is ended."""
+    def _forward_output(self, sink: Callable[[bytes], object]) -> None:
+        """Pass on what it writes; kill it if the receiver fails."""
         assert self._popen.stdout is not None  # noqa: S101
         try:
             while piece := self._popen.stdout.read(PIPE_BYTES):
-                onward(piece)
+                sink(piece)
         except (OSError, ValueError) as error:  # ValueError: closed under us after a failure
-            self._complaints.append(str(getattr(error, "strerror", None) or error))
+            self._errors.append(str(getattr(error, "strerror", None) or error))
             self._popen.kill()
 
-    def stamp(self) -> int | None:
-        """The time stamp of the next picture of a graph that is `stamped`; None: it has ended.
+    def next_timestamp(self) -> int | None:
+        """The timestamp of the next picture of a `with_timestamps` graph; None: it has ended.
 
-        To be asked after the picture itself has come: ffmpeg tells the stamp before it.
+        Call it after the picture has arrived: ffmpeg prints the timestamp first.
         """
-        return self._stamps.get()
+        return self._timestamps.get()
 
-    def fill(self, buffer: memoryview) -> bool:
-        """Read until `buffer` is full; False if the output ended before that."""
+    def read_into(self, buffer: memoryview) -> bool:
+        """Fill `buffer`; False if the output ended before it was full."""
         done = 0
         while done < len(buffer):
             got: int | None = self.pipe.readinto(buffer[done:])  # type: ignore[attr-defined]
@@ -149,12 +151,12 @@ class Process:
         return True
 
     def chunks(self, size: int = PIPE_BYTES) -> Iterator[bytes]:
-        """What it writes, piece by piece."""
+        """Its output in pieces."""
         while piece := self.pipe.read(size):
             yield piece
 
     def feed(self, frame: U8) -> bool:
-        """Write all of an array to it; False if it has ended, and `complaint` tells why."""
+        """Write a whole array to it; False if it has ended, see `error_line`."""
         data = np.ascontiguousarray(frame).data.cast("B")
         done = 0
         try:
@@ -165,7 +167,7 @@ class Process:
         return True
 
     def finish(self) -> int:
-        """Close the pipe, wait for the end and return the exit code."""
+        """Close the pipe, wait for the process to end and return its exit code."""
         with contextlib.suppress(BrokenPipeError):
             self.pipe.close()
         code = self._popen.wait()
@@ -174,14 +176,14 @@ class Process:
         return code
 
     @property
-    def complaint(self) -> str:
-        """The line that says best what went wrong; empty if it said nothing."""
+    def error_line(self) -> str:
+        """The most informative error message; empty if there was none."""
         for known in ("No space left on device", "File too large", "Disk quota exceeded"):
-            if any(known in text for text in self._complaints):
+            if any(known in text for text in self._errors):
                 return known
-        return self._complaints[0] if self._complaints else ""
+        return self._errors[0] if self._errors else ""
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> FfmpegProcess:
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""What can be written: containers, what they hold, and how their streams are coded."""
+"""Output formats: containers, what they hold, and how their streams are coded."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from lipsync.errors import OutputError
 
 _TEXT = frozenset(("subrip", "ass", "mov_text", "webvtt", "text"))
 _AAC = {"c:a": "aac", "b:a": "192k"}
-# Lossless, and it begins at its first sample: Matroska's milliseconds cannot say anything finer.
+# Lossless and without encoder delay, which Matroska's millisecond timestamps would round.
 _FLAC = {"c:a": "flac"}
 
 
 @dataclass(frozen=True)
 class Format:
-    """A container and what goes into it."""
+    """An output container and its codecs."""
 
     suffix: str
-    muxer: str  # ffmpeg's name
-    sound: Mapping[str, str]  # coding of sound that is not copied
+    muxer: str  # in ffmpeg's names
+    sound: Mapping[str, str]  # codec options of sound that is not copied
     copied: frozenset[str] = frozenset()  # sound codecs that are copied
-    vp9: bool = False  # else H.264, or HEVC where 8 bits do not do
-    # Codec of a subtitle in the target → how it is written.
+    vp9: bool = False  # else H.264, or HEVC for more than 8 bits
+    # Subtitle codec of the target → output codec.
     subtitles: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, str] = field(default_factory=dict)  # of the muxer
 
     @property
     def boxes(self) -> bool:
-        """Made of ISO 14496-12 boxes."""
+        """Consists of ISO 14496-12 boxes."""
         return self.muxer in ("mp4", "mov")
 
     @property
@@ -44,7 +44,7 @@ class Format:
         return self.suffix == "-"
 
 
-# A player begins before the whole file has come.
+# Playback can start before the whole file has been loaded.
 _INDEX_FIRST = {"movflags": "+faststart"}
 _MATROSKA_SUBTITLES = {
     **dict.fromkeys(("subrip", "ass", "webvtt", "dvd_subtitle", "dvb_subtitle"), "copy"),
@@ -91,15 +91,15 @@ _PATTERN = re.compile(r"[^%]*%(0\d)?d[^%]*\.png")
 
 @dataclass(frozen=True)
 class Output:
-    """Where a result goes, and as what."""
+    """The destination of a result, and its format."""
 
     path: Path  # of the file, of the folder of frames, or "-"
     format: Format
     frame_names: str = FRAME_NAMES  # in a folder of frames; the first is number 1
 
     @staticmethod
-    def of(name: str | Path) -> Output:
-        """From what a user writes.
+    def parse(name: str | Path) -> Output:
+        """Parse what a user writes.
 
         An .mp4, .mov, .mkv or .webm; `frames/` or `frames/%06d.png`: a folder of PNG pictures and
         their sound; `-`: Matroska on standard output.

@@ -1,42 +1,43 @@
-"""The target's frames in the order in which the output shows them, and pictures between them."""
+"""The target's frames in output order, and pictures between them."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
-from lipsync.media.frame_interpolation import between
+from lipsync.media.frame_interpolation import interpolate_frames
 from lipsync.media.frames import read_frames
 from lipsync.types import U8, Timing, VideoInfo
 
-MEMORY_BYTES = 256 << 20  # of decoded frames kept at a time
+MEMORY_BYTES = 256 << 20  # of decoded frames kept in memory
+SEEK_S = 1.2  # a longer jump ahead seeks: that is faster than decoding all frames in between
 
 
-def frames_in_order(info: VideoInfo, timing: Timing) -> Generator[U8, None, None]:
-    """Pictures at `timing.position` of the target, streamed; each is the caller's own to write on.
+def read_frames_in_order(info: VideoInfo, timing: Timing) -> Generator[U8, None, None]:
+    """Pictures at `timing.position` of the target, streamed; each is the caller's to modify.
 
-    A picture between two frames is the two of them moved towards each other (`between`). Forward
-    runs are decoded as they come. A file cannot be decoded backwards, so a backward run
-    is cut into pieces that fit in MEMORY_BYTES. Frames that all fit are decoded only once.
+    A picture between two frames is interpolated (`interpolate_frames`). Forward runs are decoded
+    as they come. A file cannot be decoded backwards, so backward runs are cut into pieces that fit
+    in MEMORY_BYTES. If all frames fit, they are decoded only once.
 
     Raises:
         MediaError: the target cannot be decoded.
     """
     shares = timing.blend.tolist()
-    needed = _pairs(timing.source.tolist(), shares)
-    frames = _whole_frames(info, [index for pair in needed for index in pair])
+    needed = _required_frames(timing.source.tolist(), shares)
+    frames = _read_frames(info, [index for pair in needed for index in pair])
     try:
         for (first, *rest), share in zip(needed, shares, strict=True):
             frame = next(frames)
             if rest:
                 share = share if rest[0] > first else 1 - share
-                frame = between(frame, next(frames), share)
+                frame = interpolate_frames(frame, next(frames), share)
             yield frame
     finally:
         frames.close()
 
 
-def _pairs(sources: list[int], shares: list[float]) -> list[tuple[int, ...]]:
-    """The frames that every picture is made of, in the direction in which the order runs there."""
+def _required_frames(sources: list[int], shares: list[float]) -> list[tuple[int, ...]]:
+    """The one or two frames of every picture, in the direction in which the order runs there."""
     needed: list[tuple[int, ...]] = []
     for source, share in zip(sources, shares, strict=True):
         if share == 0:
@@ -48,15 +49,17 @@ def _pairs(sources: list[int], shares: list[float]) -> list[tuple[int, ...]]:
     return needed
 
 
-def _whole_frames(info: VideoInfo, order: list[int]) -> Generator[U8, None, None]:
+def _read_frames(info: VideoInfo, order: list[int]) -> Generator[U8, None, None]:
     """Frames of the target in any order."""
     if not order:
         return
     low, high = min(order), max(order)
     if low < 0 or high >= info.frame_count:
-        raise ValueError(f"frames_in_order: wanted 0..{info.frame_count - 1}, got {low}..{high}")
+        raise ValueError(
+            f"read_frames_in_order: wanted 0..{info.frame_count - 1}, got {low}..{high}"
+        )
     room = max(1, MEMORY_BYTES // (info.width * info.height * 3))
-    runs = list(_runs(order, room))
+    runs = list(_runs(order, room, round(SEEK_S * info.fps)))
     if len(runs) > 1 and high - low < room:
         kept = list(read_frames(info, low, high + 1))
         for index in order:
@@ -66,15 +69,15 @@ def _whole_frames(info: VideoInfo, order: list[int]) -> Generator[U8, None, None
         yield from _forward(info, run) if run[0] <= run[-1] else _backward(info, run)
 
 
-def _runs(order: list[int], room: int) -> Iterator[list[int]]:
+def _runs(order: list[int], room: int, longest_step: int) -> Iterator[list[int]]:
     """Cut an order into forward runs and into backward runs that span at most `room` frames.
 
-    A jump ahead by more than a second or so starts a new run: seeking beats decoding through it.
+    A jump ahead by more than `longest_step` frames starts a new run.
     """
     run = [order[0]]
     for index in order[1:]:
         step, direction = index - run[-1], run[-1] - run[0]
-        ahead = direction >= 0 and 0 <= step <= 30
+        ahead = direction >= 0 and 0 <= step <= longest_step
         back = direction <= 0 and step <= 0 and run[0] - index < room
         if ahead or back:
             run.append(index)

@@ -1,4 +1,4 @@
-"""One constant frame rate for a video, and which decoded picture each of its frames shows."""
+"""A constant frame rate for a video, and which decoded picture each frame shows."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ STANDARD_RATES = tuple(
 
 
 def constant_rate(ticks: I64, tick: Fraction, declared: list[Fraction]) -> tuple[Fraction, bool]:
-    """The frame rate that these time stamps follow, and whether they do follow one.
+    """The frame rate of these timestamps, and whether it is constant.
 
-    A rate fits where no picture strays half a frame from its place on the regular grid: containers
-    round time stamps (Matroska to 1 ms), cameras jitter. Among rates that fit, the first declared
-    one that fits as closely as rounding allows wins, else the closest.
+    A rate fits if every picture lies within half a frame of its place on the regular grid:
+    containers round timestamps (Matroska to 1 ms), cameras jitter. The first declared rate that
+    fits as closely as rounding allows is used, else the rate that fits best.
 
     Args:
-        ticks: (n,) ascending time stamps.
+        ticks: (n,) ascending timestamps.
         tick: seconds.
-        declared: what the container claims, best first.
+        declared: by the container, most reliable first.
     """
     candidates = list(dict.fromkeys(f for f in (*declared, *STANDARD_RATES) if f > 0))
     if len(ticks) < 2:
         return candidates[0], True
     times = (ticks - ticks[0]).astype(np.float64) * float(tick)
-    strays = []
+    errors = []
     for f in candidates:
         off = times - np.arange(len(times)) / float(f)
-        stray = float(np.ptp(off))
-        if stray <= 1.01 * float(tick) + 0.01 / float(f):
+        error = float(np.ptp(off))
+        if error <= 1.01 * float(tick) + 0.01 / float(f):
             return f, True
-        strays.append(stray * float(f))
-    best = int(np.argmin(strays))
-    if strays[best] < 0.5:
+        errors.append(error * float(f))
+    best = int(np.argmin(errors))
+    if errors[best] < 0.5:
         return candidates[best], True
-    # Variable: the usual interval decides, so that the motion of the usual moment is kept.
+    # Variable: take the median interval, so that most of the motion is kept as it is.
     usual = 1.0 / max(float(np.median(np.diff(times))), 1e-4)
     for f in candidates:
         if abs(float(f) / usual - 1) < 0.01 and 10 <= f <= 240:
@@ -54,14 +54,14 @@ def constant_rate(ticks: I64, tick: Fraction, declared: list[Fraction]) -> tuple
 def picture_of_frame(ticks: I64, tick: Fraction, end: int, fps: Fraction, constant: bool) -> I64:
     """Index of the decoded picture that each frame at the constant rate shows, (frames,).
 
-    Every picture goes to the nearest frame time; a frame without one holds the picture before.
+    Every picture goes to the nearest frame time; a frame without one repeats the picture before.
 
     Args:
-        ticks: (n,) ascending time stamps.
+        ticks: (n,) ascending timestamps.
         tick: seconds.
-        end: time stamp at which the last picture ends.
+        end: timestamp at which the last picture ends.
         fps: of the frames.
-        constant: the pictures follow `fps` already: one frame each.
+        constant: the pictures already have the rate `fps`: one frame each.
     """
     if constant:
         return np.arange(len(ticks), dtype=np.int64)

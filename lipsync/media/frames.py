@@ -1,4 +1,4 @@
-"""Pictures out of a video: upright, square pixels, progressive, full-range RGB."""
+"""Decoding: upright, square pixels, progressive, full-range RGB."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import ffmpeg
 import numpy as np
 
 from lipsync.errors import MediaError
-from lipsync.media.ffmpeg_process import Process, stamped, url
-from lipsync.media.video_info import Source, load_image, source_of, yuv_coding
-from lipsync.types import I64, U8, VideoInfo
+from lipsync.media.ffmpeg_process import FfmpegProcess, url, with_timestamps
+from lipsync.media.video_info import VideoSource, inspect_source, load_image, yuv_coding
+from lipsync.types import I64, U8, Damage, VideoInfo
 
 log = logging.getLogger(__name__)
 
-# Without full_chroma_int and accurate_rnd together swscale rounds with a bias: RGB and back costs
-# 47 dB on our footage, with them 62–64 dB.
+# Without full_chroma_int and accurate_rnd swscale rounds with a bias: a round trip from RGB has
+# 47 dB PSNR on GRID footage, with them 62–64 dB.
 SCALE_FLAGS = "bicubic+accurate_rnd+full_chroma_int"
-# Diffuse white of HDR (ITU-R BT.2408), which becomes the white of the tone-mapped picture's scale.
+# Diffuse white of HDR (ITU-R BT.2408), which becomes the white of the tone-mapped picture.
 WHITE_NITS = 203
-PEAK_NITS = 1000  # brighter than this clips; most films are mastered to it
-KNEE = 0.6  # of white: darker than this stays as it is, brighter makes room for what is above white
+PEAK_NITS = 1000  # brighter values clip; most films are mastered to this peak
+KNEE = 0.6  # of white: darker values stay as they are, brighter ones are compressed
 
 
 def read_frames(
@@ -30,9 +30,9 @@ def read_frames(
 ) -> Generator[U8, None, None]:
     """Frames start … stop - 1 of a video, each a fresh contiguous (h, w, 3).
 
-    Exactly as many come as asked for and there are; where one is damaged, the picture before it
-    stays for as long as it would have been shown, and `damage` tells how often. Starting late
-    costs no more than decoding from the key picture before it.
+    The number of frames is exact: a frame that cannot be decoded repeats the picture before it,
+    which `info.damage` counts. A late start costs no more than decoding from the preceding
+    keyframe.
 
     Raises:
         MediaError: nothing can be decoded there.
@@ -42,14 +42,14 @@ def read_frames(
     stop = info.frame_count if stop is None else min(stop, info.frame_count)
     if start >= stop:
         return
-    source = source_of(info.path, info.stamps is not None, info.tonemapped)
+    source = inspect_source(info.path, info.stamps is not None, info.tonemapped)
     if info.still:
-        yield _still_frame(source)
+        yield _still_frame(source, info.damage)
         return
     wanted = source.shown[start:stop]
-    pictures = _pictures(source, int(wanted[0]), int(wanted[-1]) + 1)
+    pictures = _pictures(source, int(wanted[0]), int(wanted[-1]) + 1, info.damage)
     try:
-        # One picture is read ahead: what must stay after it is copied before it is given away.
+        # One picture is read ahead: a picture that is shown again is copied before it is yielded.
         at, picture, ahead = -1, None, next(pictures, None)
         for place, index in enumerate(wanted.tolist()):
             while ahead is not None and (ahead[0] <= index or picture is None):
@@ -57,7 +57,7 @@ def read_frames(
             if picture is None:
                 raise MediaError(f"{info.path}: frame {start + place} cannot be decoded")
             if at != index:
-                _lost(source, start + place)
+                _note_replaced(info, start + place)
             following = wanted[place + 1] if place + 1 < len(wanted) else None
             stays = following is not None and (ahead is None or following < ahead[0])
             yield picture.copy() if stays else picture
@@ -65,49 +65,53 @@ def read_frames(
         pictures.close()
 
 
-def _lost(source: Source, frame: int) -> None:
-    if not source.damage.lost:
-        log.warning("%s: damaged; frame %d shows another's picture", source.info.path, frame)
-    source.damage.lost.add(frame)
+def _note_replaced(info: VideoInfo, frame: int) -> None:
+    if not info.damage.replaced:
+        log.warning("%s: damaged; frame %d shows another's picture", info.path, frame)
+    info.damage.replaced.add(frame)
 
 
-def _still_frame(source: Source) -> U8:
+def _still_frame(source: VideoSource, damage: Damage) -> U8:
     try:
         return load_image(source.info.path)
     except MediaError:  # a video of one picture
-        return next(_pictures(source, 0, 1))[1]
+        return next(_pictures(source, 0, 1, damage))[1]
 
 
-def _pictures(source: Source, first: int, end: int) -> Generator[tuple[int, U8], None, None]:
-    """(index, picture) of the decoded pictures first … end - 1, ascending; lost ones are absent."""
+def _pictures(
+    source: VideoSource, first: int, end: int, damage: Damage
+) -> Generator[tuple[int, U8], None, None]:
+    """(index, picture) of the decoded pictures first … end - 1; undecodable ones are absent."""
     info = source.info
-    with Process(_graph(source, first, end)) as process:
+    with FfmpegProcess(_graph(source, first, end)) as process:
         for index in range(first, end):
             picture = np.empty((info.height, info.width, 3), dtype=np.uint8)
-            if not process.fill(picture.data.cast("B")):
+            if not process.read_into(picture.data.cast("B")):
                 break
-            stamp = process.stamp() if source.stamped else None
-            if stamp is not None:
-                index = _nearest(source.pictures, stamp)
+            timestamp = process.next_timestamp() if source.stamped else None
+            if timestamp is not None:
+                index = _nearest(source.pictures, timestamp)
             if index >= end:
                 break
             yield index, picture
-        source.damage.torn = max(source.damage.torn, process.torn)
+        damage.partly_decoded = max(damage.partly_decoded, process.partly_decoded)
 
 
-def _nearest(ticks: I64, stamp: int) -> int:
-    """Index of the time stamp that is meant."""
-    right = int(np.searchsorted(ticks, stamp))
-    if right == len(ticks) or (right > 0 and stamp - ticks[right - 1] < ticks[right] - stamp):
+def _nearest(ticks: I64, timestamp: int) -> int:
+    """Index of the nearest timestamp."""
+    right = int(np.searchsorted(ticks, timestamp))
+    if right == len(ticks) or (
+        right > 0 and timestamp - ticks[right - 1] < ticks[right] - timestamp
+    ):
         right -= 1
     return right
 
 
-def _graph(source: Source, first: int, end: int) -> Any:
-    """ffmpeg's graph: seek, turn upright (it does so by itself), deinterlace, scale, convert."""
+def _graph(source: VideoSource, first: int, end: int) -> Any:
+    """ffmpeg's graph: seek, rotate (automatic), deinterlace, scale, convert."""
     options: dict[str, Any] = {"c:v": source.traits.decoder} if source.traits.decoder else {}
-    # Only a key picture can be sought for: pictures just before it in an open group refer to
-    # the group before. Deinterlacing looks at the two pictures before.
+    # Seek to a keyframe: pictures just before it in an open GOP refer to the GOP before.
+    # Deinterlacing needs the two pictures before.
     before = max(0, first - 2) if source.interlaced else first
     key = source.keys[: np.searchsorted(source.keys, before, side="right")][-1:].sum()
     if key > 0 and source.indexed and source.stamped:
@@ -116,13 +120,13 @@ def _graph(source: Source, first: int, end: int) -> Any:
     video = ffmpeg.input(url(source.info.path), **options)[str(source.stream)]
     if source.interlaced:
         video = video.filter("bwdif", mode="send_frame", deint="interlaced")
-        video = video.filter("settb", str(source.tick))  # it counts in half ticks
+        video = video.filter("settb", str(source.tick))  # bwdif counts in half ticks
     if first and source.stamped:
         video = video.filter("trim", start_pts=int(source.pictures[first]))
     elif first:
         video = video.filter("trim", start_frame=first)
     if source.stamped:
-        video = stamped(video)
+        video = with_timestamps(video)
     return (
         _rgb(video, source)
         .output(
@@ -136,7 +140,7 @@ def _graph(source: Source, first: int, end: int) -> Any:
     )
 
 
-def _rgb(video: Any, source: Source) -> Any:
+def _rgb(video: Any, source: VideoSource) -> Any:
     """Full-range RGB of the upright size."""
     info, traits = source.info, source.traits
     conversion: dict[str, str] = {}
@@ -156,12 +160,12 @@ def _rgb(video: Any, source: Source) -> Any:
     return video
 
 
-# 8 bits of 10 or more: the rounding error goes to the neighbours, so that nothing bands.
+# From 10 or more bits to 8: error diffusion avoids banding.
 _DITHERED = {"filter": "bicubic", "dither": "error_diffusion"}
 
 
-def _coding(source: Source) -> dict[str, str]:
-    """What zscale is to take the pictures for; the output's matrix is RGB's."""
+def _coding(source: VideoSource) -> dict[str, str]:
+    """zscale's input matrix and range, and its output matrix (RGB)."""
     matrix, coded_range = yuv_coding(source.info)
     return {
         "matrixin": source.traits.color.space or matrix,
@@ -170,8 +174,8 @@ def _coding(source: Source) -> dict[str, str]:
     }
 
 
-def _tonemapped(video: Any, source: Source) -> Any:
-    """PQ or HLG in BT.2020 → BT.709: linear light, its highlights rolled off, then dithered."""
+def _tonemapped(video: Any, source: VideoSource) -> Any:
+    """PQ or HLG in BT.2020 → BT.709: to linear light, highlights rolled off, dithered."""
     color = source.traits.color
     linear = video.filter(
         "zscale",

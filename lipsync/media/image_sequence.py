@@ -1,4 +1,4 @@
-"""A folder of PNG pictures with their sound, and the texts in a PNG."""
+"""A folder of PNG pictures with their sound, and texts in a PNG."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lipsync.media.ffmpeg_process import Process, url
+from lipsync.media.ffmpeg_process import FfmpegProcess, url
 from lipsync.media.output_sound import Soundtrack
 from lipsync.types import U8
 
@@ -20,68 +20,68 @@ SOUND_NAME = "sound.wav"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = "XML:com.adobe.xmp"  # XMP specification, part 3, PNG
 _TEXT_BYTES_MOST = 1 << 20
-QUICK = 2  # zlib's effort: 9 is a tenth smaller and takes eight times as long
+FAST = 2  # zlib's compression level: 9 is a tenth smaller and takes eight times as long
 
 
-class FrameFolder:
-    """Writes frames into a folder, and the sound beside them at the end."""
+class FrameFolderWriter:
+    """Writes frames into a folder, and their sound at the end."""
 
     def __init__(
         self, folder: Path, names: str, sound: Soundtrack | None, texts: Mapping[str, str]
     ):
-        """`texts`: keyword → text, into every picture; `names`: with one number in it, from 1."""
+        """`texts`: keyword → text, for every picture; `names`: a pattern with one number, from 1."""
         self._folder, self._names, self._sound = folder, names, sound
         self._chunks = b"".join(_chunk(b"iTXt", _itxt(k, t)) for k, t in texts.items())
         self._count = 0
-        self.complaint = ""
+        self.error_line = ""
 
     def feed(self, frame: U8) -> bool:
-        """Write the next frame; False if it cannot be, and `complaint` tells why."""
+        """Write the next frame; False if that fails, see `error_line`."""
         import cv2
 
         bgr = np.ascontiguousarray(frame[..., ::-1])
-        _, data = cv2.imencode(".png", bgr, (cv2.IMWRITE_PNG_COMPRESSION, QUICK))
+        _, data = cv2.imencode(".png", bgr, (cv2.IMWRITE_PNG_COMPRESSION, FAST))
         raw, head = data.tobytes(), len(_SIGNATURE) + 25  # behind IHDR
         try:
             place = self._folder / (self._names % (self._count + 1))
             place.write_bytes(raw[:head] + self._chunks + raw[head:])
         except OSError as error:
-            self.complaint = str(error.strerror or error)
+            self.error_line = str(error.strerror or error)
             return False
         self._count += 1
         return True
 
     def finish(self) -> int:
-        """Write the sound; 0: all went well."""
-        if self.complaint:
+        """Write the sound; 0: success."""
+        if self.error_line:
             return 1
         if self._sound is None:
             return 0
         place = url(self._folder / SOUND_NAME)
-        # A WAV knows no start: silence stands for what begins late.
-        sound = replace(self._sound, skipped=self._sound.skipped or Fraction(0))
+        # A WAV has no start time: a late start becomes silence.
+        sound = replace(self._sound, start_offset=self._sound.start_offset or Fraction(0))
         graph = sound.stream().output(
             place, format="wav", map_metadata=-1, rf64="auto", **{"c:a": "pcm_s16le"}
         )
-        with Process(graph) as process:
+        with FfmpegProcess(graph) as process:
             code = process.finish()
-            self.complaint = process.complaint
+            self.error_line = process.error_line
         return code
 
-    def __enter__(self) -> FrameFolder:
+    def __enter__(self) -> FrameFolderWriter:
         return self
 
     def __exit__(self, *error: Any) -> None:
         """Nothing is open between two frames."""
 
 
-def xmp_text(packet: str) -> dict[str, str]:
-    """An XMP packet as a text of a PNG."""
+def png_xmp_text(packet: str) -> dict[str, str]:
+    """The PNG text that holds an XMP packet."""
     return {_XMP_KEYWORD: packet}
 
 
 def _itxt(keyword: str, text: str) -> bytes:
-    """International text (ISO 15948), uncompressed."""
+    """An international text chunk (ISO 15948), uncompressed."""
     return keyword.encode("latin-1") + bytes(5) + text.encode()
 
 
@@ -89,7 +89,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png_texts(path: Path) -> dict[str, str]:
+def read_png_texts(path: Path) -> dict[str, str]:
     """Keyword → text of a PNG's uncompressed international texts; empty for any other file."""
     return dict(_texts(path))
 
@@ -100,7 +100,7 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
             return
         while len(head := file.read(8)) == 8:
             size, kind = struct.unpack(">I4s", head)
-            if kind == b"IDAT":  # texts of ours come before the picture
+            if kind == b"IDAT":  # our texts come before the pixels
                 return
             body = file.read(size + 4)[:-4] if size <= _TEXT_BYTES_MOST else file.seek(size + 4, 1)
             if kind == b"iTXt" and isinstance(body, bytes):

@@ -1,4 +1,4 @@
-"""What is heard in an output."""
+"""The sound of an output."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ from lipsync.media.ffmpeg_process import url
 
 @dataclass(frozen=True)
 class Soundtrack:
-    """The first sound stream of a file, from the file's start on."""
+    """The first sound stream of a file, on the time line of the output."""
 
     path: Path
-    ends: Fraction | None = (
-        None  # seconds of the output after which it is cut; None: it is heard whole
-    )
-    # Seconds of the file that are over when the output begins; silence fills what is missing there.
-    # None: the stream is left as it lies in the file.
-    skipped: Fraction | None = None
+    ends: Fraction | None = None  # seconds of the output at which it is cut; None: not at all
+    # Seconds of the file before the output begins; missing sound is filled with silence.
+    # None: the stream keeps its own timestamps.
+    start_offset: Fraction | None = None
 
     def stream(self) -> Any:
-        """ffmpeg's stream of it."""
-        skipped = self.skipped or Fraction(0)
-        cut = {} if self.ends is None else {"t": f"{float(self.ends + skipped):.6f}"}
-        late = {"itsoffset": f"{float(-skipped):.6f}"} if skipped else {}
+        """The ffmpeg stream."""
+        start_offset = self.start_offset or Fraction(0)
+        cut = {} if self.ends is None else {"t": f"{float(self.ends + start_offset):.6f}"}
+        late = {"itsoffset": f"{float(-start_offset):.6f}"} if start_offset else {}
         stream = ffmpeg.input(url(self.path), **cut, **late)["a:0"]
         if self.copyable:
             return stream
@@ -36,5 +34,5 @@ class Soundtrack:
 
     @property
     def copyable(self) -> bool:
-        """Nothing is done to its samples."""
-        return self.skipped is None
+        """Its samples are not modified."""
+        return self.start_offset is None

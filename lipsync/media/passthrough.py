@@ -1,4 +1,4 @@
-"""What of the target besides picture and sound goes into the output."""
+"""Subtitles, chapters and tags of the target that the output keeps."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 import av
 
 from lipsync.errors import MediaError
-from lipsync.media.container import container_of
+from lipsync.media.container import open_container
 from lipsync.media.formats import Format
 from lipsync.types import VideoInfo
 
 
 @dataclass(frozen=True)
-class Carried:
+class Passthrough:
     """Subtitles, chapters and tags of a target, for an output on the target's own time line."""
 
     path: Path
-    skipped: Fraction  # seconds of the file that are over when the output begins
+    start_offset: Fraction  # seconds of the file before the output begins
     duration: Fraction  # seconds of the output
-    # (number among the file's subtitles, how it is written)
+    # (number among the file's subtitle streams, output codec)
     subtitles: tuple[tuple[int, str], ...] = ()
 
 
-def carried(
+def plan_passthrough(
     info: VideoInfo, form: Format, duration: Fraction, straight: bool
-) -> tuple[Carried | None, tuple[str, ...]]:
-    """What can be carried over, and a line for everything that cannot.
+) -> tuple[Passthrough | None, tuple[str, ...]]:
+    """What the output can keep, and a warning for everything that it cannot.
 
     Args:
         duration: seconds of the output.
@@ -36,7 +36,7 @@ def carried(
     """
     if info.still:
         return None, ()
-    with container_of(info.path, MediaError) as container:
+    with open_container(info.path, MediaError) as container:
         codecs = [s.codec_context.codec.canonical_name if s.codec_context else "unknown"
                   for s in container.streams.subtitles]  # fmt: skip
         chapters = len(container.chapters())
@@ -59,10 +59,10 @@ def carried(
             f"{info.path}: {len(lost)} of its subtitle tracks ({', '.join(sorted(set(lost)))}) "
             f"cannot be in a {form.suffix}; an .mkv holds most kinds"
         )
-    return Carried(info.path, info.start - begun, duration, kept), tuple(left)
+    return Passthrough(info.path, info.start - begun, duration, kept), tuple(left)
 
 
-def sound_skipped(info: VideoInfo) -> Fraction:
-    """Seconds of the file, from its start, that are over at its first picture."""
-    with container_of(info.path, MediaError) as container:
+def sound_start_offset(info: VideoInfo) -> Fraction:
+    """Seconds from the start of the file to its first picture."""
+    with open_container(info.path, MediaError) as container:
         return info.start - Fraction(container.start_time or 0, av.time_base)

@@ -1,4 +1,4 @@
-"""Small operations on pixels: crops, cell means, masks on colours."""
+"""Small operations on pixels: crops, cell means, polygons, masks on colors."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ import numpy as np
 
 from lipsync.types import F32, U8
 
-# Pixels per outer-eye distance that are enough for all but the finest detail, and for what of that
-# many pictures have in common.
+# Pixels per outer-eye distance that resolve all but the finest detail, and the part of the finest
+# detail that many pictures share.
 BASE_SCALE, FINE_SCALE = 48, 80
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601), as in OpenCV
+POLYGON_SHIFT = 4  # fractional bits of a polygon's coordinates: 1/16 pixel
 
 
-def on_colours(mask: F32) -> F32:
-    """A mask (h, w) for pictures of three colours: quicker than numpy's broadcasting."""
+def to_three_channels(mask: F32) -> F32:
+    """Repeat a mask (h, w) for three color channels; faster than numpy's broadcasting."""
     return np.asarray(cv2.merge([mask] * 3))
 
 
-def reduction_of(scale: float, enough: int = BASE_SCALE) -> int:
-    """By how much a face of `scale` pixels per outer-eye distance may be reduced."""
+def reduction_factor(scale: float, enough: int = BASE_SCALE) -> int:
+    """Whole factor by which a face of `scale` pixels per outer-eye distance may be reduced.
+
+    Args:
+        enough: pixels per outer-eye distance that must remain.
+    """
     return max(1, int(scale / enough))
 
 
 def cell_means(picture: U8, reduction: int) -> U8:
-    """The picture (h, w[, 3]) in cells of so many pixels across, each their mean."""
+    """Reduce a picture (h, w[, 3]) to the means of cells `reduction` pixels across."""
     if reduction == 1:
         return picture
     height, width = picture.shape[:2]
@@ -33,8 +39,12 @@ def cell_means(picture: U8, reduction: int) -> U8:
     return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA))
 
 
-def cut_out(frame: U8, corner: F32, width: int, height: int) -> U8:
-    """The box (height, width, 3) of a frame; what lies outside repeats the frame's edge."""
+def crop_replicated(frame: U8, corner: F32, width: int, height: int) -> U8:
+    """Crop a box (height, width, 3) from a frame; pixels outside it repeat the frame's edge.
+
+    Args:
+        corner: (2,), x and y of the top left pixel, whole numbers.
+    """
     x, y = int(corner[0]), int(corner[1])
     h, w = frame.shape[:2]
     if x >= 0 and y >= 0 and x + width <= w and y + height <= h:
@@ -42,3 +52,13 @@ def cut_out(frame: U8, corner: F32, width: int, height: int) -> U8:
     rows = np.clip(np.arange(y, y + height), 0, h - 1)
     columns = np.clip(np.arange(x, x + width), 0, w - 1)
     return frame[np.ix_(rows, columns)]
+
+
+def fill_polygon(mask: U8, points: F32) -> None:
+    """Fill a polygon in a mask (h, w) with 255, in place, with antialiased edges.
+
+    Args:
+        points: (k, 2) pixels, to 1/16 pixel.
+    """
+    fixed = np.round(points * (1 << POLYGON_SHIFT)).astype(np.int32)
+    cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, POLYGON_SHIFT)

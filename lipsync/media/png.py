@@ -1,17 +1,14 @@
-"""Pictures as PNG files that appear whole or not at all."""
+"""Pictures as PNG files that appear complete or not at all."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from pathlib import Path
 
-from lipsync.errors import OutputError
+from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 from lipsync.types import U8
 
 
-def write(path: Path, picture: U8) -> Path:
+def write_png(path: Path, picture: U8) -> Path:
     """Write a picture (h, w, 3) RGB.
 
     Raises:
@@ -20,13 +17,6 @@ def write(path: Path, picture: U8) -> Path:
     import cv2
 
     _, data = cv2.imencode(".png", picture[..., ::-1], (cv2.IMWRITE_PNG_COMPRESSION, 9))
-    partial = path.with_name(f".{path.stem[:100]}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    try:
-        partial.write_bytes(data.tobytes())
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
+    with atomic_write(path) as temporary, os_errors_as_output_errors(path):
+        temporary.write_bytes(data.tobytes())
     return path

@@ -1,4 +1,4 @@
-"""Standard output as a place for a finished stream."""
+"""Standard output as the destination of a stream."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import hashlib
 import sys
 
 
-class StandardOutput:
-    """Passes bytes on to standard output and remembers their hash."""
+class StdoutSink:
+    """Writes bytes to standard output and computes their hash."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
         buffer = getattr(sys.stdout, "buffer", None)
-        # Unbuffered: nothing is left to be flushed at the program's end when the reader has gone.
+        # Unbuffered: nothing is left to flush at exit after the reader has gone.
         self._raw = getattr(buffer, "raw", buffer)
 
     def write(self, piece: bytes) -> None:
-        """Write all of them, now.
+        """Write all bytes immediately.
 
         Raises:
-            OSError: nobody reads any more.
+            OSError: the reader has gone.
         """
         if self._raw is None:
             raise OSError("standard output takes no bytes here")
@@ -30,5 +30,5 @@ class StandardOutput:
 
     @property
     def sha256(self) -> str:
-        """Of all that was written."""
+        """Hexadecimal SHA-256 of everything written."""
         return self._hash.hexdigest()

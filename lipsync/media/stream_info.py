@@ -1,4 +1,4 @@
-"""What the first picture of a stream and its container tell about all of them."""
+"""Coding of a stream's pictures, from the first picture and the container."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _TRANSFERS = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte24
 _RANGES = {1: "tv", 2: "pc"}
 # fmt: on
 
-# Decoders that see the transparency of these codecs; ffmpeg's own do not.
+# Decoders that support the transparency of these codecs; ffmpeg's own do not.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 @dataclass(frozen=True)
-class Traits:
+class StreamInfo:
     """How the pictures of a stream are coded."""
 
     width: int  # of the upright picture, square pixels
@@ -35,15 +35,15 @@ class Traits:
     depth: int  # bits per component
     yuv: bool  # has a YUV → RGB matrix
     alpha: bool  # some of the first picture is transparent
-    decoder: str | None  # other than ffmpeg's own choice
+    decoder: str | None  # to use instead of ffmpeg's default
 
     @staticmethod
-    def of(first: Any, video: Any) -> Traits:
-        """From a decoded picture and its stream, as PyAV gives them."""
+    def of(first: Any, video: Any) -> StreamInfo:
+        """Read from a decoded picture and its stream, as PyAV objects."""
         width, height, rotation = _upright(first, video)
         hidden = str(video.metadata.get("alpha_mode", "0")) == "1"
         decoder = _ALPHA_DECODERS.get(video.codec_context.codec.canonical_name) if hidden else None
-        return Traits(
+        return StreamInfo(
             width=width,
             height=height,
             rotation=rotation,
@@ -64,7 +64,7 @@ def _transparent(first: Any) -> bool:
 def _upright(first: Any, video: Any) -> tuple[int, int, int]:
     """(width, height, clockwise degrees) of the upright picture with square pixels.
 
-    The side that its pixels are too short for grows, so that none of them is lost.
+    Non-square pixels are stretched, never shrunk, so that no detail is lost.
     """
     width, height = first.width, first.height
     aspect = Fraction(video.sample_aspect_ratio or 1)

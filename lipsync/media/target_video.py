@@ -1,4 +1,4 @@
-"""How a target is read: at which times its frames are shown, and for which kind of screen."""
+"""How a target is read: frame times, dynamic range."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from typing import Literal
 
 from lipsync.media.formats import Format
 from lipsync.media.video_info import probe
-from lipsync.runtime.option_spec import options
+from lipsync.runtime.option_spec import option_group
 from lipsync.types import VideoInfo
 
-# A mouth that speaks must be seen to move: no picture may stay longer than this.
-HOLD_MOST_S = Fraction(3, 20)
+# A speaking mouth must keep moving: no picture may stay longer than this.
+MAX_HOLD_S = Fraction(3, 20)
 _SCREENS = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 
 
-@options
+@option_group
 class ReadOptions:
-    """What becomes of the target's own times and colours."""
+    """What happens to the target's frame times and dynamic range."""
 
     frame_rate: Literal["auto", "keep", "constant"] = "auto"
-    """Of a target whose frame rate varies. keep: every output frame is the target's next one, at
-    its own time; constant: the usual rate, pictures repeated or left out; auto: keep, unless a
-    picture stays so long (0.15 s) that the mouth would be seen to stop, or the head is timed to the
-    speech. An output that outlasts its target is constant."""
+    """For targets with a variable frame rate. keep: output frames are the target's, at their own
+    times; constant: the nominal rate, with pictures repeated or dropped; auto: keep, unless a
+    picture stays so long (0.15 s) that the mouth would visibly stop, or the head motion is retimed
+    to the speech. An output longer than its target is constant."""
     hdr: Literal["keep", "tonemap"] = "keep"
-    """Of a target for screens of high dynamic range (PQ, HLG). keep: 10-bit HEVC, or 10-bit VP9 in
-    a .webm; tonemap: BT.709 for every screen."""
+    """For HDR targets (PQ, HLG). keep: 10-bit HEVC, or 10-bit VP9 in a .webm; tonemap: BT.709, for
+    every screen."""
 
 
-def read_target(
+def probe_target(
     path: Path,
     options: ReadOptions,
     length: Fraction | None,
     form: Format,
     straight: bool = True,
 ) -> VideoInfo:
-    """Inspect the video that an output is made of.
+    """Inspect the target of an output; read it as the options ask.
 
     Args:
         length: seconds of the output; None: as long as the video.
-        form: of the output; a folder of frames has a constant rate and no high dynamic range.
-        straight: the output shows the video's pictures one after the other, none between two.
+        form: of the output; a folder of frames has a constant rate and no HDR.
+        straight: the output shows the video's pictures in order, and none between two.
 
     Raises:
         MediaError: missing, unreadable, not media, or without a picture.
@@ -56,7 +56,7 @@ def read_target(
         kept = probe(path, keep_stamps=True, tonemap=tonemap)
     told: tuple[str, ...] = ()
     if kept.stamps is not None:
-        why = _against(kept, options, length, straight)
+        why = _reason_against_times(kept, options, length, straight)
         if why is None:
             info = kept
             if not straight:
@@ -65,25 +65,25 @@ def read_target(
                 )
         else:
             told = (f"{path}: its frame times are not kept: {why}",)
-    return replace(info, remarks=(*info.remarks, *told, *_screen(info, path)))
+    return replace(info, remarks=(*info.remarks, *told, *_hdr_remarks(info, path)))
 
 
-def _against(
+def _reason_against_times(
     kept: VideoInfo, options: ReadOptions, length: Fraction | None, straight: bool
 ) -> str | None:
-    """Why the target's own times will not do; None: they will."""
+    """Why the target's frame times cannot be kept; None: they can."""
     stamps = kept.stamps or ()
     if not straight and options.frame_rate == "auto":
         return "the head is timed to the speech (--timing cut leaves it as it is)"
     if length is not None and length > kept.duration + 1 / kept.fps / 2:
         return "the output is longer than the target"
     longest = max((b - a for a, b in pairwise(stamps)), default=Fraction(0))
-    if options.frame_rate == "auto" and longest > HOLD_MOST_S:
+    if options.frame_rate == "auto" and longest > MAX_HOLD_S:
         return f"a picture stays for {float(longest):.2f} s, and the mouth would stop with it"
     return None
 
 
-def _screen(info: VideoInfo, path: Path) -> tuple[str, ...]:
+def _hdr_remarks(info: VideoInfo, path: Path) -> tuple[str, ...]:
     source = probe(path)
     screen = _SCREENS.get(source.color.transfer or "")
     if screen is None:

@@ -1,4 +1,4 @@
-"""When the pictures of a video stream are shown, from its packets or by decoding it."""
+"""Display times of a stream's pictures, from its packets or by decoding."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ import av
 import numpy as np
 
 from lipsync.errors import MediaError
-from lipsync.media.container import container_of
+from lipsync.media.container import open_container
 from lipsync.types import I64
 
 STILL_FPS = Fraction(25)
 
-# Codecs whose every packet is one shown picture, so that counting needs no decoding. VP8 hides
-# reference pictures, MPEG-4 packs two into one packet: those are decoded once to be counted.
+# Codecs in which every packet is one displayed picture, so that counting needs no decoding. VP8 has
+# hidden reference pictures, MPEG-4 may pack two into a packet: those are decoded once.
 _PACKET_IS_PICTURE = frozenset(
     ("h264", "hevc", "vvc", "av1", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo", "png")
 )
-# Containers whose time stamps ffmpeg and PyAV read alike, to the tick.
-_STAMPED = ("mov,mp4", "matroska,webm", "mpegts")
+# Containers whose timestamps ffmpeg and PyAV report alike, to the tick.
+_EXACT_TIMESTAMPS = ("mov,mp4", "matroska,webm", "mpegts")
 
 
 @dataclass(frozen=True, eq=False)
-class Times:
-    """When the pictures of a stream are shown, in ticks."""
+class StreamTimes:
+    """Display times of a stream's pictures, in ticks."""
 
     ticks: I64  # (n,) ascending
-    keys: I64  # which of them decode by themselves
+    keys: I64  # which of them are keyframes
     end: int  # of the last
-    stamped: bool = False  # a decoded picture is known by its time stamp
+    stamped: bool = False  # decoded pictures are identified by their timestamps
     interlaced: bool = False
-    absent: int = 0  # pictures that the container's index promises and the file does not hold
+    absent: int = 0  # pictures in the container's index that the file lacks
 
     @staticmethod
-    def of(stamps: list[int], keys: list[bool], end: int) -> Times:
-        """Put stamps, in any order, into that of showing."""
+    def of(stamps: list[int], keys: list[bool], end: int) -> StreamTimes:
+        """Sort timestamps into display order."""
         order = np.argsort(np.array(stamps, dtype=np.int64), kind="stable")
         ticks = np.array(stamps, dtype=np.int64)[order]
-        return Times(ticks, np.flatnonzero(np.array(keys)[order]), end)
+        return StreamTimes(ticks, np.flatnonzero(np.array(keys)[order]), end)
 
 
-def scan(container: Any, video: Any, path: Path) -> tuple[Any, Times]:
-    """The first picture, and the times of all of them: from the packets, where they tell.
+def scan_stream(container: Any, video: Any, path: Path) -> tuple[Any, StreamTimes]:
+    """The first picture, and the display times of all: from the packets where possible.
 
     Raises:
         MediaError: no picture can be decoded.
@@ -60,7 +60,7 @@ def scan(container: Any, video: Any, path: Path) -> tuple[Any, Times]:
     try:
         for packet in container.demux(video):
             if first is None:
-                with contextlib.suppress(av.FFmpegError):  # damage: the next may do
+                with contextlib.suppress(av.FFmpegError):  # damaged: the next one may decode
                     first = next(iter(packet.decode()), None)
             packets += bool(packet.size)
             if packet.size and not packet.is_discard:
@@ -73,42 +73,45 @@ def scan(container: Any, video: Any, path: Path) -> tuple[Any, Times]:
         raise MediaError(f"{path}: no picture in it can be decoded")
     known = [s for s in stamps if s is not None]
     whole = len(set(known)) == len(stamps) > 0
-    # Pictures before the first key picture, or none to start from: not all of them decode.
+    # Pictures before the first keyframe do not decode; nor does anything without a keyframe.
     if countable and whole and keys[0] and known[0] == min(known) and not first.interlaced_frame:
-        times = Times.of(known, keys, end)
+        times = StreamTimes.of(known, keys, end)
     else:
         times = _by_decoding(path, video)
     distinct = bool((np.diff(times.ticks) > 0).all())
-    stamped = whole and distinct and container.format.name.startswith(_STAMPED)
+    stamped = whole and distinct and container.format.name.startswith(_EXACT_TIMESTAMPS)
     promised = int(video.frames) if container.format.name.startswith("mov,mp4") else 0
     return first, replace(times, stamped=stamped, absent=max(0, promised - packets))
 
 
-def _by_decoding(path: Path, video: Any) -> Times:
-    """Decode everything once: slow, and right for every file."""
+def _by_decoding(path: Path, video: Any) -> StreamTimes:
+    """Decode everything once: slow, but correct for every file."""
     stamps: list[int | None] = []
     keys: list[bool] = []
-    length, woven = 0, 0
-    with container_of(path, MediaError) as container:
+    length, interlaced_frames = 0, 0
+    with open_container(path, MediaError) as container:
         stream = container.streams[video.index]
         stream.thread_type = "AUTO"
         for packet in container.demux(stream):
-            with contextlib.suppress(av.FFmpegError):  # damage: go on behind it
+            with contextlib.suppress(av.FFmpegError):  # damaged: continue after it
                 for frame in packet.decode():
                     stamps.append(frame.pts)
                     keys.append(bool(frame.key_frame))
                     length = frame.duration or length
-                    woven += bool(frame.interlaced_frame)
+                    interlaced_frames += bool(frame.interlaced_frame)
     if not stamps:
         raise MediaError(f"{path}: no picture in it can be decoded")
     known = [s for s in stamps if s is not None]
-    # A bare stream: pictures follow each other at the rate that the codec declares; for the average
-    # ffmpeg takes 25 where there are no time stamps.
+    # A raw stream has no timestamps: use the rate that the codec declares, since ffmpeg's average
+    # rate is then 25.
     if len(known) < len(stamps):
         rate = video.guessed_rate or video.average_rate or STILL_FPS
         step = 1 / (Fraction(rate) * Fraction(video.time_base))
         known = [round(i * step) for i in range(len(stamps))]
         length = round(step)
-    # Decoders give pictures in the order in which they are shown.
+    # Decoders output pictures in display order.
     known = [int(t) for t in np.maximum.accumulate(known)]
-    return replace(Times.of(known, keys, known[-1] + length), interlaced=woven > len(stamps) // 10)
+    return replace(
+        StreamTimes.of(known, keys, known[-1] + length),
+        interlaced=interlaced_frames > len(stamps) // 10,
+    )

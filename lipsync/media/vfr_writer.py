@@ -1,4 +1,4 @@
-"""Frames to ffmpeg, each with its own time stamp."""
+"""Frames with individual timestamps, piped to ffmpeg."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from typing import Any
 import av
 import numpy as np
 
-from lipsync.media.ffmpeg_process import Process
+from lipsync.media.ffmpeg_process import FfmpegProcess
 from lipsync.types import U8, VideoInfo
 
 
 def timescale(info: VideoInfo) -> int:
-    """Ticks per second in which every stamp of a video is a whole number.
+    """Ticks per second in which every timestamp of a video is an integer.
 
     Raises:
-        ValueError: `info` has no stamps.
+        ValueError: `info` has no timestamps.
     """
     if info.stamps is None:
         raise ValueError("timescale: wanted a video with stamps")
     scale = math.lcm(*{stamp.denominator for stamp in info.stamps})
-    # Players read the last frame's length and the sound's start in it too: none coarser than 1 ms.
+    # The last frame's duration and the sound's start use this unit too: at most 1 ms.
     return scale * -(-1000 // scale)
 
 
-class StampedProcess(Process):
-    """ffmpeg fed with frames that carry their time: raw pictures in NUT, a stream container."""
+class VfrProcess(FfmpegProcess):
+    """ffmpeg fed with timestamped frames: raw pictures in NUT, a streamable container."""
 
     def __init__(
         self,
         arguments: list[str],
         info: VideoInfo,
         *,
-        onward: Callable[[bytes], object] | None = None,
+        sink: Callable[[bytes], object] | None = None,
     ) -> None:
-        """`info`: with `stamps`; the k-th frame fed is shown at the k-th."""
-        super().__init__(arguments, feed=True, onward=onward)
+        """`info`: with `stamps`; the k-th frame fed is shown at the k-th of them."""
+        super().__init__(arguments, feed=True, sink=sink)
         scale = timescale(info)
         self._tick = Fraction(1, scale)
         self._ticks = [int(stamp * scale) for stamp in info.stamps or ()]
@@ -52,7 +52,7 @@ class StampedProcess(Process):
         self._stream.time_base = self._tick
 
     def feed(self, frame: U8) -> bool:
-        """Write the next frame; False if ffmpeg has ended, and `complaint` tells why."""
+        """Write the next frame; False if ffmpeg has ended, see `error_line`."""
         packet = av.Packet(np.ascontiguousarray(frame).tobytes())
         packet.stream, packet.time_base = self._stream, self._tick
         packet.pts = packet.dts = self._ticks[self._fed]
@@ -62,7 +62,7 @@ class StampedProcess(Process):
         return self._open
 
     def push(self, data: bytes) -> None:
-        """The container's bytes on to ffmpeg, for as long as it takes them."""
+        """Write bytes of the container to ffmpeg until it ends."""
         if self._open:
             self._open = super().feed(np.frombuffer(data, np.uint8))
 
@@ -85,9 +85,9 @@ class StampedProcess(Process):
 
 
 class _Pipe:
-    """The little of a file that a muxer needs."""
+    """The part of the file interface that a muxer needs."""
 
-    def __init__(self, process: StampedProcess) -> None:
+    def __init__(self, process: VfrProcess) -> None:
         self._process = process
 
     def write(self, data: bytes) -> int:

@@ -1,10 +1,10 @@
-"""What a file holds, found without decoding it all."""
+"""Inspection of a video without decoding it all."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -14,44 +14,35 @@ import av
 import numpy as np
 
 from lipsync.errors import MediaError
-from lipsync.media.container import container_of, readable
+from lipsync.media.container import open_container, open_readable
 from lipsync.media.frame_rate import constant_rate, picture_of_frame
-from lipsync.media.stream_info import Traits
-from lipsync.media.timestamps import STILL_FPS, Times, scan
-from lipsync.types import HDR_TRANSFERS, I64, U8, ColorTags, VideoInfo
+from lipsync.media.stream_info import StreamInfo
+from lipsync.media.timestamps import STILL_FPS, StreamTimes, scan_stream
+from lipsync.types import HDR_TRANSFERS, I64, U8, ColorTags, Damage, VideoInfo
 
-# Containers with an index, in which ffmpeg finds an asked-for time stamp exactly.
+# Containers with an index, in which ffmpeg seeks exactly to a timestamp.
 _INDEXED = ("mov,mp4", "matroska,webm")
 
-# What pictures without a YUV matrix (stills, GIF, RGB video) and tone-mapped ones are written as.
+# How pictures without a YUV matrix (stills, GIF, RGB video) and tone-mapped ones are encoded.
 _BT709 = ColorTags("bt709", "bt709", "bt709", "tv")
 
 
-@dataclass(eq=False)
-class Damage:
-    """What reading a file has met so far."""
-
-    lost: set[int] = field(default_factory=set)  # frames that show another's picture
-    torn: int = 0  # pictures that were decoded only in part
-
-
 @dataclass(frozen=True, eq=False)
-class Source:
-    """A video and what reading it takes."""
+class VideoSource:
+    """A video and what is needed to decode it."""
 
     info: VideoInfo
     stream: int  # index in the container
-    pictures: I64  # (n,) time stamps of the decoded pictures in ticks, ascending
-    keys: I64  # which of the pictures decode by themselves, ascending
+    pictures: I64  # (n,) timestamps of the decoded pictures in ticks, ascending
+    keys: I64  # which of the pictures are keyframes, ascending
     tick: Fraction  # seconds
     shown: I64  # (frames,) which picture each frame shows
-    indexed: bool  # may be sought
-    traits: Traits
-    stamped: bool = False  # a decoded picture is known by its time stamp
+    indexed: bool  # seeking is exact
+    traits: StreamInfo
+    stamped: bool = False  # decoded pictures are identified by their timestamps
     interlaced: bool = False
-    constant: bool = True  # the pictures follow a rate by themselves
-    made_constant: str | None = None  # the remark about that, where they do not
-    damage: Damage = field(default_factory=Damage)
+    constant: bool = True  # the pictures have a constant rate
+    made_constant: str | None = None  # the remark about a variable rate
 
 
 def probe(
@@ -60,39 +51,42 @@ def probe(
     """Inspect a video or a still image.
 
     Args:
-        keep_stamps: where the frame rate varies, frames are the pictures themselves, each with
-            its own time; else it becomes constant.
-        tonemap: pictures of high dynamic range come as BT.709.
+        keep_stamps: keep a variable frame rate: frames are the pictures themselves, each with its
+            own time. Else it becomes constant.
+        tonemap: decode HDR pictures to BT.709.
 
     Raises:
         MediaError: missing, unreadable, not media, or without a picture.
     """
-    return source_of(Path(path), keep_stamps, tonemap).info
+    return replace(inspect_source(Path(path), keep_stamps, tonemap).info, damage=Damage())
 
 
-def damage(info: VideoInfo) -> Iterator[str]:
-    """What reading the file has met that was not whole, a line each; nothing if all was."""
-    met = source_of(info.path, info.stamps is not None, info.tonemapped).damage
-    if met.lost:
-        first = min(met.lost)
+def describe_damage(info: VideoInfo) -> Iterator[str]:
+    """A line for each kind of damage met while frames of `info` were read; none if all was well."""
+    damage = info.damage
+    if damage.replaced:
+        first = min(damage.replaced)
         yield (
-            f"{info.path}: {len(met.lost)} of its {info.frame_count} frames are damaged and show "
-            f"the picture before them (the first is frame {first})"
+            f"{info.path}: {len(damage.replaced)} of its {info.frame_count} frames are damaged "
+            f"and show the picture before them (the first is frame {first})"
         )
-    if met.torn:
-        yield f"{info.path}: {met.torn} pictures are damaged and could be decoded only in part"
+    if damage.partly_decoded:
+        yield (
+            f"{info.path}: {damage.partly_decoded} pictures are damaged and could be decoded "
+            "only in part"
+        )
 
 
-def source_of(path: Path, keep_stamps: bool = False, tonemap: bool = False) -> Source:
+def inspect_source(path: Path, keep_stamps: bool = False, tonemap: bool = False) -> VideoSource:
     """The cached inspection of `path`, made again when the file has changed."""
-    with readable(path):
+    with open_readable(path):
         status = path.stat()
     return _variant(path, status.st_mtime_ns, status.st_size, keep_stamps, tonemap)
 
 
 @lru_cache(maxsize=64)
-def _variant(path: Path, mtime_ns: int, size: int, keep_stamps: bool, tonemap: bool) -> Source:
-    """A file as it is to be read; looked into only once."""
+def _variant(path: Path, mtime_ns: int, size: int, keep_stamps: bool, tonemap: bool) -> VideoSource:
+    """A file read as asked; inspected only once."""
     source = _inspect(path, mtime_ns, size)
     info, shown = source.info, source.shown
     if tonemap and info.hdr:
@@ -106,30 +100,30 @@ def _variant(path: Path, mtime_ns: int, size: int, keep_stamps: bool, tonemap: b
             stamps=tuple(int(t - ticks[0]) * source.tick for t in ticks),
             remarks=tuple(r for r in info.remarks if r != source.made_constant),
         )
-    return replace(source, info=info, shown=shown, damage=Damage())
+    return replace(source, info=info, shown=shown)
 
 
 @lru_cache(maxsize=64)
-def _inspect(path: Path, _mtime_ns: int, _size: int) -> Source:
-    """Inspect a file; its date and size make the cache notice a change."""
-    with container_of(path, MediaError) as container:
+def _inspect(path: Path, _mtime_ns: int, _size: int) -> VideoSource:
+    """Inspect a file; its date and size invalidate the cached value when it changes."""
+    with open_container(path, MediaError) as container:
         video = next((s for s in container.streams.video if not _is_cover(s)), None)
         if video is None:
             raise MediaError(f"{path}: there is no picture in it; give a video or a still image")
         if _is_image(container.format.name):
             return _still(path)
-        first, times = scan(container, video, path)
+        first, times = scan_stream(container, video, path)
         has_audio = bool(container.streams.audio)
         if len(times.ticks) == 1 and not has_audio:
             return _still(path, decoded=first)
-        traits = Traits.of(first, video)
+        traits = StreamInfo.of(first, video)
         return _source(path, container.format.name, video, traits, times, has_audio)
 
 
 def _source(
-    path: Path, name: str, video: Any, traits: Traits, times: Times, has_audio: bool
-) -> Source:
-    """Put together what the container, its first picture and its time stamps tell."""
+    path: Path, name: str, video: Any, traits: StreamInfo, times: StreamTimes, has_audio: bool
+) -> VideoSource:
+    """Combine what is known from the container, its first picture and the timestamps."""
     ticks, tick = times.ticks, Fraction(video.time_base)
     claimed = [video.average_rate, video.guessed_rate, video.base_rate]
     declared = [Fraction(r) for r in claimed if r]
@@ -154,14 +148,14 @@ def _source(
         remarks=(*told, varies) if varies else told,
     )
     indexed = name.startswith(_INDEXED)
-    return Source(
+    return VideoSource(
         info, video.index, ticks, times.keys, tick, shown, indexed, traits, times.stamped,
         times.interlaced, constant, varies,
     )  # fmt: skip
 
 
-def _remarks(traits: Traits, times: Times) -> Iterator[str]:
-    """What reading changes in the pictures."""
+def _remarks(traits: StreamInfo, times: StreamTimes) -> Iterator[str]:
+    """What decoding changes in the pictures."""
     if times.interlaced:
         yield "interlaced; it was deinterlaced, one frame of two fields each"
     if traits.alpha:
@@ -184,7 +178,7 @@ def _made_constant(fps: Fraction, shown: I64, pictures: int) -> str:
 
 
 def _missing(ticks: I64, interval: float) -> Iterator[str]:
-    """Pictures that an otherwise regular rate leaves out in a few places."""
+    """A remark on pictures missing in a few places of an otherwise regular stream."""
     steps = np.diff(ticks) / interval
     whole = np.rint(steps)
     places = int((whole > 1).sum())
@@ -193,7 +187,7 @@ def _missing(ticks: I64, interval: float) -> Iterator[str]:
 
 
 def _is_cover(stream: Any) -> bool:
-    """An album cover in a sound file is no video."""
+    """Whether a stream is an album cover, which is no video."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
@@ -201,21 +195,21 @@ def _is_image(format_name: str) -> bool:
     return format_name.endswith("_pipe") or format_name in ("image2", "webp", "webp_anim", "ico")
 
 
-def _still(path: Path, decoded: Any = None) -> Source:
-    """A picture that stays: a photograph, or a video of one frame."""
+def _still(path: Path, decoded: Any = None) -> VideoSource:
+    """A still: an image file, or a video of one frame."""
     image, alpha = _image(path) if decoded is None else (decoded.to_ndarray(format="rgb24"), False)
     height, width = image.shape[:2]
     remarks = (f"{path}: partly transparent; the output shows it over black",) if alpha else ()
     info = VideoInfo(path, width, height, STILL_FPS, 1, color=_BT709, still=True, remarks=remarks)
     zero = np.zeros(1, dtype=np.int64)
-    traits = Traits(width, height, 0, _BT709, 8, False, alpha, None)
-    return Source(info, 0, zero, zero, 1 / STILL_FPS, zero, False, traits)
+    traits = StreamInfo(width, height, 0, _BT709, 8, False, alpha, None)
+    return VideoSource(info, 0, zero, zero, 1 / STILL_FPS, zero, False, traits)
 
 
 def load_image(path: Path) -> U8:
-    """An image file as upright RGB, (h, w, 3): its EXIF orientation is applied.
+    """Decode an image file to upright RGB, (h, w, 3), its EXIF orientation applied.
 
-    What is transparent is shown over black.
+    Transparent pixels are shown over black.
 
     Raises:
         MediaError: it cannot be decoded.
@@ -224,10 +218,10 @@ def load_image(path: Path) -> U8:
 
 
 def _image(path: Path) -> tuple[U8, bool]:
-    """The image, and whether some of it is transparent."""
+    """The image, and whether parts of it are transparent."""
     import cv2
 
-    with readable(path) as file:
+    with open_readable(path) as file:
         data = np.frombuffer(file.read(), dtype=np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     if image is None:
@@ -241,10 +235,10 @@ def _image(path: Path) -> tuple[U8, bool]:
 
 
 def yuv_coding(info: VideoInfo) -> tuple[str, str]:
-    """(matrix, range) that `info`'s pictures are taken to be coded with, in ffmpeg's names.
+    """(matrix, range) of `info`'s YUV coding, in ffmpeg's names.
 
-    Where the file is silent: limited range, and BT.601 up to 576 lines, BT.709 above. Decoding and
-    encoding both ask here, so an untouched pixel comes back as it was.
+    If untagged: limited range, and BT.601 up to 576 lines, BT.709 above. Decoding and encoding both
+    use this function, so that untouched pixels survive the round trip.
     """
     hd = max(info.width, info.height) >= 1280 or min(info.width, info.height) > 576
     matrix = {None: "bt709" if hd else "smpte170m", "bt2020c": "bt2020nc"}.get(

@@ -1,4 +1,4 @@
-"""ffmpeg's graph that turns RGB frames and a sound into a file or a stream."""
+"""ffmpeg's graph that encodes RGB frames and sound."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Any, Protocol
 
 import ffmpeg
 
-from lipsync.media.ffmpeg_process import Process, url
+from lipsync.media.ffmpeg_process import FfmpegProcess, url
 from lipsync.media.formats import Format
 from lipsync.media.frames import SCALE_FLAGS
 from lipsync.media.output_sound import Soundtrack
-from lipsync.media.passthrough import Carried
-from lipsync.media.sound import probe_audio, sample_exact
-from lipsync.media.vfr_writer import StampedProcess, timescale
+from lipsync.media.passthrough import Passthrough
+from lipsync.media.sound import has_exact_timestamps, probe_audio
+from lipsync.media.vfr_writer import VfrProcess, timescale
 from lipsync.media.video_info import yuv_coding
 from lipsync.types import U8, VideoInfo
 
-# libvpx's own scale of effort, by x264's names.
+# libvpx's effort (cpu-used) for x264's preset names.
 _VP9_EFFORT = {"ultrafast": 8, "veryfast": 6, "faster": 5, "fast": 4, "medium": 3, "slow": 2}
 
-# Steps of the quantiser by which colours are kept finer than the luma: a new mouth's seam shows
-# first as a tint of the skin.
+# Quantizer offset of chroma against luma: a seam around the new mouth shows first as a tint of the
+# skin.
 CHROMA_QP = -8
 
 
 class Writer(Protocol):
-    """Takes frames one by one and is finished at the end; leaving its context frees it."""
+    """Receives frames one by one; call `finish` at the end. Leaving its context frees it."""
 
     def feed(self, frame: U8) -> bool:
-        """Take a frame; False if it can take no more."""
+        """Write a frame; False if that failed."""
 
     def finish(self) -> int:
-        """Write the rest; 0: all went well."""
+        """Write the rest; 0: success."""
 
     @property
-    def complaint(self) -> str:
-        """What went wrong; empty if nothing did."""
+    def error_line(self) -> str:
+        """What went wrong; empty after success."""
 
     def __enter__(self) -> Any: ...
 
@@ -53,18 +53,18 @@ def video_writer(
     crf: int,
     preset: str,
     tags: Mapping[str, str],
-    carried: Carried | None = None,
-    onward: Callable[[bytes], object] | None = None,
-) -> Process:
+    passthrough: Passthrough | None = None,
+    sink: Callable[[bytes], object] | None = None,
+) -> FfmpegProcess:
     """Start ffmpeg writing `path`; feed it RGB frames of `info`'s size.
 
-    The picture has `info`'s times, depth and colour coding. The sound is copied where the
-    container can hold it and the copy would be in sync to the sample, else coded anew; without
-    `sound` the result is silent.
+    The picture has `info`'s times, depth and color coding. The sound is copied where the container
+    can hold it and the copy is in sync to the sample, else re-encoded; without `sound` the output
+    is silent.
 
     Args:
         tags: of the container.
-        onward: is given the stream instead of `path`.
+        sink: receives the stream, which is then not written to `path`.
 
     Raises:
         AudioError: there is no sound.
@@ -72,52 +72,56 @@ def video_writer(
     arguments = ffmpeg.output(
         _picture(info, form),
         *([sound.stream()] if sound is not None else []),
-        "pipe:1" if onward else url(path),
+        "pipe:1" if sink else url(path),
         format=form.muxer,
         **form.flags,
         **_video_coding(info, form, crf, preset),
         **(_sound_coding(sound, form) if sound is not None else {}),
     ).get_args()
-    arguments = _with_carried(arguments, carried)
+    arguments = _with_passthrough(arguments, passthrough)
     for name, text in tags.items():
         arguments[-1:-1] = ["-metadata", f"{name}={text}"]
     if info.stamps is None:
-        return Process(arguments, feed=True, onward=onward)
-    return StampedProcess(arguments, info, onward=onward)
+        return FfmpegProcess(arguments, feed=True, sink=sink)
+    return VfrProcess(arguments, info, sink=sink)
 
 
 def _sound_coding(sound: Soundtrack, form: Format) -> Mapping[str, str]:
     codec = probe_audio(sound.path).codec
-    if sound.copyable and codec in form.copied and sample_exact(sound.path):
+    if sound.copyable and codec in form.copied and has_exact_timestamps(sound.path):
         return {"c:a": "copy"}
     return form.sound
 
 
-def _with_carried(arguments: list[str], carried: Carried | None) -> list[str]:
-    """Arguments whose output has what is carried over, and nothing of the speech file's own tags.
+def _with_passthrough(arguments: list[str], passthrough: Passthrough | None) -> list[str]:
+    """Arguments that map the target's subtitles, chapters and tags, and no tags of the speech file.
 
-    ffmpeg-python knows inputs only by their streams, and here tags and chapters are wanted: the
-    target becomes one more input behind all others.
+    ffmpeg-python can map streams, but no tags and chapters: the target becomes an additional last
+    input.
     """
-    if carried is None:
+    if passthrough is None:
         return [*arguments[:-1], "-map_metadata", "-1", "-map_chapters", "-1", arguments[-1]]
     places = [i for i, argument in enumerate(arguments) if argument == "-i"]
     number, behind = str(len(places)), places[-1] + 2
-    late = ["-itsoffset", f"{float(-carried.skipped):.6f}"] if carried.skipped else []
+    late = (
+        ["-itsoffset", f"{float(-passthrough.start_offset):.6f}"]
+        if passthrough.start_offset
+        else []
+    )
     mapped = ["-map_metadata", number, "-map_metadata:s:a", "-1", "-map_chapters", number]
-    for k, (i, how) in enumerate(carried.subtitles):
+    for k, (i, how) in enumerate(passthrough.subtitles):
         mapped += ["-map", f"{number}:s:{i}", f"-c:s:{k}", how]
         mapped += [f"-map_metadata:s:s:{k}", f"{number}:s:s:{i}"]
-    # Subtitles and chapters end with the output; rounding must not cost picture or sound its end.
-    mapped += ["-t", f"{float(carried.duration) + 0.001:.6f}"]
+    # Subtitles and chapters end with the output; rounding must not cut picture or sound.
+    mapped += ["-t", f"{float(passthrough.duration) + 0.001:.6f}"]
     return [
-        *arguments[:behind], *late, "-i", url(carried.path),
+        *arguments[:behind], *late, "-i", url(passthrough.path),
         *arguments[behind:-1], *mapped, arguments[-1],
     ]  # fmt: skip
 
 
 def _video_coding(info: VideoInfo, form: Format, crf: int, preset: str) -> dict[str, Any]:
-    """The codec of the picture and how hard it tries."""
+    """Options of the video codec."""
     if form.vp9:
         effort = _VP9_EFFORT.get(preset, 1)
         coding = {"c:v": "libvpx-vp9", "crf:v": vp9_crf(crf), "b:v": 0, "row-mt": 1}
@@ -138,17 +142,17 @@ def _video_coding(info: VideoInfo, form: Format, crf: int, preset: str) -> dict[
 
 
 def vp9_crf(crf: int) -> int:
-    """The constant quality of VP9 (0–63) whose pictures lose as much as those of x264 (0–51).
+    """VP9's constant quality (0–63) of the same PSNR as x264's (0–51).
 
-    Measured on our footage: 16 is the same in both (44.8 dB), 33 is x264's 23 (40.2 dB).
+    Measured on GRID: 16 is the same in both (44.8 dB), 33 corresponds to x264's 23 (40.2 dB).
     """
     return min(63, round(crf if crf <= 16 else 16 + (crf - 16) * 17 / 7))
 
 
 def _picture(info: VideoInfo, form: Format) -> Any:
-    """RGB from our pipe → the target's own YUV coding, tagged as the target is."""
+    """RGB from our pipe → the target's YUV coding and tags."""
     matrix, coded_range = yuv_coding(info)
-    # 4:2:0 needs even sizes; an odd picture keeps its size and all its colour.
+    # 4:2:0 needs even sizes; an odd picture keeps its size in 4:4:4.
     odd = info.width % 2 or info.height % 2
     tags = info.color
     if info.stamps is None:
@@ -166,7 +170,7 @@ def _picture(info: VideoInfo, form: Format) -> Any:
             out_range=coded_range,
         )
         .filter("format", ("yuv444p" if odd else "yuv420p") + ("10le" if info.depth > 8 else ""))
-        # Where the target says nothing, we say nothing: players then guess alike for both.
+        # Untagged targets give untagged outputs: players then guess alike for both.
         .filter(
             "setparams",
             color_primaries=tags.primaries or "unknown",

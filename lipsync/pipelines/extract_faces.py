@@ -1,48 +1,65 @@
-"""Videos and pictures of one person → a set of faces to learn from.
+"""Videos and pictures of one person → a face set to train on.
 
-Two passes over the footage: the first looks at every sampled face, the second stores those that
-are good. In between all that is known is a row of numbers per face, so memory does not grow with
-the pixels. Nothing is deleted: what is not kept is listed with its reason.
+Faces are detected once. Two more passes over the sampled frames follow: the first measures every
+face, the second stores the good ones. In between only a few numbers and thumbnails per face are
+kept, so memory does not grow with the pixels. Nothing is deleted: what is left out is listed with
+its reason.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from lipsync import media
-from lipsync.errors import FacesError, MediaError, NoFaceError
-from lipsync.face import appearance, identity, landmarks, similarity, tracked_face
-from lipsync.face.head_pose import head_angles
-from lipsync.face.landmarks import LandmarkOptions
-from lipsync.faceswap.face_crop import cut_face, face_matrix
-from lipsync.faceswap.faceset import coverage_report, curation
-from lipsync.faceswap.faceset.curation import VIEW, Criterion, CurationOptions, Look
-from lipsync.faceswap.faceset.rejected import Place, write_rejected
-from lipsync.faceswap.faceset.store import LEAST_FACES, NAME, face_mask, writing
-from lipsync.mouth.bank.footage import Footage
+from lipsync.errors import FacesError
+from lipsync.face import appearance, identity, similarity
+from lipsync.face.head_pose import measure_head_angles
+from lipsync.faceswap.face_crop import canonical_to_crop, crop_face
+from lipsync.faceswap.faceset import curation
+from lipsync.faceswap.faceset.coverage_report import CoverageReport, count_reasons
+from lipsync.faceswap.faceset.curation import VIEW, Criterion, CurationOptions, FaceMeasurements
+from lipsync.faceswap.faceset.rejected import SampledFrame, write_rejected
+from lipsync.faceswap.faceset.store import FILE_NAME, MIN_FACES, face_mask, write_face_set
+from lipsync.options import ExtractOptions
+from lipsync.pipelines.face_footage import FaceFootage, find_faces, read_sampled, sample_frames
 from lipsync.report.results import ExtractResult
-from lipsync.runtime.atomic import refusals, whole
-from lipsync.runtime.cache import Cache
-from lipsync.types import F32, I64, U8, Progress, VideoInfo
-
-log = logging.getLogger(__name__)
+from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
+from lipsync.runtime.context import RunContext
+from lipsync.types import F32, I64, Progress
 
 REJECTED, REPORT = "rejected.tsv", "report.png"
 
 
-def extract(
-    videos: list[Path],
-    output: Path,
+@dataclass(frozen=True, eq=False)
+class _Selection:
+    """The sampled frames with a face (n), their measurements, and which faces are kept."""
+
+    footage: FaceFootage
+    frames: list[SampledFrame]
+    measurements: list[FaceMeasurements]
+    scores: dict[str, F32]
+    reasons: list[Criterion | None]
+
+    @cached_property
+    def kept(self) -> list[int]:
+        """Indices of the faces to store."""
+        return [i for i, reason in enumerate(self.reasons) if reason is None]
+
+    @property
+    def rows(self) -> I64:
+        """(n,), the frames' numbers in the footage."""
+        return np.array([frame.row for frame in self.frames])
+
+
+def extract_faces(
+    videos: Sequence[str | Path],
+    output: str | Path,
     *,
-    options: CurationOptions | None = None,
-    landmark_options: LandmarkOptions | None = None,
-    device: str = "cpu",
-    cache: bool = True,
+    options: ExtractOptions | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> ExtractResult:
@@ -51,217 +68,182 @@ def extract(
     Args:
         videos: any videos and pictures of that person.
         output: a folder; gets faces.zip, rejected.tsv and report.png.
-        overwrite: replace a set that is there already.
+        options: see `ExtractOptions`.
+        overwrite: replace an existing set.
+        progress: called with (stage, done, total).
 
     Raises:
-        FacesError: no faces at all, fewer than 50 usable ones (the message says why), or a set
-            is there already. Of too few, rejected.tsv and report.png are written all the same.
+        FacesError: no file can be read, fewer than 50 faces are usable (the message says why), or
+            a set exists already. With too few, rejected.tsv and report.png are still written.
+        NoFaceError: no face was found.
         OutputError: the folder cannot be written to.
     """
-    options = options or CurationOptions()
-    landmark_options = landmark_options or LandmarkOptions()
-    if (output / NAME).exists() and not overwrite:
-        raise FacesError(f"{output / NAME}: exists already; pass --overwrite to replace it")
-    with refusals(output):
-        output.mkdir(parents=True, exist_ok=True)
-    with Cache(Cache.default_root() if cache else None) as store:
-        infos, tracks, unread, faceless = [], [], [], []
-        for video in videos:
-            try:
-                info = media.probe(video)
-                track = landmarks.track_video(info, landmark_options, store, device, progress)
-            except MediaError as error:
-                log.warning("left out: %s", error)
-                unread.append(video)
-                continue
-            if not track.found.any():
-                faceless.append(info)
-                continue
-            infos.append(info)
-            tracks.append(track)
-    if not infos and not faceless:
-        raise FacesError(f"none of the {len(videos)} files can be read ({videos[0]} …)")
-    if not infos:
-        raise NoFaceError(f"no face was found in any of {len(videos)} files ({videos[0]} …)")
-    footage = Footage.of(infos, tracks)
-    places, absent = _sampled(footage, options)
-    for info in faceless:
-        absent += [Place(info, frame, -1) for frame in _sampled_frames(info, options)]
-    found = list(_looked(footage, places, landmark_options, device, progress))
-    values = _scores(footage, places, found)
-    reasons = curation.judge(values, np.stack([look.thumb for look in found]), options)
-    sheet = coverage_report.Report(values, options, *_poses(footage, places))
-    with whole(output / REJECTED) as temporary:
-        write_rejected(temporary, places, absent, unread, values, reasons, options)
-    kept = [i for i, reason in enumerate(reasons) if reason is None]
-    enough = len(kept) >= LEAST_FACES
-    _store(output, footage, places, found, reasons, options, sheet, enough, progress)
-    missing = sheet.save(output / REPORT, reasons)
-    counted = coverage_report.counts(reasons)
-    if absent:
-        counted["no face"] = len(absent)
-    if unread:
-        counted["unreadable file"] = len(unread)
-    if not enough:
-        why = ", ".join(f"{count} {reason}" for reason, count in counted.items()) or "nothing else"
-        raise FacesError(
-            f"{output}: only {len(kept)} usable faces, at least {LEAST_FACES} are needed "
-            f"(rejected: {why}; see {REJECTED}); give more footage of the person"
-        )
-    return ExtractResult(
-        output / NAME, output / REJECTED, output / REPORT, len(kept),
-        len(places) + len(absent), counted, missing,
-    )  # fmt: skip
-
-
-def _sampled(footage: Footage, options: CurationOptions) -> tuple[list[Place], list[Place]]:
-    """The frames to look at, with a face and without."""
-    places: list[Place] = []
-    absent: list[Place] = []
-    first = 0
-    for info in footage.infos:
-        for frame in _sampled_frames(info, options):
-            row = first + frame
-            (places if footage.track.found[row] else absent).append(Place(info, frame, row))
-        first += info.frame_count
-    return places, absent
-
-
-def _sampled_frames(info: VideoInfo, options: CurationOptions) -> list[int]:
-    step = max(1.0, float(info.fps) / options.per_second)
-    frames: list[int] = np.unique(np.arange(0, info.frame_count, step).astype(int)).tolist()
-    return frames
-
-
-def _frames(places: list[Place]) -> Iterator[tuple[Place, U8]]:
-    """The places' frames, each file decoded once."""
-    at = 0
-    while at < len(places):
-        info, wanted = places[at].info, {}
-        while at < len(places) and places[at].info is info:
-            wanted[places[at].frame] = places[at]
-            at += 1
-        frames = media.read_frames(info, min(wanted), max(wanted) + 1)
-        try:
-            for frame, picture in enumerate(frames, min(wanted)):
-                if frame in wanted:
-                    yield wanted[frame], picture
-        finally:
-            frames.close()
-
-
-def _looked(
-    footage: Footage,
-    places: list[Place],
-    options: LandmarkOptions,
-    device: str,
-    progress: Progress | None,
-) -> Iterator[Look]:
-    """The first pass."""
-    track, place_of = footage.track, footage.alignment.to_frame
-    to_view = similarity.compose(face_matrix(VIEW), footage.alignment.to_canonical)
-    with landmarks.open_detector(options, device) as detector:
-        for i, (place, frame) in enumerate(_frames(places)):
-            row = place.row
-            points = track.xy[row]
-            extent = float(np.linalg.norm(np.ptp(points, axis=0)))
-            others = [
-                float(np.linalg.norm(np.ptp(face.points[:, :2], axis=0))) / extent
-                for face in detector.detect(frame)
-                if np.linalg.norm(face.points[:, :2].mean(0) - points.mean(0)) > 0.3 * extent
-            ]
-            view = cut_face(frame, place_of[row], VIEW)
-            measured = curation.measure(
-                view, face_mask(similarity.apply(to_view[row], points), VIEW)
-            )
-            yield Look(
-                float(footage.alignment.scale[row]), max(others, default=0.0), *measured,
-                appearance.look(frame, place_of[row]), identity.upper_face(frame, place_of[row]),
+    options, output = options or ExtractOptions(), Path(output)
+    _check_folder(output, overwrite)
+    with RunContext.open(options.run.cache, options.run.device, progress) as run:
+        footage = find_faces([Path(video) for video in videos], options.landmarks, run)
+        frames, faceless = sample_frames(footage, options.curation)
+        selection = _select_faces(footage, frames, options.curation, run)
+        with atomic_write(output / REJECTED) as temporary:
+            write_rejected(
+                temporary, frames, faceless, footage.unreadable, selection.scores,
+                selection.reasons, options.curation,
             )  # fmt: skip
-            if progress is not None:
-                progress("faces", i + 1, len(places))
+        report = _start_report(selection, options.curation)
+        if len(selection.kept) >= MIN_FACES:
+            _store_faces(output, selection, report, options.curation, run)
+        else:
+            _add_tiles(selection, report)
+    missing = report.save(output / REPORT)
+    reasons = _count_rejections(selection, faceless)
+    if len(selection.kept) < MIN_FACES:
+        raise _too_few_faces(output, len(selection.kept), reasons)
+    seen = len(frames) + len(faceless)
+    return ExtractResult(
+        faces=output / FILE_NAME,
+        rejected=output / REJECTED,
+        report=output / REPORT,
+        kept=len(selection.kept),
+        seen=seen,
+        reasons=reasons,
+        missing=missing,
+    )
 
 
-def _scores(footage: Footage, places: list[Place], found: list[Look]) -> dict[str, F32]:
+def _check_folder(output: Path, overwrite: bool) -> None:
+    if (output / FILE_NAME).exists() and not overwrite:
+        raise FacesError(f"{output / FILE_NAME}: exists already; pass --overwrite to replace it")
+    with os_errors_as_output_errors(output):
+        output.mkdir(parents=True, exist_ok=True)
+
+
+def _select_faces(
+    footage: FaceFootage, frames: list[SampledFrame], options: CurationOptions, run: RunContext
+) -> _Selection:
+    """The first pass: measure every sampled face and find those to reject."""
+    measurements = list(_measure_faces(footage, frames, run))
+    scores = _score_faces(footage, frames, measurements)
+    thumbs = np.stack([face.thumb for face in measurements])
+    reasons = curation.find_rejections(scores, thumbs, options)
+    return _Selection(footage, frames, measurements, scores, reasons)
+
+
+def _measure_faces(
+    footage: FaceFootage, frames: list[SampledFrame], run: RunContext
+) -> Iterator[FaceMeasurements]:
+    alignment, track = footage.face.alignment, footage.face.track
+    to_view = similarity.compose_affine(canonical_to_crop(VIEW), alignment.to_canonical)
+    for i, (frame, picture) in enumerate(read_sampled(frames)):
+        row = frame.row
+        view = crop_face(picture, alignment.to_frame[row], VIEW)
+        mask = face_mask(similarity.apply_affine(to_view[row], track.xy[row]), VIEW)
+        sharpness, lab, clipped, thumb = curation.measure_crop(view, mask)
+        yield FaceMeasurements(
+            size=float(alignment.scale[row]),
+            others=float(footage.others[row]),
+            sharpness=sharpness,
+            lab=lab,
+            clipped=clipped,
+            thumb=thumb,
+            mouth=appearance.make_luma_thumbnail(picture, alignment.to_frame[row]),
+            upper=identity.make_face_thumbnail(picture, alignment.to_frame[row]),
+        )
+        run.report("faces", i + 1, len(frames))
+
+
+def _score_faces(
+    footage: FaceFootage, frames: list[SampledFrame], measurements: list[FaceMeasurements]
+) -> dict[str, F32]:
     """Compare the faces with one another."""
-    track, rows = footage.track, np.array([place.row for place in places])
-    lips = tracked_face.lips(track, footage.alignment).points
-    mouths = np.zeros((len(track), len(found[0].mouth)), np.float16)
-    mouths[rows] = np.stack([look.mouth for look in found])
-    seen = np.zeros(len(track), bool)
-    seen[rows] = True
-    looked_at = type(track)(
-        track.points, seen, track.confidence, track.cuts, track.fps, track.scheme
+    face, rows = footage.face, np.array([frame.row for frame in frames])
+    mouths = np.zeros((len(face), len(measurements[0].mouth)), np.float16)
+    mouths[rows] = np.stack([one.mouth for one in measurements])
+    sampled = np.zeros(len(face), bool)
+    sampled[rows] = True
+    odd = appearance.score_appearance_outliers(mouths, face.lips.points, replace(face.track, found=sampled))[rows]
+    upper = [one.upper for one in measurements]
+    likeness = curation.score_likeness(upper, footage.shots(rows))
+    return curation.score_faces(measurements, likeness, odd)
+
+
+def _start_report(selection: _Selection, options: CurationOptions) -> CoverageReport:
+    """The report, with head poses and mouth shapes but no tiles yet."""
+    face, rows = selection.footage.face, selection.rows
+    yaw, pitch = measure_head_angles(face.track)
+    return CoverageReport(
+        selection.scores,
+        selection.reasons,
+        options,
+        yaw=yaw[rows],
+        pitch=pitch[rows],
+        opening=face.lips.opening[rows],
+        width=face.lips.width[rows],
     )
-    odd = appearance.oddness(mouths, lips, looked_at)[rows]
-    return curation.scores(
-        found, curation.likenesses([look.upper for look in found], _shots(footage, rows)), odd
-    )
 
 
-def _shots(footage: Footage, rows: I64) -> I64:
-    """Which shot each of the rows lies in."""
-    return np.searchsorted(footage.track.cuts, rows, side="right").astype(np.int64)
-
-
-def _poses(footage: Footage, places: list[Place]) -> tuple[F32, F32, F32, F32]:
-    """Yaw and pitch (degrees), opening and width of the mouth (outer-eye distances), each (n,)."""
-    rows = np.array([place.row for place in places])
-    yaw, pitch = head_angles(footage.track)
-    lips = tracked_face.lips(footage.track, footage.alignment)
-    return yaw[rows], pitch[rows], lips.opening[rows], lips.width[rows]
-
-
-def _store(
+def _store_faces(
     output: Path,
-    footage: Footage,
-    places: list[Place],
-    found: list[Look],
-    reasons: list[Criterion | None],
+    selection: _Selection,
+    report: CoverageReport,
     options: CurationOptions,
-    sheet: coverage_report.Report,
-    enough: bool,
-    progress: Progress | None,
+    run: RunContext,
 ) -> None:
-    """The second pass: store what is good, and show some of everything."""
-    kept = [i for i, reason in enumerate(reasons) if reason is None]
-    shown = set(sheet.choose(reasons))
-    if not enough:
-        _show(sheet, places, footage, sorted(shown))
-        return
-    wanted = shown | set(kept)
-    index = {places[i].row: i for i in wanted}
-    rows = np.array([places[i].row for i in kept])
-    to_face = similarity.compose(
-        face_matrix(options.face_size), footage.alignment.to_canonical[rows]
-    )
-    with writing(output) as writer:
-        for place, frame in _frames([places[i] for i in sorted(wanted)]):
-            i = index[place.row]
+    """The second pass: store the kept faces, and add the report's tiles on the way."""
+    footage, kept, shown = selection.footage, selection.kept, set(report.select_tiles())
+    wanted = sorted(shown.union(kept))
+    alignment, size = footage.face.alignment, options.face_size
+    rows = selection.rows[kept]
+    with write_face_set(output) as writer:
+        pictures = read_sampled([selection.frames[i] for i in wanted])
+        for i, (frame, picture) in zip(wanted, pictures, strict=True):
+            to_frame = alignment.to_frame[frame.row]
             if i in shown:
-                sheet.add(i, frame, footage.alignment.to_frame[place.row])
-            if reasons[i] is None:
-                size = options.face_size
-                writer.add(cut_face(frame, footage.alignment.to_frame[place.row], size))
-                if progress is not None:
-                    progress("store", writer.count, len(kept))
-        meta = {
-            "size": options.face_size,
-            "scheme": footage.track.scheme.name,
-            "options": asdict(options),
-            "footage": [info.path.name for info in footage.infos],
-            "frames": [[places[i].info.path.name, places[i].frame] for i in kept],
-        }
+                report.add(i, picture, to_frame)
+            if selection.reasons[i] is None:
+                writer.add(crop_face(picture, to_frame, size))
+                run.report("store", writer.count, len(kept))
+        to_crop = similarity.compose_affine(canonical_to_crop(size), alignment.to_canonical[rows])
         writer.finish(
-            meta,
-            points=similarity.apply(to_face, footage.track.xy[rows]),
-            upper=np.stack([found[i].upper for i in kept]).astype(np.float16),
-            shot=_shots(footage, rows),
+            _describe_set(selection, options),
+            points=similarity.apply_affine(to_crop, footage.face.track.xy[rows]),
+            upper=np.stack([selection.measurements[i].upper for i in kept]).astype(np.float16),
+            shot=footage.shots(rows),
         )
 
 
-def _show(
-    sheet: coverage_report.Report, places: list[Place], footage: Footage, wanted: list[int]
-) -> None:
-    for i, (place, frame) in zip(wanted, _frames([places[i] for i in wanted]), strict=True):
-        sheet.add(i, frame, footage.alignment.to_frame[place.row])
+def _describe_set(selection: _Selection, options: CurationOptions) -> dict[str, object]:
+    """The face set's metadata."""
+    frames = (selection.frames[i] for i in selection.kept)
+    return {
+        "size": options.face_size,
+        "scheme": selection.footage.face.scheme.name,
+        "options": asdict(options),
+        "footage": [info.path.name for info in selection.footage.infos],
+        "frames": [[frame.info.path.name, frame.frame] for frame in frames],
+    }
+
+
+def _add_tiles(selection: _Selection, report: CoverageReport) -> None:
+    """Add the report's tiles where no set is written."""
+    wanted = sorted(report.select_tiles())
+    pictures = read_sampled([selection.frames[i] for i in wanted])
+    for i, (frame, picture) in zip(wanted, pictures, strict=True):
+        report.add(i, picture, selection.footage.face.alignment.to_frame[frame.row])
+
+
+def _count_rejections(selection: _Selection, faceless: list[SampledFrame]) -> dict[str, int]:
+    """Rejected faces, frames and files, by reason."""
+    counts = count_reasons(selection.reasons)
+    if faceless:
+        counts["no face"] = len(faceless)
+    if selection.footage.unreadable:
+        counts["unreadable file"] = len(selection.footage.unreadable)
+    return counts
+
+
+def _too_few_faces(output: Path, kept: int, reasons: dict[str, int]) -> FacesError:
+    why = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nothing else"
+    return FacesError(
+        f"{output}: only {kept} usable faces, at least {MIN_FACES} are needed "
+        f"(rejected: {why}; see {REJECTED}); give more footage of the person"
+    )

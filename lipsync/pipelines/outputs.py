@@ -1,4 +1,4 @@
-"""Where the results of a render go."""
+"""Where results go, and whether they can be written there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lipsync.errors import OutputError
 from lipsync.media.formats import Output
 from lipsync.media.image_sequence import SOUND_NAME
 from lipsync.report import provenance
-from lipsync.report.contact_sheet import check_sheet
+from lipsync.report.contact_sheet import check_sheet_path
 
 
 @dataclass(frozen=True)
-class Places:
+class OutputPaths:
     """Every file that a render writes."""
 
     output: media.Output
@@ -26,7 +26,7 @@ class Places:
     plot: Path | None
 
     @staticmethod
-    def checked(
+    def check(
         output: str | Path,
         sidecar: str | Path | None,
         sheet: str | Path | None,
@@ -34,19 +34,19 @@ class Places:
         *,
         inputs: Iterable[Path],
         overwrite: bool,
-    ) -> Places:
+    ) -> OutputPaths:
         """Find out before the work what would stop us from writing its results.
 
         Raises:
             OutputError: one of them cannot be written there, or would replace another file.
         """
-        target = media.Output.of(output)
+        target = media.Output.parse(output)
         check_output(target, inputs, overwrite)
         files = [*inputs, target.path]
         places = []
         for picture in (sheet, plot):
             path = Path(picture) if picture else None
-            check_sheet(path, files)
+            check_sheet_path(path, files)
             files += [path] if path else []
             places.append(path)
         if sidecar is not None:
@@ -54,7 +54,7 @@ class Places:
             check_output(sidecar, files, overwrite, ".json")
         elif not target.format.pipe:
             sidecar = provenance.sidecar_path(target.path)
-        return Places(target, sidecar, *places)
+        return OutputPaths(target, sidecar, *places)
 
 
 def check_output(
@@ -69,7 +69,7 @@ def check_output(
         OutputError: another suffix, no such folder, not writable, an input, or there already.
     """
     if isinstance(output, Path) and suffix is None:
-        output = Output.of(output)
+        output = Output.parse(output)
     if isinstance(output, Output):
         if output.format.pipe:
             return

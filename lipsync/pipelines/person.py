@@ -1,91 +1,122 @@
-"""Gather what there is of a person: the target, references, a picture of teeth."""
+"""Find a person: in the target, in reference videos, in a picture of their teeth."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lipsync import media
 from lipsync.errors import NoFaceError
-from lipsync.face import landmarks, tracked_face
-from lipsync.mouth.bank import mouth_bank
+from lipsync.face import landmarks
+from lipsync.face.alignment import rigid_template
+from lipsync.face.landmarks import Faces, LandmarkOptions
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.bank.footage import Footage
-from lipsync.types import F32, FaceTrack, MouthBank, Progress, VideoInfo
-
-if TYPE_CHECKING:
-    from lipsync.face.landmarks import Faces
-    from lipsync.options import (
-        MouthOptions,
-        RenderOptions,  # which know this module's options
-    )
-    from lipsync.runtime.cache import Cache
+from lipsync.mouth.bank.mouth_bank import BankOptions
+from lipsync.runtime.context import RunContext
+from lipsync.speech.video_speech import VideoSpeech
+from lipsync.types import F32, FaceTrack, MouthBank, VideoInfo
 
 
-def gathered(
-    info: VideoInfo,
-    track: FaceTrack,
-    faces: Faces,
-    options: RenderOptions | MouthOptions,
-    cache: Cache,
-    progress: Progress | None,
-) -> Footage:
-    """The target and whatever else there is of the person: what `--reference` names.
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person in the target."""
+
+    info: VideoInfo  # the target
+    faces: Faces  # all that it shows
+    face: TrackedFace  # this person's
+
+    @property
+    def thumbnails(self) -> list[F32]:
+        """Thumbnails of the upper face, by which the person is recognized elsewhere."""
+        return landmarks.track_thumbnails(self.faces, self.face.track)
+
+
+def detect_faces(
+    info: VideoInfo, options: LandmarkOptions, run: RunContext, several: bool
+) -> Faces:
+    """All faces of a video.
 
     Args:
-        track: of the person in the target `info`, one of its `faces`.
+        several: look for small faces even in frames that show one of ordinary size.
 
     Raises:
-        NoFaceError: a further video does not show the person.
+        NoFaceError: no frame shows any.
     """
-    infos, tracks = [info], [track]
-    names = options.footage.reference
-    looks = landmarks.looks_of(faces, track) if names else []
-    for name in names:
-        more, found = _elsewhere(name, info, looks, options, cache, progress)
-        infos.append(more)
-        tracks.append(found)
-    return Footage.of(infos, tracks, tracked_face.rigid_template(track))
+    faces = landmarks.detect_video_faces(
+        info, options, run.cache, run.device, run.progress, several
+    )
+    if not len(faces):
+        raise NoFaceError(f"{info.path}: no face was found in its {faces.count} frames")
+    return faces
 
 
-def teeth_given(
-    info: VideoInfo,
-    track: FaceTrack,
-    faces: Faces,
-    options: RenderOptions,
-    cache: Cache,
-    progress: Progress | None,
+def find_person(info: VideoInfo, options: LandmarkOptions, run: RunContext) -> Person:
+    """The person whose face the options select.
+
+    Raises:
+        NoFaceError: no frame shows a face, or none shows the selected one.
+    """
+    faces = detect_faces(info, options, run, options.face != "largest")
+    track = landmarks.select_face(faces, options.face, options, run.device)
+    if not track.found.any():
+        raise NoFaceError(f"{info.path}: no face was found in its {len(track)} frames")
+    return Person(info, faces, TrackedFace.of(track))
+
+
+def gather_footage(
+    person: Person,
+    speech: VideoSpeech,
+    references: tuple[str, ...],
+    options: LandmarkOptions,
+    run: RunContext,
+) -> Footage:
+    """The target and the reference videos or pictures of the same person.
+
+    Args:
+        speech: the target's own sound.
+
+    Raises:
+        NoFaceError: a reference does not show the person.
+    """
+    videos, tracks = [speech], [person.face.track]
+    thumbnails = person.thumbnails if references else []
+    for name in references:
+        info, track = _find_elsewhere(name, person.info, thumbnails, options, run)
+        videos.append(VideoSpeech(info))
+        tracks.append(track)
+    return Footage.of(videos, tracks, rigid_template(person.face.track))
+
+
+def collect_given_teeth(
+    name: str, person: Person, options: LandmarkOptions, bank: BankOptions, run: RunContext
 ) -> MouthBank | None:
     """The mouths of the picture or video that `--teeth` names; None: it names none.
 
     Raises:
         NoFaceError: it does not show the person.
     """
-    if options.teeth.teeth in ("auto", "off"):
+    if name in ("auto", "off"):
         return None
-    looks = landmarks.looks_of(faces, track)
-    more, found = _elsewhere(options.teeth.teeth, info, looks, options, cache, progress)
-    shown = Footage.of([more], [found], tracked_face.rigid_template(track))
-    return mouth_bank.build(
-        shown.frames(), shown.track, shown.alignment, options.bank, cache, shown.digest
-    )
+    info, track = _find_elsewhere(name, person.info, person.thumbnails, options, run)
+    footage = Footage.of([VideoSpeech(info)], [track], rigid_template(person.face.track))
+    return footage.collect_bank(bank, run.cache)[0]
 
 
-def _elsewhere(
+def _find_elsewhere(
     name: str,
-    info: VideoInfo,
-    looks: list[F32],
-    options: RenderOptions | MouthOptions,
-    cache: Cache,
-    progress: Progress | None,
+    target: VideoInfo,
+    thumbnails: list[F32],
+    options: LandmarkOptions,
+    run: RunContext,
 ) -> tuple[VideoInfo, FaceTrack]:
-    """Another video or picture, and the track of whoever in it is most like these looks."""
+    """Another video or picture, and the track of the face in it that is most like the person's."""
     path = Path(name).expanduser()
-    more = media.probe(path, tonemap=not info.hdr)
-    device = options.run.device
-    seen = landmarks.look_at_video(
-        more, options.landmarks, cache, device, progress, all_of_them=False
+    info = media.probe(path, tonemap=not target.hdr)
+    faces = landmarks.detect_video_faces(
+        info, options, run.cache, run.device, run.progress, all_faces=False
     )
-    found = landmarks.most_like(seen, looks)
-    if not found.found.any():
-        raise NoFaceError(f"{path}: no face was found in its {len(found)} frames")
-    return more, found
+    track = landmarks.select_most_similar(faces, thumbnails)
+    if not track.found.any():
+        raise NoFaceError(f"{path}: no face was found in its {len(track)} frames")
+    return info, track

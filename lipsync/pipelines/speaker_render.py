@@ -1,307 +1,331 @@
 """One speaker's new mouth, from their speech and their face to finished frames.
 
-    speech ─ features → lip_lstm ─┐
-                                  ├→ texture → teeth → composite
-    track ─ geometry → mouth_bank ┘
-       └→ adaptation ─ weights for lip_lstm
+    speech ─ features → lip model ─┐
+                                   ├→ texture → teeth → composite
+    face ─ alignment → mouth bank ─┘
+       └→ adaptation ─ weights for the lip model
 
-`prepared` does what is done once for the whole clip; `onto` sets the mouth into a stream of frames.
-Several mouths are chained, each on top of what the one before made.
+`prepare_speaker` does what is done once for the whole clip; `SpeakerRender.apply` puts the mouth
+into a stream of frames. With several speakers each works on the frames that the one before made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lipsync.dialogue.speaker_parts import Part
+from lipsync.dialogue.speaker_parts import SpeakerPart
 from lipsync.errors import NoFaceError
-from lipsync.face import head_pose, landmarks, tracked_face
-from lipsync.face.landmarks import Faces
-from lipsync.media.frame_times import regular
+from lipsync.face import head_pose, landmarks
+from lipsync.media.frame_times import resample_regularly
 from lipsync.mouth import texture
-from lipsync.mouth.bank import footage, mouth_bank
+from lipsync.mouth.bank.footage import Footage
 from lipsync.mouth.decoder import decoder_texture
-from lipsync.mouth.finish import composite, jaw_warp, sharpen, teeth, teeth_relief, visibility
+from lipsync.mouth.decoder.network import MouthDecoder
+from lipsync.mouth.finish.composite import composite_frames, fade
+from lipsync.mouth.finish.jaw_warp import predict_jaw_offsets
+from lipsync.mouth.finish.sharpen import Sharpness, learn_sharpness
+from lipsync.mouth.finish.teeth import finish_teeth
+from lipsync.mouth.finish.teeth_relief import NO_TEETH, Teeth, find_teeth
+from lipsync.mouth.finish.visibility import Visibility, measure_visibility
+from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.options import RenderOptions
-from lipsync.pipelines import adapt, person
+from lipsync.pipelines import adapt
+from lipsync.pipelines.person import Person, collect_given_teeth, gather_footage
 from lipsync.report import diagnostics
+from lipsync.report.diagnostics import UnchangedFrames
 from lipsync.report.provenance import ModelCard
-from lipsync.retime.timeline import Pace
-from lipsync.runtime import positions
-from lipsync.runtime.cache import Cache
-from lipsync.runtime.prefetch import ahead
-from lipsync.runtime.timer import Clock
+from lipsync.retime.timeline import OutputTimeline
+from lipsync.runtime.context import RunContext
+from lipsync.runtime.positions import sample_at
+from lipsync.runtime.prefetch import read_ahead
 from lipsync.speech import features, lip_model, silence
-from lipsync.speech.features.phone_embedding import said as heard_at
+from lipsync.speech.features.phone_embedding import embed_phones
+from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile, closed_mouth
-from lipsync.speech.vad import Speech
+from lipsync.speech.vad import SpeechSegments
+from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import (
     F32,
     U8,
-    Alignment,
     Bools,
-    FaceTrack,
+    FootageAppearance,
     LipTrack,
     MouthBank,
-    Positions,
-    Progress,
+    Patch,
     VideoInfo,
     Waveform,
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class RenderScene:
     """What all speakers of a render have in common."""
 
     info: VideoInfo  # the target
-    faces: Faces  # all that it shows
-    pace: Pace  # what the output shows of it, and when
+    speech: VideoSpeech  # its own sound
+    timeline: OutputTimeline  # what the output shows of it, and when
+    texture_model: Any  # see `texture.load_model`
 
 
 @dataclass(frozen=True, eq=False)
-class Mouth:
-    """Everything that is known of a mouth before the first frame is made. n output frames."""
+class Role:
+    """Who speaks what, with which face."""
 
-    part: Part
-    scene: Scene
-    track: FaceTrack  # of the target
-    alignment: Alignment
-    footage: footage.Footage  # that the bank is made of
-    bank: MouthBank
-    rows: teeth_relief.Teeth  # of teeth, that lend their relief
-    sharpness: sharpen.Sharpness  # of the person's own mouths
-    where: visibility.Shown
+    part: SpeakerPart
+    wave: Waveform  # what is heard, on the output's time line
+    speech: SpeechSegments  # where speech was detected in it
+    person: Person
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedLips:
+    """What a speaker's lips do; n output frames."""
+
     choice: adapt.Choice
-    model: lip_model.LipLSTM
-    spoken: bool  # speech was recognised in the sound
-    predicted: LipTrack  # (n) as the speech has them
-    lips: LipTrack  # (n) as they are shown
+    model: LipLSTM
+    predicted: LipTrack  # (n), as the speech model has them
+    shown: LipTrack  # (n), as they are shown: at rest in pauses, on the head's pose; NaN: none
     visible: F32  # (n,) 0..1
-    said: F32 | None  # (n, p)
-    moved: F32 | None  # (n, j, 2), of the jaw
-    wanted: Bools  # (n,) frames in which this speaker's mouth is to be new
-    elsewhere: Bools  # target frames that show other faces only
-    drawn_by: tuple[ModelCard, ...]  # the decoder of its texture, if there is one
-    notes: tuple[str, ...]  # what is to be said of that
-    changed: Bools = field(init=False)  # (n,) filled in as frames are made
-    distances: F32 = field(init=False)  # (n,) of the nearest real mouths, likewise
+    in_spans: F32  # (n,) 0..1, how much of the new mouth the speaker's spans want
+    phones: F32 | None  # (n, p), phone embedding of the speech
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "changed", np.zeros(len(self.lips), bool))
-        object.__setattr__(self, "distances", np.zeros(len(self.lips), np.float32))
 
-    def onto(self, frames: Iterable[U8], options: RenderOptions, clock: Clock) -> Iterator[U8]:
-        """The frames (h, w, 3) with this mouth; those that keep theirs pass untouched."""
-        order = self.scene.pace.order
-        source = texture.open_texture(self.bank, options.texture, options.run.device)
-        patches = source.patches(
-            self.lips, self.track, self.alignment, order, self.said, self.moved
-        )
-        patches = diagnostics.noted(clock.each("texture", patches), self.distances)
-        patches = teeth.finished(
-            patches,
-            self.lips,
-            self.track,
-            self.alignment,
-            order,
-            self.rows,
-            self.sharpness,
-            options.teeth,
-        )
-        patches = composite.faded(clock.each("teeth", patches), self.visible)
-        pictures = composite.composite(
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a speaker's mouth is made from."""
+
+    footage: Footage
+    bank: MouthBank
+    appearance: FootageAppearance  # of the target's frames
+    teeth: Teeth  # rows that lend their relief
+    sharpness: Sharpness  # of the person's own mouths
+
+
+@dataclass(eq=False)
+class FrameLog:
+    """What happened to each of n output frames; filled in while they are made."""
+
+    changed: Bools  # (n,), the mouth is new
+    distances: F32  # (n,), of the nearest real mouth from the wanted one
+
+    @staticmethod
+    def empty(n: int) -> FrameLog:
+        """A log of n frames."""
+        return FrameLog(np.zeros(n, bool), np.zeros(n, np.float32))
+
+    def record_distances(self, patches: Iterable[Patch | None]) -> Iterator[Patch | None]:
+        """Pass patches on and note how far their nearest real mouths were."""
+        for i, patch in enumerate(patches):
+            if patch is not None:
+                self.distances[i] = patch.distance
+            yield patch
+
+
+@dataclass(frozen=True, eq=False)
+class SpeakerRender:
+    """The plan of one speaker's mouth, complete before the first frame is made."""
+
+    role: Role
+    scene: RenderScene
+    lips: PlannedLips
+    material: Material
+    where: Visibility  # of the new mouth in the target's frames
+    wanted: WantedMouths
+    visible: F32  # (n,) 0..1, in the output's frames
+    notes: tuple[str, ...]
+
+    def apply(
+        self, frames: Iterable[U8], log: FrameLog, options: RenderOptions, run: RunContext
+    ) -> Iterator[U8]:
+        """The frames (h, w, 3) with this mouth; frames without it pass untouched."""
+        timer, material, wanted = run.timer, self.material, self.wanted
+        source = texture.open_texture(material.bank, options.texture, self.scene.texture_model)
+        patches = log.record_distances(timer.each("texture", source.draw_patches(wanted)))
+        patches = finish_teeth(patches, wanted, material.teeth, material.sharpness, options.teeth)
+        patches = fade(timer.each("teeth", patches), self.visible)
+        pictures = composite_frames(
             frames,
-            clock.each("wait", ahead(patches)),
-            self.track,
-            self.alignment,
-            order,
+            timer.each("wait", read_ahead(patches)),
+            wanted.target,
             options.composite,
-            self.moved,
+            wanted.jaw_offsets,
         )
-        for i, picture in enumerate(clock.each("composite", pictures)):
-            self.changed[i] = picture.alpha is not None
+        for i, picture in enumerate(timer.each("composite", pictures)):
+            log.changed[i] = picture.alpha is not None
             yield picture.frame
 
     def model_cards(self) -> list[ModelCard]:
-        """Of the speech model that moves it, and of the decoder that draws it, if one does."""
-        return [ModelCard.of(self.model.meta, self.choice.weights), *self.drawn_by]
+        """Of the speech model that moves the mouth, and of the decoder that draws it, if any."""
+        cards = [ModelCard.of(self.lips.model.meta, self.lips.choice.weights)]
+        decoder = self.scene.texture_model
+        if isinstance(decoder, MouthDecoder) and decoder.path is not None:
+            cards.append(ModelCard.of(decoder.meta, decoder.path))
+        return cards
 
-    def kept(self) -> Kept:
+    def count_unchanged(self) -> UnchangedFrames:
         """How many frames of this speaker keep the target's own mouth, and why."""
-        found, where = self.track.found, self.where
-        missing = ~positions.sample_at(found, self.scene.pace.order)
+        order, person = self.scene.timeline.order, self.role.person
+        found, where = person.face.found, self.where
+        elsewhere = landmarks.shows_other_faces(person.faces, person.face.track)
+        wanted = self.lips.in_spans > 0
+        missing = ~sample_at(found, order)
         others, turned, covered = (
-            positions.sample_at(flags, self.scene.pace.order)
-            for flags in (self.elsewhere, where.turned & found, where.covered)
+            sample_at(flags, order) for flags in (elsewhere, where.turned_away & found, where.occluded)
         )
-        counts = [int((self.wanted & one).sum()) for one in (missing, others, turned, covered)]
-        return Kept(*counts)
+        counts = [int((wanted & one).sum()) for one in (missing, others, turned, covered)]
+        return UnchangedFrames(int(wanted.sum()), *counts)
 
-    def place(self, i: int) -> F32:
-        """Canonical mouth space → output frame i, (2, 3)."""
-        return np.asarray(positions.sample_at(self.alignment.to_frame, self.scene.pace.order[i]))
-
-    def coverage(self) -> tuple[tuple[float, float], ...]:
+    def uncovered_spans(self, log: FrameLog) -> tuple[tuple[float, float], ...]:
         """Spans (s) in which the footage had no mouth near the wanted one."""
-        return diagnostics.coverage(self.distances, self.visible, self.scene.pace.mean_rate)
+        rate = self.scene.timeline.mean_rate
+        return diagnostics.uncovered_spans(log.distances, self.visible, rate)
 
-    def warnings(self) -> Iterator[str]:
-        """What is to be said of this mouth, with its speaker's name."""
-        kept, thin_s = self.kept(), sum(end - first for first, end in self.coverage())
+    def warnings(self, log: FrameLog) -> Iterator[str]:
+        """What the user should know about this mouth, with its speaker's name."""
+        thin_s = sum(end - first for first, end in self.uncovered_spans(log))
+        alignment, appearance = self.role.person.face.alignment, self.material.appearance
         lines = (
-            *diagnostics.kept(
-                int(self.wanted.sum()), kept.missing, kept.turned, kept.covered, kept.elsewhere
-            ),
-            *diagnostics.warnings(self.spoken, self.bank, thin_s),
-            *diagnostics.hard_to_see(self.alignment, self.bank),
+            *self.count_unchanged().warnings(),
+            *diagnostics.warn_of_speech(bool(len(self.role.speech.spans))),
+            *diagnostics.warn_of_footage(appearance, thin_s),
+            *diagnostics.warn_of_hard_target(alignment, appearance),
             *self.notes,
         )
-        yield from (self.part.named(line) for line in lines)
+        yield from (self.role.part.label(line) for line in lines)
 
-    def shown_lips(self) -> LipTrack:
-        """The predicted lips where they are wanted, elsewhere a mouth that says nothing."""
-        points = self.predicted.points.copy()
-        points[~self.wanted] = np.median(points[self.wanted], axis=0)
-        return LipTrack(points, self.predicted.rate)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Frames of one speaker that keep the target's own mouth."""
-
-    missing: int  # the face is not seen
-    elsewhere: int  # of those: other faces are
-    turned: int
-    covered: int
+    def lips_for_sheet(self) -> LipTrack:
+        """The predicted lips where they are wanted, elsewhere a mouth that does not move."""
+        points, wanted = self.lips.predicted.points.copy(), self.lips.in_spans > 0
+        points[~wanted] = np.median(points[wanted], axis=0)
+        return LipTrack(points, self.lips.predicted.rate)
 
 
-def prepared(
-    part: Part,
-    wave: Waveform,
-    speech: Speech,
-    track: FaceTrack,
-    scene: Scene,
-    options: RenderOptions,
-    cache: Cache,
-    clock: Clock,
-    progress: Progress | None = None,
-) -> Mouth:
-    """What one speaker's mouth does, and what it is made of.
-
-    Args:
-        part: who speaks, and when.
-        wave: what is heard, on the output's time line; `speech`: where somebody speaks in it.
-        track: the speaker's face, one of the scene's.
+def prepare_speaker(
+    role: Role, scene: RenderScene, options: RenderOptions, run: RunContext
+) -> SpeakerRender:
+    """Plan what one speaker's mouth does and what it is made from.
 
     Raises:
         LipsyncError: something that the caller can mend.
     """
-    info, pace, order = scene.info, scene.pace, scene.pace.order
-    share = part.share(pace.times, options.spans.span_fade, pace.end)
-    _seen_in_spans(part, track, share, order)
-    with clock.stage("landmarks"):
-        alignment = tracked_face.align(track)
-        own_lips = tracked_face.lips(track, alignment)
-    with clock.stage("adapt"):
-        choice = adapt.choose(info, regular(own_lips, info), options, cache, progress)
-        model = lip_model.LipLSTM.load(choice.weights, options.run.device)
-    with clock.stage("features"):
-        heard = features.extract(wave, model.spec)
+    timer, target = run.timer, role.person.face.at(scene.timeline.order)
+    lips = plan_lips(role, scene, options, run)
+    material = collect_material(role, scene, lips.model, options, run)
+    with timer.stage("visibility"):
+        track, score = role.person.face.track, material.appearance.outlier_score
+        where = measure_visibility(track, score, options.shown)
+        visible = lips.visible * sample_at(where.weight, target.order)
+    with timer.stage("jaw"):
+        offsets = predict_jaw_offsets(material.bank, lips.shown, target, options.jaw)
+        if offsets is not None:  # no jump where the target's own mouth returns
+            offsets *= visible[:, None, None]
+    wanted = WantedMouths(
+        lips=lips.shown,
+        face=role.person.face,
+        order=target.order,
+        phones=lips.phones,
+        jaw_offsets=offsets,
+        skin_color=sample_at(material.appearance.skin_color, target.order),
+    )
+    notes = (
+        *_warn_of_decoder(role.person, scene.texture_model),
+        *diagnostics.warn_of_given_teeth(options.teeth.teeth, material.teeth),
+    )
+    return SpeakerRender(role, scene, lips, material, where, wanted, visible, notes)
 
-    with clock.stage("lips"):
-        profile = LipProfile.of(own_lips)
-        wished = lip_model.predict(model, heard, profile, pace.rate, len(pace.steps))
-        wished = silence.rested(wished, speech, profile)
-        still = closed_mouth(own_lips)
+
+def plan_lips(
+    role: Role, scene: RenderScene, options: RenderOptions, run: RunContext
+) -> PlannedLips:
+    """Predict a speaker's lips and settle them: rest in pauses, the head's pose, spans.
+
+    Raises:
+        NoFaceError: the face is in none of the frames in which it is to speak.
+    """
+    timer, timeline, face = run.timer, scene.timeline, role.person.face
+    in_spans = role.part.blend_weight(timeline.times, options.spans.span_fade, timeline.end)
+    _check_seen_in_spans(role, in_spans, timeline)
+    with timer.stage("adapt"):
+        own = resample_regularly(face.lips, scene.info)
+        choice = adapt.choose_weights(scene.speech, own, options, run)
+    with timer.stage("features"):
+        heard = features.extract(role.wave, choice.model.spec)
+    with timer.stage("lips"):
+        profile = LipProfile.of(face.lips)
+        rate, steps = timeline.rate, timeline.steps
+        predicted = lip_model.predict(choice.model, heard, profile, rate, len(steps))
+        predicted = silence.apply_rest_pose(predicted, role.speech, profile)
+        still = closed_mouth(face.lips)
         if options.silence.silence == "rest" and profile.rest is not None:
             still = profile.rest
-        own = positions.sample_at(own_lips.points, pace.steps)
-        settled, seen = silence.settle(wished, speech, still, own, options.silence)
-        predicted, lips = pace.track(wished, info.fps), pace.track(settled, info.fps)
-        own = positions.sample_at(own_lips.points, order)
-        lips = head_pose.turned(lips, track, alignment, order)
-        lips, visible = silence.within(lips, pace.sampled(seen), share, own)
-
-    with clock.stage("mouth bank"):
-        sources = person.gathered(info, track, scene.faces, options, cache, progress)
-        bank = mouth_bank.build(
-            sources.frames(),
-            sources.track,
-            sources.alignment,
-            options.bank,
-            cache,
-            sources.digest,
-            (lambda: sources.said(model)) if "phones" in model.spec.parts else None,
+        own_at_steps = sample_at(face.lips.points, steps)
+        settled, seen = silence.close_in_pauses(
+            predicted, role.speech, still, own_at_steps, options.silence
         )
-        said = heard_at(heard, model.spec, pace.times)
-
-    with clock.stage("teeth rows"):
-        rows = teeth_relief.NO_TEETH
-        if options.teeth.teeth != "off":
-            given = person.teeth_given(info, track, scene.faces, options, cache, progress)
-            rows = teeth_relief.find(bank, given)
-        sharpness = sharpen.sharpness_of(bank)
-
-    with clock.stage("shown"):
-        where = visibility.shown(track, bank, options.shown)
-        visible = visible * positions.sample_at(where.share, order)
-    with clock.stage("jaw"):
-        moved = jaw_warp.corrections(
-            bank, lips, own_lips.points, track, alignment, order, options.jaw
+        shown = timeline.sample_lips(settled, scene.info.fps)
+        shown = head_pose.turn_lips(shown, face, timeline.order)
+        own_at_frames = sample_at(face.lips.points, timeline.order)
+        shown, visible = silence.blend_at_spans(
+            shown, timeline.sample(seen), in_spans, own_at_frames
         )
-        if moved is not None:  # no jump where the target's own mouth returns
-            moved *= visible[:, None, None]
-    drawn_by, notes = _decoder(track, scene, options)
-    notes = (*notes, *diagnostics.teeth_lent(options.teeth.teeth, rows))
-    return Mouth(
-        part=part,
-        scene=scene,
-        track=track,
-        alignment=alignment,
-        footage=sources,
-        bank=bank,
-        rows=rows,
-        sharpness=sharpness,
-        where=where,
+        phones = embed_phones(heard, choice.model.spec, timeline.times)
+    return PlannedLips(
         choice=choice,
-        model=model,
-        spoken=bool(len(speech.spans)),
-        predicted=predicted,
-        lips=lips,
+        model=choice.model,
+        predicted=timeline.sample_lips(predicted, scene.info.fps),
+        shown=shown,
         visible=visible,
-        said=said,
-        moved=moved,
-        wanted=share > 0,
-        elsewhere=landmarks.seen_elsewhere(scene.faces, track),
-        drawn_by=drawn_by,
-        notes=notes,
+        in_spans=in_spans,
+        phones=phones,
     )
 
 
-def _decoder(
-    track: FaceTrack, scene: Scene, options: RenderOptions
-) -> tuple[tuple[ModelCard, ...], tuple[str, ...]]:
-    """The decoder that draws the mouth, if one does, and what speaks against it."""
-    if options.texture.texture != "decoder" or options.texture.mouth_model is None:
-        return (), ()
-    network = decoder_texture.opened(options.texture)
-    looks = landmarks.looks_of(scene.faces, track)
-    note = decoder_texture.doubts(network, looks, track.scheme.name)
-    weights = Path(options.texture.mouth_model).expanduser()
-    return (ModelCard.of(network.meta, weights),), (note,) if note else ()
+def collect_material(
+    role: Role, scene: RenderScene, model: LipLSTM, options: RenderOptions, run: RunContext
+) -> Material:
+    """Gather the person's footage, and what its mouths lend: crops, teeth, sharpness.
+
+    Raises:
+        NoFaceError: a reference does not show the person.
+    """
+    person, timer = role.person, run.timer
+    with timer.stage("mouth bank"):
+        references = options.footage.reference
+        footage = gather_footage(person, scene.speech, references, options.landmarks, run)
+        bank, appearance = footage.collect_bank(options.bank, run.cache, model)
+    with timer.stage("teeth rows"):
+        teeth = NO_TEETH
+        if options.teeth.teeth != "off":
+            name = options.teeth.teeth
+            given = collect_given_teeth(name, person, options.landmarks, options.bank, run)
+            teeth = find_teeth(bank, given)
+        sharpness = learn_sharpness(bank)
+    return Material(footage, bank, appearance.of_target(len(person.face)), teeth, sharpness)
 
 
-def _seen_in_spans(part: Part, track: FaceTrack, share: F32, order: Positions) -> None:
-    """Stop early where nothing could be changed."""
-    if positions.sample_at(track.found, order)[share > 0].any():
+def _warn_of_decoder(person: Person, model: Any) -> Iterator[str]:
+    """A warning if the decoder that draws the mouth was trained on another person."""
+    if isinstance(model, MouthDecoder):
+        scheme = person.face.scheme.name
+        note = decoder_texture.find_mismatch(model, person.thumbnails, scheme)
+        yield from [note] if note else []
+
+
+def _check_seen_in_spans(role: Role, in_spans: F32, timeline: OutputTimeline) -> None:
+    """Stop early where nothing could be changed.
+
+    Raises:
+        NoFaceError: no frame in which the speaker speaks shows the face.
+    """
+    face, part = role.person.face, role.part
+    if sample_at(face.found, timeline.order)[in_spans > 0].any():
         return
-    seconds = len(order) / float(track.fps)
+    seconds = len(timeline) / float(face.fps)
     where = "any of its spans" if part.spans is not None else f"the first {seconds:.1f} s"
     raise NoFaceError(
-        part.named(f"the face ({part.speaker.face}) is not seen in {where}; choose another")
+        part.label(f"the face ({part.speaker.face}) is not seen in {where}; choose another")
     )

@@ -1,45 +1,123 @@
 """A face swap from left to right, one call per stage.
 
-    target ─ landmarks → geometry ─┐
-    model ─ autoencoder ───────────┴→ faceswap ─ Patch → composite → encode → mark
+    target ─ landmarks → tracked face ─┐
+    model ─ autoencoder ───────────────┴→ faceswap ─ Patch → composite → encode → mark
     target ─ sound, subtitles, chapters, tags ───────────────────────┘
 
-As in `pipeline`, tracks are arrays over the whole clip, frames and patches are streams.
+As in `render`, tracks are arrays over the whole clip; frames and patches are streams.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from lipsync import media
-from lipsync.errors import NoFaceError, OptionsError, OutputError
-from lipsync.face import landmarks, tracked_face
-from lipsync.face.landmarks.detector import LandmarkDetector
+from lipsync.errors import OutputError
+from lipsync.face import landmarks
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.faceswap import identity_check, maker
-from lipsync.faceswap.autoencoder import FaceAutoencoder, Side
-from lipsync.faceswap.faceset.store import FaceSet
+from lipsync.faceswap.face_crop import smooth_landmarks
 from lipsync.faceswap.maker import FaceMaker
-from lipsync.media import encode
-from lipsync.mouth.finish import composite as composite_stage
+from lipsync.faceswap.visibility import Visibility, compute_visibility
+from lipsync.media.encode import encode
+from lipsync.media.passthrough import Passthrough
+from lipsync.mouth.finish.blend import Composited
+from lipsync.mouth.finish.composite import composite_frames, fade
 from lipsync.options import SwapOptions
-from lipsync.pipelines import outputs
+from lipsync.pipelines.outputs import check_output
+from lipsync.pipelines.person import find_person
+from lipsync.pipelines.swap_setup import (
+    SourceFace,
+    composite_options,
+    open_face_maker,
+    require_consent,
+)
 from lipsync.report import diagnostics, provenance
+from lipsync.report.provenance import ModelCard
 from lipsync.report.results import SwapResult
 from lipsync.runtime import positions
-from lipsync.runtime.cache import Cache
-from lipsync.runtime.threads import one_thread
-from lipsync.runtime.timer import Clock
-from lipsync.types import F32, U8, FaceTrack, Progress, VideoInfo
+from lipsync.runtime.context import RunContext
+from lipsync.runtime.threads import single_threaded_torch
+from lipsync.types import U8, Bools, Progress, VideoInfo
 
-DETECT_PX = 256  # made faces are enlarged to this for their landmarks
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """The target video, and what of it besides the picture goes into the output."""
+
+    info: VideoInfo
+    sound: media.Soundtrack | None
+    passthrough: Passthrough | None
+    lost: tuple[str, ...]  # warnings about what the output cannot hold
+
+
+@dataclass(frozen=True, eq=False)
+class _SwapPlan:
+    """Everything that is decided before the first frame is drawn."""
+
+    source: SourceFace
+    target: _Target
+    face: TrackedFace  # the one to be replaced
+    output: media.Output
+    consent: str
+    options: SwapOptions
+
+    @cached_property
+    def visibility(self) -> Visibility:
+        """In which frames the new face is visible."""
+        return compute_visibility(self.face.track, self.options.faces.bridge)
+
+    @property
+    def comment(self) -> str:
+        """Statement and consent, for the container and its pictures."""
+        return f"{provenance.GENERATED_FACE}. Consent: {self.consent}"
+
+    def seal(self, finished: Path, changed: Bools) -> None:
+        """Mark the complete temporary file as generated and write the sidecar.
+
+        Args:
+            changed: (f,), frames that show a new face.
+        """
+        provenance.embed_xmp(finished, self.output, self.comment)
+        record = provenance.SidecarRecord(
+            inputs={"video": self.target.info.path, "source_faces": self.source.face_set},
+            models=[ModelCard.of(self.source.network.meta, self.source.model)],
+            options=self.options.flat(),
+            frames=len(changed),
+            fps=self.target.info.fps,
+            changed=positions.runs_of_true(changed),
+            statement=provenance.GENERATED_FACE,
+            consent=self.consent,
+        )
+        provenance.write_sidecar(record, self.output.path, finished)
+
+    def result(self, changed: Bools, warnings: list[str], seconds: dict[str, float]) -> SwapResult:
+        """What was made, with further warnings about the frames."""
+        missing, count = int((self.visibility.share <= 0).sum()), len(changed)
+        if missing:
+            warnings.append(f"{missing} of {count} frames show no face and keep the target's own")
+        warnings += diagnostics.warn_of_reading([self.target.info])
+        return SwapResult(
+            output=self.output.path,
+            sidecar=provenance.sidecar_path(self.output.path),
+            frames=count,
+            fps=self.target.info.fps,
+            changed_frames=int(changed.sum()),
+            frames_without_face=missing,
+            frames_bridged=int(self.visibility.bridged.sum()),
+            source=self.source.name,
+            consent=self.consent,
+            warnings=tuple(warnings),
+            seconds=seconds,
+        )
 
 
 def swap(
@@ -53,203 +131,135 @@ def swap(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> SwapResult:
-    """Put one person's face in the place of another's.
+    """Replace the face in a video with another person's.
 
     Args:
-        source_faces: a set (`lipsync faces extract`) of the person whose face is to be shown.
-        video: of the other person that the model learnt.
-        model: weights of `training.face_autoencoder.train` on these two people.
-        output: see `media.Output.of`, but for a pipe; default: the video's name with `.swap.mp4`,
-            beside it.
-        consent: who agreed to what; it is kept in the result's record.
+        source_faces: face set (`lipsync faces extract`) of the person whose face is shown.
+        video: of the other person that the model has learned.
+        model: weights from `training.face_autoencoder.train` on these two people.
+        output: see `media.Output.of`; a pipe is not possible. Default: the video's name with
+            `.swap.mp4`, next to it.
+        consent: who agreed to what; stored in the result's sidecar.
         options: see `SwapOptions`.
         overwrite: replace the output if it exists.
-        progress: is told (stage, done, total) as the work goes on.
+        progress: called with (stage, done, total).
 
     Returns:
-        SwapResult. The output has the video's frames, its sound, subtitles, chapters and tags.
+        SwapResult. The output has the video's frames, sound, subtitles, chapters and tags.
 
     Raises:
-        LipsyncError: something the caller can mend; nothing was written.
+        LipsyncError: an error that the user can fix; nothing was written.
     """
     options = options or SwapOptions()
-    consent = agreed(consent)
-    source_faces, video, model = Path(source_faces), Path(video), Path(model)
-    target = _checked_output(
-        output or video.with_name(f"{video.stem}.swap.mp4"), [video, model], overwrite
-    )
-    clock = Clock()
-    with ExitStack() as stack:
-        with clock.stage("model"):
-            network = FaceAutoencoder.load(model, options.run.device)
-            faces = stack.enter_context(FaceSet(source_faces))
-            source = identity_check.side_of(network, faces, model)
-        if options.run.device == "cpu":
-            stack.enter_context(one_thread())
-        with clock.stage("probe"):
-            info = media.read_target(video, options.reading, None, target.format)
-            sound, length = _own_sound(info, target.format)
-            carried, left = media.carried(info, target.format, length, straight=True)
-        with clock.stage("landmarks"):
-            track, rivals = _tracked(info, options, progress)
-            alignment = tracked_face.align(track)
-            points = tracked_face.smoothed_points(track, range(track.scheme.count))
-        warnings = [
-            *identity_check.checked_target(network, source, info, track, alignment),
-            *rivals,
-            *left,
-        ]
-        visible = maker.visibility(track, options.faces.bridge)
-        generator = stack.enter_context(face_maker(network, source, options))
-        generator.check(track.scheme)
-
-        # The frames are wanted twice: by the maker of faces, and below its patches.
-        frames = media.read_frames(info)
+    consent = require_consent(consent)
+    video, model = Path(video), Path(model)
+    target_name = output or video.with_name(f"{video.stem}.swap.mp4")
+    place = _check_output(target_name, [video, model], overwrite)
+    device = options.run.device
+    with RunContext.open(options.run.cache, device, progress) as run, ExitStack() as stack:
+        with run.timer.stage("model"):
+            source = SourceFace.open(Path(source_faces), model, device)
+        if device == "cpu":
+            stack.enter_context(single_threaded_torch())
+        with run.timer.stage("probe"):
+            target = _read_target(video, place, options)
+        with run.timer.stage("landmarks"):
+            face, rivals = _find_face(target.info, options, run)
+        doubts = identity_check.check_target(source.network, source.side, target.info, face)
+        plan = _SwapPlan(source, target, face, place, consent, options)
+        face_maker = stack.enter_context(open_face_maker(source, options))
+        face_maker.check_scheme(face.scheme)
+        frames = media.read_frames(target.info)
         stack.callback(frames.close)
-        to_make, below = itertools.tee(clock.each("decode", frames))
-        patches = clock.each(
-            "faces",
-            maker.patches(
-                to_make, generator, track, alignment, points, visible.share, options.faces
-            ),
-        )
-        pictures = clock.each(
-            "composite",
-            composite_stage.composite(
-                below,
-                composite_stage.faded(patches, visible.share),
-                track,
-                alignment,
-                np.arange(len(track)),
-                composite_options(options),
-                outlines=maker.outlines(track, alignment, options.faces),
-            ),
-        )
-        changed = np.zeros(len(track), bool)
-        said = f"{provenance.GENERATED_FACE}. Consent: {consent}"
-
-        def finished() -> Iterator[U8]:
-            for i, picture in enumerate(pictures):
-                changed[i] = picture.alpha is not None
-                yield picture.frame
-                if progress is not None:
-                    progress("swap", i + 1, len(track))
-
-        def seal(whole_file: Path) -> None:
-            provenance.mark(whole_file, target, said)
-            provenance.write_sidecar(
-                target.path, whole_file,
-                inputs={"video": video, "source_faces": faces.path},
-                models=[provenance.ModelCard.of(network.meta, model)],
-                options=options.flat(), frames=len(track), fps=info.fps,
-                changed=positions.runs_of_true(changed),
-                statement=provenance.GENERATED_FACE, consent=consent,
-            )  # fmt: skip
-
-        with clock.stage("encode"):
-            encode.encode(
-                finished(), info, sound, target, options.encode,
-                tags={**provenance.TAGS, "comment": said}, texts=provenance.texts(said),
-                carried=carried, seal=seal,
-            )  # fmt: skip
-    missing = int((visible.share <= 0).sum())
-    if missing:
-        warnings.append(f"{missing} of {len(track)} frames show no face and keep the target's own")
-    warnings += diagnostics.read([info])
-    return SwapResult(
-        output=target.path,
-        sidecar=provenance.sidecar_path(target.path),
-        frames=len(track),
-        fps=info.fps,
-        changed_frames=int(changed.sum()),
-        frames_without_face=missing,
-        frames_bridged=int(visible.bridged.sum()),
-        source=identity_check.name_of(network, source),
-        consent=consent,
-        warnings=tuple(warnings),
-        seconds={name: round(value, 3) for name, value in clock.seconds.items()},
-    )
+        changed = np.zeros(len(face), bool)
+        with run.timer.stage("encode"):
+            encode(
+                _log_changes(_draw(frames, face_maker, plan, run), changed, run),
+                target.info,
+                target.sound,
+                place,
+                options.encode,
+                tags={**provenance.TAGS, "comment": plan.comment},
+                texts=provenance.picture_texts(plan.comment),
+                passthrough=target.passthrough,
+                finalize=partial(plan.seal, changed=changed),
+            )
+    return plan.result(changed, [*doubts, *rivals, *target.lost], run.seconds)
 
 
-def _checked_output(name: str | Path, inputs: list[Path], overwrite: bool) -> media.Output:
+def _check_output(name: str | Path, inputs: list[Path], overwrite: bool) -> media.Output:
     """Where the result goes.
 
     Raises:
         OutputError: it cannot be written there.
     """
-    target = media.Output.of(name)
-    if target.format.pipe:
+    output = media.Output.parse(name)
+    if output.format.pipe:
         raise OutputError("-: the record of a swap lies beside it; give the name of a file")
-    outputs.check_output(target, inputs, overwrite)
-    return target
+    check_output(output, inputs, overwrite)
+    return output
 
 
-def _own_sound(info: VideoInfo, form: media.Format) -> tuple[media.Soundtrack | None, Fraction]:
-    """The target's own sound, if it has any, and how long the whole output is, seconds."""
+def _read_target(video: Path, output: media.Output, options: SwapOptions) -> _Target:
+    """Probe the target and plan what is passed through."""
+    info = media.probe_target(video, options.reading, None, output.format)
+    sound, length = _plan_sound(info, output.format)
+    passthrough, lost = media.plan_passthrough(info, output.format, length, straight=True)
+    return _Target(info, sound, passthrough, lost)
+
+
+def _plan_sound(info: VideoInfo, form: media.Format) -> tuple[media.Soundtrack | None, Fraction]:
+    """The target's own sound, if any, and the duration of the whole output, seconds."""
     if not info.has_audio:
         return None, info.duration
-    skipped = media.sound_skipped(info)
+    start_offset = media.sound_start_offset(info)
     sound = media.probe_audio(info.path)
-    # A wav begins at once; everything else holds sound that begins later as it is.
-    moved = skipped if skipped or form.frames else None
-    length = max(info.duration, sound.start + sound.duration - skipped)
-    return media.Soundtrack(info.path, skipped=moved), length
+    # A wav starts at zero; other containers can hold sound that starts later.
+    moved = start_offset if start_offset or form.frames else None
+    length = max(info.duration, sound.start + sound.duration - start_offset)
+    return media.Soundtrack(info.path, start_offset=moved), length
 
 
-def agreed(consent: str | None) -> str:
-    """The consent, cleaned.
+def _find_face(
+    info: VideoInfo, options: SwapOptions, run: RunContext
+) -> tuple[TrackedFace, list[str]]:
+    """The face to be replaced, and a warning if others are as prominent."""
+    person = find_person(info, options.landmarks, run)
+    if options.landmarks.face != "largest":
+        return person.face, []
+    count = landmarks.count_prominent(person.faces)
+    if count == 1:
+        return person.face, []
+    warning = f"{count} people are seen; the most prominent one's face is replaced (--face chooses)"
+    return person.face, [warning]
 
-    Raises:
-        OptionsError: there is none.
-    """
-    text = " ".join((consent or "").split())
-    if len(text) < 3:
-        raise OptionsError(
-            'swap needs --consent "who agreed to what": nobody\'s face is used without their '
-            "agreement, and the result's record says whose it was"
-        )
-    return text
 
-
-def composite_options(options: SwapOptions) -> composite_stage.CompositeOptions:
-    """How a face is set in: its light fitted to the border only if `seamless` is wanted."""
-    how = options.faces
-    return composite_stage.CompositeOptions(
-        mask_feather=min(how.feather, 0.3), color_match=how.seamless, grain=how.face_grain
+def _draw(
+    frames: Iterator[U8], face_maker: FaceMaker, plan: _SwapPlan, run: RunContext
+) -> Iterator[Composited]:
+    """The target's frames with the new face in them."""
+    face, options, visible = plan.face, plan.options, plan.visibility.share
+    points = smooth_landmarks(face)
+    # Each frame is needed twice: as input of the network, and to composite the patch into.
+    inputs, backgrounds = itertools.tee(run.timer.each("decode", frames))
+    patches = run.timer.each(
+        "faces", maker.make_patches(inputs, face_maker, face, points, visible, options.faces)
+    )
+    return run.timer.each(
+        "composite",
+        composite_frames(
+            backgrounds,
+            fade(patches, visible),
+            face.at(np.arange(len(face))),
+            composite_options(options),
+            outlines=maker.mask_outlines(face, points, options.faces),
+        ),
     )
 
 
-def _tracked(
-    info: VideoInfo, options: SwapOptions, progress: Progress | None
-) -> tuple[FaceTrack, list[str]]:
-    """The face that is replaced, and whether there were others."""
-    how, device = options.landmarks, options.run.device
-    several = how.face != "largest"
-    with Cache(Cache.default_root() if options.run.cache else None) as cache:
-        faces = landmarks.look_at_video(info, how, cache, device, progress, several)
-    track = landmarks.choose(faces, how.face, how, device)
-    if not track.found.any():
-        raise NoFaceError(f"{info.path}: no face was found in its {len(track)} frames")
-    seen = 1 if several else landmarks.rivals(faces)
-    told = f"{seen} people are seen; the most prominent one's face is replaced (--face chooses)"
-    return track, [told] if seen > 1 else []
-
-
-@contextmanager
-def face_maker(network: FaceAutoencoder, source: Side, options: SwapOptions) -> Iterator[FaceMaker]:
-    """A maker of faces, with a landmark detector if it is to bend them."""
-    if not options.faces.landmark_warp:
-        yield FaceMaker(network, source)
-        return
-    with landmarks.open_detector(options.landmarks, options.run.device) as detector:
-        yield FaceMaker(network, source, partial(_landmarks, detector))
-
-
-def _landmarks(detector: LandmarkDetector, face: U8) -> F32 | None:
-    """The landmarks (k, 2) of a face that was made, its pixels."""
-    scale = DETECT_PX / len(face)
-    large = cv2.resize(face, (DETECT_PX, DETECT_PX), interpolation=cv2.INTER_CUBIC)
-    found = detector.detect(np.asarray(large, np.uint8))
-    if not found:
-        return None
-    return np.asarray((found[0].points[:, :2] + 0.5) / scale - 0.5, np.float32)
+def _log_changes(frames: Iterable[Composited], changed: Bools, run: RunContext) -> Iterator[U8]:
+    """Pass the pictures on and note in `changed` which of them show a new face."""
+    for i, frame in enumerate(frames):
+        changed[i] = frame.alpha is not None
+        yield frame.frame
+        run.report("swap", i + 1, len(changed))

@@ -1,7 +1,8 @@
-"""What is said of a render: results, warnings, provenance, the contact sheet.
+"""What is reported about a run: results, warnings, provenance, the contact sheet.
 
-contact_sheet  The contact sheet: consecutive frames of target and result side by side, and both
-diagnostics    What is to be said of a render beside its frames: coverage, warnings, which frame
-provenance     What a result says about itself: that its mouth was generated, by what, and from
-results        What the commands give back: what was made, and what was measured of it
+contact_sheet      Consecutive frames of target and result, and both mouths enlarged, as a PNG
+diagnostics        Warnings and statistics of a render
+provenance         Marks in and next to an output: that it was generated, by what, from what
+provenance_reader  Reading these marks
+results            The return values of the commands
 """

@@ -1,7 +1,7 @@
-"""The contact sheet: consecutive frames of target and result side by side, and both mouths close.
+"""The contact sheet: consecutive frames of target and result, and both mouths enlarged.
 
-Numbers miss what eyes see. A collector is told beforehand which output frames are wanted, keeps
-only small tiles of those, and writes one PNG.
+Metrics miss what eyes see. The sheet is told beforehand which output frames to show, keeps only
+small tiles of these, and is written as one PNG.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ import cv2
 import numpy as np
 
 from lipsync.errors import OutputError
-from lipsync.media import png
+from lipsync.media.png import write_png
 from lipsync.types import F32, U8, LipTrack
 
 COLUMNS = 12
-BAND = 6  # columns side by side; the next ones follow below, so that a screen shows them whole
-# What the tiles show, in outer-eye distances of the canonical mouth space: centre, width, height.
+BAND = 6  # columns next to each other; the others follow below, so that the sheet fits a screen
+# What the tiles show, in the canonical mouth space (outer-eye distances): center, width, height.
 FACE = (0.0, 0.42, 2.2, 2.2)
 MOUTH = (0.0, 0.86, 0.85, 0.68)
-# Pixels of a tile: the mouth tile shows a face of 94 px between the outer eye corners threefold.
+# Pixels of a tile: the mouth tile enlarges a face of 94 px between the outer eye corners threefold.
 FACE_TILE = (240, 240)
 MOUTH_TILE = (240, 192)
 LABELS, HEADER, GAP = 76, 40, 4
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 
 
-def check_sheet(path: Path | None, others: Iterable[Path]) -> None:
-    """Find out before the work what would stop us from writing the sheet (None: no sheet).
+def check_sheet_path(path: Path | None, others: Iterable[Path]) -> None:
+    """Check before any work that the sheet can be written (None: no sheet).
 
     Raises:
         OutputError: not .png, no such folder, not writable, or one of the job's other files.
@@ -51,11 +51,11 @@ def check_sheet(path: Path | None, others: Iterable[Path]) -> None:
         raise OutputError(f"{path}: the folder {path.parent} cannot be written to; choose another")
 
 
-def telling_frames(lips: LipTrack, count: int = COLUMNS) -> range:
-    """The `count` consecutive frames in which the mouth goes furthest between shut and open.
+def select_sheet_frames(lips: LipTrack, count: int = COLUMNS) -> range:
+    """The `count` consecutive frames in which the mouth moves furthest between closed and open.
 
-    A window that holds an open vowel next to a closure has the largest span of openings.
-    Fewer frames than `count` give all of them.
+    An open vowel next to a closure gives the widest range of openings. If there are fewer frames
+    than `count`, all are returned.
     """
     n = len(lips)
     if n <= count:
@@ -63,7 +63,7 @@ def telling_frames(lips: LipTrack, count: int = COLUMNS) -> range:
     windows = np.lib.stride_tricks.sliding_window_view(lips.opening, count)
     span = np.nan_to_num(windows.max(1) - windows.min(1), nan=-1.0)
     first = int(span.argmax())
-    # Of the windows that hold this same span take the middle one, so that both ends have room.
+    # Of adjacent windows with this same range take the middle one, so that both ends have room.
     last = first
     while last + 1 < len(span) and span[last + 1] == span[first]:
         last += 1
@@ -78,11 +78,11 @@ class _Column:
     factor: float  # of the mouth tiles
 
 
-class SheetCollector:
-    """Gathers the wanted frames of a running render, then writes the sheet.
+class ContactSheet:
+    """Collects the wanted frames of a running render, then writes the sheet.
 
     Args:
-        wanted: output frames to show, e.g. from `telling_frames`.
+        wanted: output frames to show, e.g. from `select_sheet_frames`.
         fps: of the output, for the labels.
     """
 
@@ -92,11 +92,11 @@ class SheetCollector:
         self._columns: list[_Column] = []
 
     def add(self, index: int, target: U8, result: U8, to_frame: F32) -> None:
-        """Look at an output frame; anything but a wanted one costs nothing.
+        """Offer an output frame; those not wanted are ignored.
 
         Args:
             index: of the output frame.
-            target, result: (h, w, 3) RGB, before and after.
+            target, result: (h, w, 3) RGB, before and after rendering.
             to_frame: (2, 3) canonical mouth space → frame.
         """
         if index not in self.wanted:
@@ -109,21 +109,15 @@ class SheetCollector:
         self._columns.append(_Column(index, tiles, factor))
 
     def picture(self) -> U8:
-        """The sheet as it stands, (h, w, 3) RGB.
+        """The sheet so far, (h, w, 3) RGB.
 
         Raises:
-            ValueError: no wanted frame has come yet.
+            ValueError: no wanted frame was added yet.
         """
         if not self._columns:
-            raise ValueError("SheetCollector: none of the wanted frames was added")
+            raise ValueError("ContactSheet: none of the wanted frames was added")
         bands = [self._columns[i : i + BAND] for i in range(0, len(self._columns), BAND)]
-        pictures = [self._band(columns) for columns in bands]
-        width = max(p.shape[1] for p in pictures)
-        padded = [
-            np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255)
-            for p in pictures
-        ]
-        return np.concatenate(padded)
+        return _stack([self._band(columns) for columns in bands])
 
     def _band(self, columns: list[_Column]) -> U8:
         factor = float(np.median([c.factor for c in columns]))
@@ -133,45 +127,48 @@ class SheetCollector:
         sheet = np.full((HEADER + sum(heights) + GAP * len(heights), width, 3), PAPER, np.uint8)
         top = HEADER
         for row, (name, height) in enumerate(zip(rows, heights, strict=True)):
-            _write(sheet, name, 6, top + height // 2)
+            _draw_text(sheet, name, 6, top + height // 2)
             for number, column in enumerate(columns):
                 left = LABELS + number * (FACE_TILE[0] + GAP)
                 sheet[top : top + height, left : left + FACE_TILE[0]] = column.tiles[row]
             top += height + GAP
         for number, column in enumerate(columns):
             left = LABELS + number * (FACE_TILE[0] + GAP)
-            _write(sheet, f"frame {column.index}", left + 4, 16)
-            _write(sheet, f"{float(column.index / self._fps):.2f} s", left + 4, 33)
+            _draw_text(sheet, f"frame {column.index}", left + 4, 16)
+            _draw_text(sheet, f"{float(column.index / self._fps):.2f} s", left + 4, 33)
         return sheet
 
-    def save(self, path: Path, *others: SheetCollector) -> Path:
-        """Write the sheet as PNG, and others below it; the file appears whole or not at all.
+    def save(self, path: Path, *others: ContactSheet) -> Path:
+        """Write this sheet, with others below it, as PNG; the file appears complete or not at all.
 
         Raises:
             OutputError: it cannot be written there.
         """
-        pictures = [one.picture() for one in (self, *others)]
-        width = max(picture.shape[1] for picture in pictures)
-        sheet = np.concatenate(
-            [
-                np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255)
-                for p in pictures
-            ]
-        )
-        return png.write(path, sheet)
+        return write_png(path, _stack([one.picture() for one in (self, *others)]))
+
+
+def _stack(pictures: list[U8]) -> U8:
+    """Pictures below one another, padded with white to one width."""
+    width = max(picture.shape[1] for picture in pictures)
+    return np.concatenate(
+        [
+            np.pad(picture, ((0, 0), (0, width - picture.shape[1]), (0, 0)), constant_values=255)
+            for picture in pictures
+        ]
+    )
 
 
 def _tile(
     frame: U8, to_frame: F32, view: tuple[float, float, float, float], size: tuple[int, int]
 ) -> tuple[U8, float]:
-    """The upright part of the frame around a canonical place, and how much it was enlarged."""
+    """An upright part of the frame around a canonical place, and its enlargement."""
     x, y, width, _ = view
-    centre = to_frame[:, :2] @ np.array([x, y]) + to_frame[:, 2]
+    center = to_frame[:, :2] @ np.array([x, y]) + to_frame[:, 2]
     scale = float(np.sqrt(abs(np.linalg.det(to_frame[:, :2].astype(np.float64)))))
     factor = size[0] / max(width * scale, 1.0)
-    # One resampling, no rotation: the sheet shows the frame's own pixels.
+    # One resampling, no rotation: the frame's own pixels stay recognizable.
     a = np.array([[factor, 0, 0], [0, factor, 0]])
-    a[:, 2] = (np.array(size) - 1) / 2 - factor * centre
+    a[:, 2] = (np.array(size) - 1) / 2 - factor * center
     flags = cv2.INTER_CUBIC
     if factor < 1:
         # Shrinking by interpolation alone would alias: average first.
@@ -184,5 +181,5 @@ def _tile(
     return np.asarray(tile, np.uint8), factor
 
 
-def _write(sheet: U8, text: str, left: int, baseline: int) -> None:
+def _draw_text(sheet: U8, text: str, left: int, baseline: int) -> None:
     cv2.putText(sheet, text, (left, baseline), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)

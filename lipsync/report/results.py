@@ -1,4 +1,4 @@
-"""What the commands give back: what was made, and what was measured of it."""
+"""The return values of the commands: what was made, and what was measured."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class AdaptResult:
-    """What an adaptation made, and what it is worth on footage held out from it."""
+    """Result of `adapt`, with metrics on held-out footage."""
 
     output: Path
-    speech_s: float  # of the person's own speech that was used
-    lag_ms: float  # positive: the sound was late by so much, and was corrected
+    speech_s: float  # of the person's own speech, used for training
+    lag_ms: float  # how late the sound was (negative: early), which was corrected
     r_open_before: float  # correlation of the inner-lip gap with the shipped model
     r_open: float
     rmse_before: float  # outer-eye distances
@@ -25,42 +25,42 @@ class AdaptResult:
 
 @dataclass(frozen=True)
 class RenderResult:
-    """What a render made. Paths exist; everything else is measured, nothing assumed."""
+    """Result of `render`. Paths exist; everything else was measured."""
 
-    output: Path  # "-": it went to standard output
-    sidecar: Path | None  # None: the output went to a pipe and no place was named for it
+    output: Path  # "-": standard output
+    sidecar: Path | None  # None: the output is a pipe, and no path was given
     sheet: Path | None
     plot: Path | None
     frames: int
     fps: Fraction
     duration: float  # seconds of the speech; with spans, of the target
     changed_frames: int
-    frames_without_face: int  # of those in which somebody is to speak, as are the next two
-    frames_turned: int  # the head is turned too far: the target's own mouth is kept
-    frames_covered: int  # something is before the mouth: likewise
-    coverage: tuple[tuple[float, float], ...]  # spans (s) in which the footage had no mouth near
-    adaptation: str  # whether the speech model was adapted to the target, and why not
-    timing: str  # which of the target's frames are shown when
+    frames_without_face: int  # of frames with speech to show, as are the next two
+    frames_turned: int  # the head is turned too far: the target's mouth is kept
+    frames_covered: int  # something occludes the mouth: likewise
+    coverage: tuple[tuple[float, float], ...]  # spans (s) without a similar mouth in the footage
+    adaptation: str  # whether the speech model was adapted, or why not
+    timing: str  # how the target's frames were chosen
     warnings: tuple[str, ...]
     seconds: dict[str, float]  # wall time spent in each stage
 
 
 @dataclass(frozen=True)
 class ExtractResult:
-    """What an extraction of faces made."""
+    """Result of `faces extract`."""
 
-    faces: Path  # the set
-    rejected: Path  # every other face of the footage, with the reason
-    report: Path  # a picture of both
+    faces: Path  # the face set
+    rejected: Path  # every rejected face of the footage, with the reason
+    report: Path  # a picture of kept and rejected faces
     kept: int
-    seen: int  # frames looked at
-    reasons: dict[str, int]  # reason → faces rejected for it
-    missing: tuple[str, ...]  # poses and expressions of which there are hardly any
+    seen: int  # frames examined
+    reasons: dict[str, int]  # reason → number of faces rejected
+    missing: tuple[str, ...]  # poses and expressions that the set hardly has
 
 
 @dataclass(frozen=True)
 class SwapResult:
-    """What a face swap made. Paths exist; everything else is measured."""
+    """Result of `swap`. Paths exist; everything else was measured."""
 
     output: Path
     sidecar: Path
@@ -68,7 +68,7 @@ class SwapResult:
     fps: Fraction
     changed_frames: int
     frames_without_face: int
-    frames_bridged: int  # no face was found, but just before and after: it was interpolated
+    frames_bridged: int  # no face was detected, but just before and after: it was interpolated
     source: str  # the person whose face is shown, as the checkpoint names them
     consent: str
     warnings: tuple[str, ...]
@@ -77,15 +77,15 @@ class SwapResult:
 
 @dataclass(frozen=True)
 class MouthResult:
-    """What the training of a mouth made, and what it is worth on stretches held out from it."""
+    """Result of `train_mouth`, with metrics on held-out segments."""
 
     output: Path
-    curve: Path  # CSV, a row per report
-    footage_s: float  # of the person, the mouth in view
-    pairs: int  # mouths that it learnt from or was judged by
+    curve: Path  # CSV, one row per report
+    footage_s: float  # of the person, with the mouth visible
+    pairs: int  # mouths used for training or evaluation
     steps: int
-    minutes: float  # of learning
-    psnr_before: float  # dB, of the median texture that it draws from
+    minutes: float  # of training
+    psnr_before: float  # dB, of the median texture that it refines
     psnr: float
     ssim_before: float
     ssim: float

@@ -2,7 +2,7 @@
 
 loops     Orders for a target that is shorter than the speech: forth and back, in a loop, or hel
 motion    How much the head moves in every frame of the target
-path      The path through the target on which the head rests while the speech pauses (METHOD.md
+path      The dynamic program that keeps the head at rest in pauses (docs/method.md §6)
 plot      A picture of the timing: the speech, how fast the head moves, and which frame is shown
 retiming  Options and modes of retiming, and the choice between them
 timeline  When the frames of an output are shown, and regular steps in between for what needs th
@@ -14,28 +14,28 @@ from lipsync.retime.motion import (
     Motion,
 )
 from lipsync.retime.plot import (
-    picture,
+    plot_timing,
 )
 from lipsync.retime.retiming import (
-    FILLED_S,
+    MIN_PAUSE_S,
     Retimed,
     TimingOptions,
-    halfway,
-    in_order,
-    output_frames,
-    retime,
-    unchanged,
+    interpolate_repeats,
+    keeps_order,
+    count_output_frames,
+    choose_timing,
+    keep_timing,
 )
 
 __all__ = [
-    "FILLED_S",
+    "MIN_PAUSE_S",
     "Motion",
     "Retimed",
     "TimingOptions",
-    "halfway",
-    "in_order",
-    "output_frames",
-    "picture",
-    "retime",
-    "unchanged",
+    "interpolate_repeats",
+    "keeps_order",
+    "count_output_frames",
+    "plot_timing",
+    "choose_timing",
+    "keep_timing",
 ]

@@ -21,7 +21,7 @@ CALM_S = 1.0  # of the end of the target, in which a frame to hold is sought
 AHEAD_S = 0.1
 
 
-def straight(m: int, n: int) -> I64:
+def play_straight(m: int, n: int) -> I64:
     """The target as it is, its last frame held where it is too short."""
     return np.minimum(np.arange(n, dtype=np.int64), m - 1)
 
@@ -35,8 +35,8 @@ def bounce(motion: Motion, n: int) -> I64:
     """
     m = len(motion)
     if m == 1 or n <= m:
-        return straight(m, n)
-    first, last = _calmest(motion, _head(motion)), _calmest(motion, _tail(motion))
+        return play_straight(m, n)
+    first, last = _find_calmest(motion, _head(motion)), _find_calmest(motion, _tail(motion))
     if first >= last:
         first, last = 0, m - 1
     period = 2 * (last - first)
@@ -54,8 +54,8 @@ def loop(motion: Motion, n: int) -> I64:
     """
     m = len(motion)
     if m == 1 or n <= m:
-        return straight(m, n)
-    first, last = _joint(motion)
+        return play_straight(m, n)
+    first, last = _find_joint(motion)
     at = np.arange(n, dtype=np.int64)
     later = first + (at - last) % (last - first)  # the frame `last` is shown as `first`
     return np.where(at < last, at, later)
@@ -65,46 +65,46 @@ def hold(motion: Motion, n: int) -> I64:
     """The target once, (n,), then the calmest frame of its last second for the rest."""
     m = len(motion)
     if n <= m:
-        return straight(m, n)
+        return play_straight(m, n)
     tail = np.zeros(m, bool)
     tail[-max(1, round(CALM_S * motion.rate)) :] = True
-    return straight(_calmest(motion, tail & _last_shot(motion), edge=False) + 1, n)
+    return play_straight(_find_calmest(motion, tail & _last_shot(motion), edge=False) + 1, n)
 
 
 def _last_shot(motion: Motion) -> Bools:
     return np.asarray(motion.shot == motion.shot[-1])
 
 
-def _reach(motion: Motion) -> int:
+def _search_frames(motion: Motion) -> int:
     """Frames from an end of the target in which turns are sought, at least one."""
     return max(1, int(min(SHARE * len(motion), LONGEST_S * motion.rate)))
 
 
 def _head(motion: Motion) -> Bools:
-    return np.arange(len(motion)) < _reach(motion)
+    return np.arange(len(motion)) < _search_frames(motion)
 
 
 def _tail(motion: Motion) -> Bools:
-    return np.arange(len(motion)) >= len(motion) - _reach(motion)
+    return np.arange(len(motion)) >= len(motion) - _search_frames(motion)
 
 
-def _inner(motion: Motion, wanted: Bools) -> Bools:
+def _away_from_cuts(motion: Motion, wanted: Bools) -> Bools:
     """Those of the wanted frames that are away from cuts; all of them if none is."""
     inner = wanted & ~motion.near_cut(max(1, round(EDGE_S * motion.rate)))
     return inner if inner.any() else wanted
 
 
-def _calmest(motion: Motion, wanted: Bools, edge: bool = True) -> int:
+def _find_calmest(motion: Motion, wanted: Bools, edge: bool = True) -> int:
     """The wanted frame in which the head moves least."""
     if edge:
-        wanted = _inner(motion, wanted)
+        wanted = _away_from_cuts(motion, wanted)
     return int(np.where(wanted, motion.speed, np.inf).argmin())
 
 
-def _joint(motion: Motion) -> tuple[int, int]:
+def _find_joint(motion: Motion) -> tuple[int, int]:
     """(first, last): the frames near the start and near the end that look most alike."""
-    starts = np.flatnonzero(_inner(motion, _head(motion)))
-    ends = np.flatnonzero(_inner(motion, _tail(motion)))
+    starts = np.flatnonzero(_away_from_cuts(motion, _head(motion)))
+    ends = np.flatnonzero(_away_from_cuts(motion, _tail(motion)))
     ends = ends[ends > starts[0]] if len(ends) else ends
     if not len(ends):
         return 0, len(motion) - 1

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync.face.tracked_face import smoothed_points
+from lipsync.face.smoothing import smooth_points
 from lipsync.runtime.positions import sample_at
 from lipsync.types import F32, I64, Bools, FaceTrack, Positions
 
-BLINK = 1.0  # weight of the lids' speed beside the head's (METHOD.md §6)
+BLINK = 1.0  # weight of the lids' speed beside the head's (docs/method.md §6)
 # Frames without a known speed (no face, a shot too short to measure one) cost as much as a quick
 # nod: a path leads through them only where there is nothing else.
 UNKNOWN = 1.0  # outer-eye distances per second
@@ -44,8 +44,8 @@ class Motion:
     def of(track: FaceTrack) -> Motion:
         """Measured from a face's smoothed landmarks, within each shot."""
         scheme, rate = track.scheme, float(track.fps)
-        eyes = smoothed_points(track, scheme.outer_eyes)
-        rigid = smoothed_points(track, scheme.rigid)
+        eyes = smooth_points(track, scheme.outer_eyes)
+        rigid = smooth_points(track, scheme.rigid)
         gap = np.zeros(len(track))
         if scheme.lids:
             lids = track.xy[:, np.array(scheme.lids)]  # a blink is too quick to be smoothed
@@ -70,7 +70,7 @@ class Motion:
         return Motion(points, head, speed, track.found, joined, rate)
 
     @staticmethod
-    def together(motions: Sequence[Motion]) -> Motion:
+    def combine(motions: Sequence[Motion]) -> Motion:
         """Of several faces of one video: the one that moves most counts, and all are to be seen.
 
         Where no frame shows them all, as in shot and reverse shot, whoever is seen counts.
@@ -93,7 +93,7 @@ class Motion:
         points = np.concatenate([one.points for one in motions], axis=1)
         return Motion(points, head, speed, seen, joined, motions[0].rate)
 
-    def along(self, position: Positions) -> F32:
+    def speed_along(self, position: Positions) -> F32:
         """Head speed of an output (n,) that shows these places; NaN: its first frame, and cuts."""
         shot = self.shot[np.floor(position).astype(np.int64)]
         steps = np.diff(sample_at(self.points, position), axis=0)
@@ -106,7 +106,7 @@ class Motion:
         return np.concatenate([[np.nan], speed]).astype(np.float32)
 
     @staticmethod
-    def still(m: int, rate: float) -> Motion:
+    def motionless(m: int, rate: float) -> Motion:
         """Of a picture without motion."""
         none = np.zeros(m, np.float32)
         joined = np.arange(m) > 0

@@ -1,4 +1,4 @@
-"""The path through the target on which the head rests while the speech pauses (METHOD.md §6).
+"""The path through the target on which the head rests while the speech pauses (docs/method.md §6).
 
 For every output frame i a target frame j is chosen by dynamic programming. A frame follows its
 predecessor, or is shown a second time, never a third. With A(i) whether somebody speaks, H(j) how
@@ -40,9 +40,11 @@ RESUME = 1.0  # α_u: motion welcome when the speech resumes
 REPEAT = 0.5  # α_s: a frame shown twice
 FACELESS = 1.0  # N: as much as a quick nod in a pause, for every such frame
 IDLE = 0.02  # ε, outer-eye distances per second: a head at rest is not slowed down for nothing
+# Size of a frame in a kept row, of which a move takes one bit: tells how many rows to keep.
+BITS_PER_KEPT_FRAME = 64
 
 
-def gains(speaking: Bools) -> F32:
+def motion_gains(speaking: Bools) -> F32:
     """What motion costs at every output frame, (n,): the factor of H(j) in G(i, j)."""
     before = np.concatenate([speaking[:1], speaking[:-1]])
     earlier = np.concatenate([before[:1], before[:-1]])
@@ -50,7 +52,7 @@ def gains(speaking: Bools) -> F32:
     return np.where(speaking, np.where(resumed, -RESUME, 0.0), 1.0).astype(np.float32)
 
 
-def best_path(speaking: Bools, head: F32, motion: F32, found: Bools) -> I64:
+def find_best_path(speaking: Bools, head: F32, motion: F32, found: Bools) -> I64:
     """The cheapest path, (n,) target frames, ascending.
 
     Only one row of F in many is kept; the moves between two of them are found a second time
@@ -71,8 +73,8 @@ def best_path(speaking: Bools, head: F32, motion: F32, found: Bools) -> I64:
     path = np.empty(n, np.int64)
     if n == 0:
         return path
-    costs = _Costs(gains(speaking), head, motion, found)
-    every = max(1, int(np.sqrt(64 * n)))  # a kept row takes 8 bytes per frame, a move one bit
+    costs = _Costs(motion_gains(speaking), head, motion, found)
+    every = max(1, int(np.sqrt(BITS_PER_KEPT_FRAME * n)))
     kept: list[F32] = []
     last = costs.first()
     for i, row in enumerate(costs.rows(last, 1, n)):

@@ -24,7 +24,7 @@ FONT, SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.5
 QUIET_DB = -60.0
 
 
-def picture(wave: Waveform, speaking: Bools, motion: Motion, position: Positions) -> U8:
+def plot_timing(wave: Waveform, speaking: Bools, motion: Motion, position: Positions) -> U8:
     """Three panels over the time of the output, (h, w, 3).
 
     Args:
@@ -36,8 +36,8 @@ def picture(wave: Waveform, speaking: Bools, motion: Motion, position: Positions
     sheet = np.full((TOP + sum(PANELS) + GAP * len(PANELS), WIDTH, 3), PAPER, np.uint8)
     straight = np.full(n, np.nan)
     own = min(n, len(motion))
-    straight[:own] = motion.along(np.arange(own))
-    chosen = motion.along(position)
+    straight[:own] = motion.speed_along(np.arange(own))
+    chosen = motion.speed_along(position)
     top = TOP
     panels: list[_Panel] = []
     quick = float(np.nanpercentile(np.append(chosen, straight), 99.5)) if own > 1 else 1.0
@@ -52,7 +52,7 @@ def picture(wave: Waveform, speaking: Bools, motion: Motion, position: Positions
     )
     for height, (low, high, title) in zip(PANELS, spans, strict=True):
         panels.append(_Panel(sheet, top, height, (0, n / rate), (low, high)))
-        panels[-1].frame(title, _runs(~speaking, rate))
+        panels[-1].frame(title, _run_times(~speaking, rate))
         top += height + GAP
     sound, speed, frames = panels
     sound.line(times, _loudness(wave, n, rate), INK)
@@ -92,7 +92,7 @@ def _loudness(wave: Waveform, n: int, rate: float) -> Floats:
     return np.asarray(10 * np.log10(np.maximum(power, 10 ** (QUIET_DB / 10))))
 
 
-def _runs(flags: Bools, rate: float) -> Iterator[tuple[float, float]]:
+def _run_times(flags: Bools, rate: float) -> Iterator[tuple[float, float]]:
     """(begin, end) in seconds of every run of set flags."""
     edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)) / rate
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

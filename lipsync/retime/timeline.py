@@ -1,7 +1,7 @@
-"""When the frames of an output are shown, and regular steps in between for what needs them.
+"""The output's time line: how long it is, when its frames are shown, what of the target they show.
 
-Lips and voice are worked out at a regular rate. Where the target's own irregular times are kept,
-that is a grid of its own, from which every frame takes what is due at its time.
+Lips and speech are computed at a regular rate. Where the target's own irregular frame times are
+kept, that rate is a grid of its own, from which every frame takes the values due at its time.
 """
 
 from __future__ import annotations
@@ -12,31 +12,83 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync.media.frame_times import read_between, times
-from lipsync.types import F32, LipTrack, Positions, VideoInfo
+from lipsync.media.frame_times import (
+    count_frames,
+    display_times,
+    interpolate_rows,
+    min_duration,
+)
+from lipsync.retime.retiming import Retimed, TimingOptions, keeps_order, count_output_frames
+from lipsync.types import F32, Bools, LipTrack, Positions, VideoInfo
 
 FINER = 2  # steps per usual interval of irregular frames
 
 
+@dataclass(frozen=True)
+class OutputLength:
+    """How long the output is; known before any picture of the target is decoded."""
+
+    frames: int
+    speech_frames: int  # that the whole speech would take; more than `frames` if it is cut
+    duration: Fraction  # seconds, of the speech that is heard
+    sound: Fraction  # seconds, of the sound that goes with the frames
+
+    @staticmethod
+    def of(info: VideoInfo, speech: Fraction, options: TimingOptions) -> OutputLength:
+        """The output of a target and `speech` seconds of speech."""
+        wanted = count_frames(info, speech)
+        frames = count_output_frames(wanted, info, options)
+        duration = speech if frames == wanted else info.duration
+        return OutputLength(frames, wanted, duration, max(duration, min_duration(info, frames)))
+
+
+@dataclass(frozen=True)
+class TargetSpan:
+    """How much of a target a render reads, and whether in its own order."""
+
+    keeps_order: bool  # the output shows the target's frames one after the other
+    seconds: Fraction | None  # that are read at most; None: all
+
+    @staticmethod
+    def of(
+        target: Fraction, speech: Fraction, options: TimingOptions, keeps_time: bool
+    ) -> TargetSpan:
+        """What a render of `speech` seconds needs of a target of `target` seconds.
+
+        Args:
+            keeps_time: the output keeps the target's time line (spans).
+        """
+        ordered = keeps_time or keeps_order(target, speech, options)
+        ends_with_target = keeps_time or options.timing == "cut"
+        return TargetSpan(ordered, None if ends_with_target and speech >= target else speech)
+
+
 @dataclass(frozen=True, eq=False)
-class Pace:
-    """Frames at times that may be irregular, over regular steps."""
+class OutputTimeline:
+    """Frames at times that may be irregular, over regular steps; n frames, m steps."""
 
     times: NDArray[np.float64]  # (n,) when each frame is shown, seconds
     order: Positions  # (n,) in the target, what each shows
     rate: Fraction  # of the steps
     steps: Positions  # (m,) in the target, what is shown at each step
+    speaking: Bools  # (n,) whether anybody speaks, short pauses filled
+    retimed: Retimed  # how the order was chosen
 
     @staticmethod
-    def of(info: VideoInfo, order: Positions) -> Pace:
-        """`order`: what of the target every frame of the output shows, frames."""
-        when = times(info, len(order))
+    def of(info: VideoInfo, retimed: Retimed, speaking: Bools) -> OutputTimeline:
+        """The time line of a target whose frames are shown in the chosen order."""
+        order = retimed.timing.position
+        when = display_times(info, len(order))
         if info.stamps is None:
-            return Pace(when, order, info.fps, order)
+            return OutputTimeline(when, order, info.fps, order, speaking, retimed)
         rate = FINER * info.fps
         regular = np.arange(int(when[-1] * float(rate)) + 2) / float(rate)
         shown = np.searchsorted(when, regular + 1e-9, side="right") - 1
-        return Pace(when, order, rate, order[np.maximum(shown, 0)])
+        steps = order[np.maximum(shown, 0)]
+        return OutputTimeline(when, order, rate, steps, speaking, retimed)
+
+    def __len__(self) -> int:
+        return len(self.times)
 
     @property
     def regular(self) -> bool:
@@ -54,12 +106,12 @@ class Pace:
         """Frames per second over the whole."""
         return len(self.times) / self.end
 
-    def sampled(self, values: F32) -> F32:
+    def sample(self, values: F32) -> F32:
         """Values (m, ...) of the steps at the time of every frame, linearly, (n, ...)."""
         if self.regular:
             return values
-        return read_between(values, self.times * float(self.rate))
+        return interpolate_rows(values, self.times * float(self.rate))
 
-    def track(self, lips: LipTrack, fps: Fraction) -> LipTrack:
+    def sample_lips(self, lips: LipTrack, fps: Fraction) -> LipTrack:
         """Lips of the steps at the time of every frame."""
-        return lips if self.regular else LipTrack(self.sampled(lips.points), fps)
+        return lips if self.regular else LipTrack(self.sample(lips.points), fps)

@@ -1,13 +1,16 @@
-"""Services that know nothing of lips: cache, checkpoints, files, threads, options, timing.
+"""Domain-free services: caching, checkpoints, files, threads, options, timing.
 
-atomic       Output files that appear whole or not at all
-cache        What need not be computed twice, on disk, under a hash of what it was computed from
-checkpoint   Weights on disk: tensors and what they are, in one safetensors file; no pickled cod
-hashing      The fingerprint of a file's content
-interrupt    Stopping long work between two of its steps, so that it can go on from there
-option_spec  The decorator every stage declares its options with
-positions    Per-frame values: runs of flags, and values read at positions between frames
-prefetch     Run a stream ahead of its consumer, in a thread
-threads      How many threads the libraries below us may use
-timer        Where the time of a render goes, stage by stage
+    atomic       Output files and folders that appear complete or not at all
+    cache        Cached results on disk, keyed by inputs and by the code that computes them
+    checkpoint   Weights on disk: tensors and metadata in one safetensors file, no pickled code
+    code_digest  A digest of the code that computes a result, for cache keys
+    context      What every stage of one run shares: cache, timer, device, progress
+    hashing      Fingerprints of files and arrays
+    interrupt    Stopping long work between two steps, so that it can be resumed
+    numeric      Small numeric functions that several stages share
+    option_spec  The decorator with which every stage declares its options
+    positions    Runs of flags, and per-frame values sampled at positions between frames
+    prefetch     Running a stream ahead of its consumer, in a thread
+    threads      Thread limits of the libraries below
+    timer        Wall time per stage
 """

@@ -1,4 +1,4 @@
-"""Output files that appear whole or not at all."""
+"""Output files and folders that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from lipsync.errors import OutputError
 
 
 @contextmanager
-def whole(output: Path) -> Iterator[Path]:
-    """A temporary name beside `output` that becomes it on success and vanishes on any failure.
+def atomic_write(output: Path) -> Iterator[Path]:
+    """Yield a temporary path that is renamed to `output` on success and removed on failure.
 
     Raises:
-        OutputError: the system refuses the last step.
+        OutputError: the file cannot be renamed.
     """
-    # The real suffix comes last: programs that look at the half-made file see what it will be.
+    # The real suffix comes last: programs tell the format of a file by it.
     name = f".{output.stem[:100]}.{secrets.token_hex(4)}.part{output.suffix}"
     temporary = output.with_name(name)
     try:
         yield temporary
-        with refusals(output):
+        with os_errors_as_output_errors(output):
             temporary.replace(output)
     finally:
         with contextlib.suppress(OSError):
@@ -32,22 +32,22 @@ def whole(output: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(output: Path) -> Iterator[Path]:
-    """A temporary folder beside `output` that becomes it on success and vanishes on any failure.
+def atomic_folder(output: Path) -> Iterator[Path]:
+    """Yield a temporary folder that is renamed to `output` on success and removed on failure.
 
-    A folder that is there already is replaced.
+    An existing folder is replaced.
 
     Raises:
-        OutputError: the system refuses to make or to rename it.
+        OutputError: the folder cannot be created or renamed.
     """
     token = secrets.token_hex(4)
     temporary = output.with_name(f".{output.name[:100]}.{token}.part")
     former = output.with_name(f".{output.name[:100]}.{token}.old")
     try:
-        with refusals(output):
+        with os_errors_as_output_errors(output):
             temporary.mkdir()
         yield temporary
-        with refusals(output):
+        with os_errors_as_output_errors(output):
             if output.exists():
                 output.rename(former)
             try:
@@ -62,8 +62,8 @@ def whole_folder(output: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def refusals(output: Path) -> Iterator[None]:
-    """Tell in one line what the system has against writing `output`.
+def os_errors_as_output_errors(output: Path) -> Iterator[None]:
+    """Turn system errors while writing `output` into one line for the user.
 
     Raises:
         OutputError: for every OSError inside.

@@ -1,7 +1,7 @@
-"""What need not be computed twice, on disk, under a hash of what it was computed from.
+"""Cached results on disk, under a hash of what they were computed from and of the code that did.
 
-The folder follows the platform's rules (XDG_CACHE_HOME on Linux). Entries appear whole or not at
-all; a damaged one is simply made again. Deleting the folder is always safe.
+The folder follows the platform's conventions (XDG_CACHE_HOME on Linux). Entries appear complete or
+not at all. Deleting the folder is always safe.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from typing import Any
 
 import platformdirs
 
-VERSION = 3  # of the entries' layout
-
 
 class Cache:
-    """A folder of entries, or (root None) a temporary one that goes with the process.
+    """A folder of entries, or (root None) a temporary one that is removed at the end.
 
-    Use with `with`: a temporary folder is removed at the end.
+    Use with `with`.
     """
 
     def __init__(self, root: Path | None) -> None:
@@ -44,19 +42,23 @@ class Cache:
 
     @contextmanager
     def room(self) -> Iterator[Path]:
-        """A folder for this job alone, gone with it."""
+        """A temporary folder for one job."""
         self.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="job-", dir=self.root) as folder:
             yield Path(folder)
 
-    def folder(self, kind: str, key: dict[str, Any], make: Callable[[Path], None]) -> Path:
+    def folder(
+        self, kind: str, key: dict[str, Any], make: Callable[[Path], None], *, code: str
+    ) -> Path:
         """The folder holding the entry for `key`; `make(folder)` fills it if there is none.
 
         Args:
-            kind: what is stored, e.g. "track".
+            kind: what is stored, e.g. "faces".
             key: JSON-able facts that determine the content.
+            make: computes the content.
+            code: digest of the code that computes it, see `code_digest`.
         """
-        text = json.dumps({"version": VERSION, **key}, sort_keys=True, default=str)
+        text = json.dumps({"code": code, **key}, sort_keys=True, default=str)
         entry = self.root / kind / hashlib.sha256(text.encode()).hexdigest()[:32]
         if entry.is_dir():
             return entry
@@ -68,7 +70,7 @@ class Cache:
             try:
                 making.rename(entry)
             except OSError:
-                # Another process finished the same entry first: its content is the same.
+                # Another process was faster to finish the same entry: its content is the same.
                 if not entry.is_dir():
                     raise
         finally:

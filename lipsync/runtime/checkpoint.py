@@ -1,13 +1,12 @@
-"""Weights on disk: tensors and what they are, in one safetensors file; no pickled code.
+"""Weights on disk: tensors and metadata in one safetensors file, no pickled code.
 
-The header of the file carries one JSON object, `meta`: name, version, licence, training data,
-dimensions, feature spec. Whoever loads a network builds it from there.
+The header of the file holds one JSON object, `meta`: name, version, license, training data,
+dimensions, feature spec. Networks are built from it when they are loaded.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from lipsync.errors import WeightsError
+from lipsync.runtime.atomic import atomic_write
 
-META = "lipsync"  # the key of the header under which our JSON stands
+META = "lipsync"  # key of our JSON object in the header
 
 
-def asset(name: str) -> Path:
+def asset_path(name: str) -> Path:
     """A file that ships with the package: in the wheel, or in the clone beside the package.
 
     Raises:
@@ -36,7 +36,7 @@ def asset(name: str) -> Path:
 
 
 def load_kind(path: Path, kind: str, remedy: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """`load`, of weights whose meta names this kind; `remedy` says how to get some.
+    """`load` weights whose meta names this kind; `remedy` tells the user how to get some.
 
     Raises:
         WeightsError: missing, damaged, or weights of something else.
@@ -48,8 +48,10 @@ def load_kind(path: Path, kind: str, remedy: str) -> tuple[dict[str, torch.Tenso
     return tensors, meta
 
 
-def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path, named: str) -> None:
-    """Put tensors into a network that was built as their file says.
+def load_state(
+    network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path, named: str
+) -> None:
+    """Load tensors into a network built according to the same file's meta.
 
     Raises:
         WeightsError: they do not fit.
@@ -64,16 +66,12 @@ def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path, na
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> None:
-    """Write tensors and meta; the file appears whole or not at all."""
+    """Write tensors and meta; the file appears complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    try:
-        save_file(contiguous, partial, metadata={META: json.dumps(meta, sort_keys=True)})
-        partial.chmod(0o644)  # safetensors makes files that only their owner can read
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path) as temporary:
+        save_file(contiguous, temporary, metadata={META: json.dumps(meta, sort_keys=True)})
+        temporary.chmod(0o644)  # safetensors creates files that only their owner can read
 
 
 def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

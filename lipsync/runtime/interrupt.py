@@ -1,4 +1,4 @@
-"""Stopping long work between two of its steps, so that it can go on from there."""
+"""Stopping long work between two steps, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once.
+def graceful_interrupt() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once.
 
-    A step is never left half done: what it changes is in weights and in the optimiser alike.
+    No step is left half done: a training step changes both the weights and the optimizer.
     """
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():

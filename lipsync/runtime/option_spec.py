@@ -1,8 +1,8 @@
-"""The decorator every stage declares its options with.
+"""The decorator with which every stage declares its options.
 
 A stage's options are one frozen pydantic dataclass beside the stage: a field's type and range are
-checked on construction whatever it came from (Python, YAML, command line), an unknown key is an
-error, and the string below a field is its help.
+checked on construction, wherever it comes from (Python, YAML, command line); an unknown key is an
+error; the string below a field is its help text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True)
-def options(cls: type[T]) -> type[T]:
-    """Make `cls` a frozen, validating dataclass that refuses unknown keys."""
+def option_group(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen, validating dataclass that rejects unknown keys."""
     config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
     return dataclass(frozen=True, config=config)(cls)  # type: ignore[return-value]

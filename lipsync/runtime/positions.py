@@ -1,4 +1,4 @@
-"""Per-frame values: runs of flags, and values read at positions between frames."""
+"""Runs of flags, and per-frame values sampled at positions between frames."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def runs_of_true(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
 
 
 def sample_at(values: NDArray[Any], position: NDArray[Any] | int | float) -> NDArray[Any]:
-    """Values per target frame (m, ...) at positions in the target (...), which may lie between.
+    """Interpolate per-frame values (m, ...) linearly at fractional positions (...).
 
-    Half-way between two frames lies the mean of their values (of flags: whether both are set), as
-    the picture there is the two frames' own, moved half-way (`Timing`).
+    Flags are set where both neighbors are. The picture at such a position is interpolated from the
+    same two frames, see `Timing`.
     """
     first = np.floor(position).astype(np.int64)
     share = np.asarray(position - first)

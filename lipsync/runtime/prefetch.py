@@ -1,4 +1,4 @@
-"""Run a stream ahead of its consumer, in a thread."""
+"""Running a stream ahead of its consumer, in a thread."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from lipsync.runtime.threads import T
 
 
-def ahead(stream: Iterator[T], depth: int = 2) -> Iterator[T]:
-    """The same items, made in a thread of their own, at most `depth` before they are wanted.
+def read_ahead(stream: Iterator[T], depth: int = 2) -> Iterator[T]:
+    """The same items, produced by a thread that runs at most `depth` items ahead.
 
-    Pictures are made by code that leaves the interpreter to others, so that one stage can work on
-    the next frame while another finishes this one. What the stream raises is raised here; when
-    this ends, it is closed.
+    Image code releases the interpreter lock, so that one stage can work on the next frame while
+    another finishes this one. Exceptions of the stream are raised here; the stream is closed at
+    the end.
     """
     end = object()
     try:

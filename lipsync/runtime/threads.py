@@ -1,4 +1,4 @@
-"""How many threads the libraries below us may use."""
+"""Thread limits of the libraries below."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ T = TypeVar("T")
 
 
 @contextmanager
-def small_products() -> Iterator[None]:
-    """Numpy's matrix products on a single thread.
+def single_threaded_blas() -> Iterator[None]:
+    """Run numpy's matrix products on a single thread.
 
-    Ours are of a few thousand numbers, many per frame: a second thread spins while it waits for
-    the next one, and takes 14 ms instead of 0.3 as soon as another program wants its core.
+    Ours are small, a few thousand numbers, and many per frame: a second thread busy-waits for the
+    next product, which takes 14 ms instead of 0.3 ms once another program wants its core.
     """
     with threadpool_limits(limits=1, user_api="blas"):
         yield
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on a single thread, and on as many as before afterwards.
+def single_threaded_torch() -> Iterator[None]:
+    """Run torch on a single thread; the former number is restored afterwards.
 
-    Our recurrent networks take tiny steps, thousands of them: with more threads each step waits
-    for all of them, which costs 30 times the work as soon as another program wants a core.
+    Our recurrent networks take thousands of tiny steps. With several threads each step waits for
+    all of them, which makes it 30 times slower once another program wants a core.
     """
     import torch
 

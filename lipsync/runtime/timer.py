@@ -1,4 +1,4 @@
-"""Where the time of a render goes, stage by stage."""
+"""Wall time per stage."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ T = TypeVar("T")
 
 
 class _Running(threading.local):
-    """What one thread is at."""
+    """The stages that one thread is in."""
 
     def __init__(self) -> None:
         self.stages: list[str] = []
         self.since = 0.0
 
 
-class Clock:
-    """Adds up wall time per stage. A stage that waits for another's stream is not charged for it:
-    time belongs to the innermost stage. Threads are timed each by itself, so that stages beside
-    one another add up to more than what has passed."""
+class StageTimer:
+    """Adds up wall time per stage.
+
+    Time is charged to the innermost stage: one that consumes another's stream is not charged for
+    producing it. Each thread is timed by itself, so that parallel stages add up to more than the
+    time elapsed.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -31,7 +34,7 @@ class Clock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Charge what happens inside to `name`."""
+        """Charge the time inside the context to `name`."""
         self._charge()
         self._running.stages.append(name)
         try:
@@ -41,7 +44,7 @@ class Clock:
             self._running.stages.pop()
 
     def each(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """Pass a stream on, charging the making of each item to `name`; closes the stream."""
+        """Pass a stream on, charging the production of each item to `name`; closes the stream."""
         stream = iter(items)
         try:
             while True:

@@ -1,11 +1,12 @@
-"""Speech: sound, voice activity, features, and the lips that it predicts.
+"""Speech: sound, voice activity, features, and the lip shapes predicted from them.
 
-audio         Any file's sound → what the speech model listens to: 16 kHz, mono, at a standard l
-av_sync       Do lips and sound belong together, and how far apart are they?
+audio         Any file's sound → the speech model's input: 16 kHz, mono, at a standard level
+av_sync       Whether lips and sound belong together, and the lag between them
 features/     Sound → feature vectors at 100 Hz
-lip_model/    Features → the lips of a person saying it
-lip_profile   What one person's mouth is like: how it lies, how far it opens, how it rests
-running_mean  Figures of a sound that is still arriving: what is known of it so far
-silence       What the mouth does in silence: close with a natural release, rest, or show the ta
-vad           When somebody speaks, and what the mouth does when nobody does
+lip_model/    Features → the lips of a person speaking
+lip_profile   One person's mouth: its neutral, closed and resting shapes, and its opening range
+running_mean  Exponentially weighted mean of a stream, for sound that is still arriving
+silence       Lips in silence: close, rest, or return to the target's own
+vad           Voice activity detection: the segments of a sound that hold speech
+video_speech  A video's own sound, analyzed once for all stages
 """

@@ -1,7 +1,6 @@
-"""Do lips and sound belong together, and how far apart are they?
+"""Whether lips and sound belong together, and the lag between them.
 
-Symbols: n frames. An opening is the gap of the inner lips over time, (n,); NaN where the lips are
-not known.
+Symbols: n frames. An opening is the inner-lip gap over time, (n,); NaN where the lips are unknown.
 """
 
 from __future__ import annotations
@@ -16,28 +15,28 @@ from lipsync.types import F32, Bools
 
 Series = NDArray[np.floating]
 
-# The opening that the sound asks for against the opening that is seen, slow changes removed, where
-# somebody speaks, at the best lag. Right sound: 0.61 to 0.91 on five people and the sample. Sound
-# of others: at most 0.31 where there are 10 s of speech, even in sentences of the same rhythm.
+# Correlation of the opening predicted from the sound with the opening seen, slow changes removed,
+# during speech, at the best lag. Matching sound: 0.61 to 0.91 on five people and the sample. Other
+# people's sound: at most 0.31 with 10 s of speech, even for sentences of the same rhythm.
 LEAST_R = 0.45
-LAG_LEAST_S = 0.03  # below this it is the model's own: up to 21 ms on people in sync
-LAG_MOST_S = 0.22  # ± 200 ms is corrected; the measure is right to 20 ms
-SEARCH_S = 0.4  # sound is looked for so far before and after the lips
-SLOW_S = 0.5  # σ: slower changes than this are how somebody holds their mouth, not what they say
-STRETCH_S = 2.0  # of speech, looked at by itself
+LAG_LEAST_S = 0.03  # smaller lags are the model's own: up to 21 ms on people in sync
+LAG_MOST_S = 0.22  # ± 200 ms is corrected; the estimate is accurate to 20 ms
+SEARCH_S = 0.4  # lags searched, both ways
+SLOW_S = 0.5  # σ: slower changes are how a person holds the mouth, not what is said
+SEGMENT_S = 2.0  # of speech, scored by itself
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How well the lips that a sound asks for fit the lips that are seen."""
+class SyncFit:
+    """How well the lips predicted from a sound fit the lips seen."""
 
     r: float  # correlation at the best lag; NaN where nothing varies
-    lag_s: float  # positive: the sound comes late
-    stretches: F32  # correlation of every stretch of speech at that lag
+    lag_s: float  # positive: the sound is late
+    segments: F32  # correlation of every SEGMENT_S of speech at that lag
 
 
 def correlation(a: Series, b: Series) -> float:
-    """Pearson's r of two series; NaN where one of them does not vary."""
+    """Pearson's r of two series; NaN if either is constant."""
     if not len(a):
         return float("nan")
     x, y = a.astype(np.float64), b.astype(np.float64)
@@ -51,10 +50,10 @@ def best_lag(
 ) -> tuple[float, float]:
     """The delay (s) of the predicted openings at which they correlate best, and that r.
 
-    Read between frames by a parabola through the best three. NaN where some lag has no r.
+    Interpolated between frames by a parabola through the best three. NaN where some lag has no r.
     """
     reach = round(reach_s * rate)
-    scores = np.array([_at_lag(true, predicted, lag) for lag in range(-reach, reach + 1)])
+    scores = np.array([_correlation_at(true, predicted, lag) for lag in range(-reach, reach + 1)])
     if not np.isfinite(scores).all():
         return float("nan"), float("nan")
     best = int(np.argmax(scores))
@@ -66,7 +65,8 @@ def best_lag(
     return (best - reach + shift) / rate, float(scores[best])
 
 
-def _at_lag(true: Sequence[Series], predicted: Sequence[Series], lag: int) -> float:
+def _correlation_at(true: Sequence[Series], predicted: Sequence[Series], lag: int) -> float:
+    """r of all pairs joined, with the predictions `lag` frames late."""
     a, b = [], []
     for t, p in zip(true, predicted, strict=True):
         n = len(t)
@@ -77,30 +77,36 @@ def _at_lag(true: Sequence[Series], predicted: Sequence[Series], lag: int) -> fl
     return correlation(x[known], y[known])
 
 
-def fit(seen: F32, predicted: F32, rate: float, speaking: Bools) -> Fit:
-    """Compare seen and predicted openings where somebody speaks and the lips are known.
+def measure_sync(seen: F32, predicted: F32, rate: float, speaking: Bools) -> SyncFit:
+    """Compare seen and predicted openings (n,) during speech where the lips are known.
 
-    Slow changes go first: they correlate between any two people who speak at the same time.
+    Slow changes are removed first: they correlate between any two people who speak at once.
+
+    Args:
+        rate: frames per second.
+        speaking: (n,), where there is speech.
     """
     known = np.isfinite(seen)
     where = known & speaking
     if not where.any():
-        return Fit(float("nan"), 0.0, np.zeros(0, np.float32))
+        return SyncFit(float("nan"), 0.0, np.zeros(0, np.float32))
     at = np.arange(len(seen))
     filled = np.interp(at, at[known], seen[known])
-    quick, wanted = _quick(filled, rate), _quick(predicted, rate)
-    lag_s, r = best_lag([np.where(where, quick, np.nan)], [wanted], rate, SEARCH_S)
+    fast_seen, fast_predicted = _remove_drift(filled, rate), _remove_drift(predicted, rate)
+    masked = np.where(where, fast_seen, np.nan)
+    lag_s, r = best_lag([masked], [fast_predicted], rate, SEARCH_S)
     if not np.isfinite(r):
-        return Fit(r, 0.0, np.zeros(0, np.float32))
-    moved = np.interp(at + lag_s * rate, at, wanted)
-    spoken = np.flatnonzero(where)
-    count = max(1, int(len(spoken) / rate / STRETCH_S))
-    parts = np.array_split(spoken, count)
-    each = [correlation(quick[part], moved[part]) for part in parts]
-    return Fit(r, lag_s, np.nan_to_num(np.array(each, np.float32)))
+        return SyncFit(r, 0.0, np.zeros(0, np.float32))
+    shifted = np.interp(at + lag_s * rate, at, fast_predicted)
+    frames = np.flatnonzero(where)
+    count = max(1, int(len(frames) / rate / SEGMENT_S))
+    segments = np.array_split(frames, count)
+    each = [correlation(fast_seen[part], shifted[part]) for part in segments]
+    return SyncFit(r, lag_s, np.nan_to_num(np.array(each, np.float32)))
 
 
-def _quick(series: Series, rate: float) -> NDArray[np.float64]:
+def _remove_drift(series: Series, rate: float) -> NDArray[np.float64]:
+    """High-pass: the series less its Gaussian mean of SLOW_S."""
     from scipy.ndimage import gaussian_filter1d
 
     series = series.astype(np.float64)

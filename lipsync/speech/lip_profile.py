@@ -1,4 +1,4 @@
-"""What one person's mouth is like: how it lies, how far it opens, how it rests."""
+"""One person's mouth: its neutral, closed and resting shapes, and its opening range."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from scipy.ndimage import minimum_filter1d
 from lipsync.errors import NoFaceError
 from lipsync.types import F32, LipTrack
 
-# Still is a mouth whose points go no faster than STILL_SPEED (outer-eye distances per second, over
-# MOTION_S) within STILL_S before and after; LEAST_STILL_S of it tell how it is held.
+# A mouth is still where no point moves faster than STILL_SPEED (outer-eye distances per second,
+# over MOTION_S) within STILL_S before and after; a rest pose needs LEAST_STILL_S of it.
 STILL_SPEED, MOTION_S, STILL_S, LEAST_STILL_S = 0.3, 0.04, 0.16, 0.4
 
-LEAST_SHUT = 0.01  # mouth widths that a shut mouth is narrower than the neutral one, to count
-NEARLY_SHUT = 0.4  # opening ranges above the neutral gap from where on lips come nearer
+LEAST_SHUT = 0.01  # mouth widths by which the shut mouth must be narrower than the neutral one
+NEARLY_SHUT = 0.4  # opening ranges above the neutral gap at which closing sets in
 
 
 @dataclass(frozen=True, eq=False)
 class LipProfile:
-    """How one person's mouth lies and moves: what makes a lip shape theirs.
+    """The geometry of one person's mouth.
 
     A speech model predicts shapes relative to a profile, so that one network drives any face.
     """
 
-    neutral: F32  # (18, 2) canonical: the mouth as good as shut
+    neutral: F32  # (18, 2) canonical: the mouth practically shut
     width: float  # of the neutral mouth, outer-eye distances
     opening_range: float  # 95th minus 5th percentile of the inner-lip gap; 0 where unknown
-    rest: F32 | None = None  # (18, 2): as it is held while nothing moves; None: not seen
+    rest: F32 | None = None  # (18, 2): the mouth while nothing moves; None: not seen
     shut: F32 | None = None  # (18, 2): the lips pressed together; None: as neutral
 
     @staticmethod
     def of(track: LipTrack) -> LipProfile:
-        """Measure a track: neutral is the median shape of the quarter that opens least.
+        """Measure a track: neutral is the median shape of the least open quarter of its frames.
 
-        Of the half, it would be half open for people who rest that way, and their closures with
-        it: measured, s26's lips came no nearer than 0.11 of the outer-eye distance (a quarter:
-        0.07, s4 and s31 shut), at 0.0211 instead of 0.0224 of error (s31 0.0234, 0.0243; s4
-        0.0160, 0.0150).
+        The least open half would be half open for people who rest that way, and so would their
+        closures. Measured with the half: the lips of GRID speaker 26 came no closer than 0.11
+        outer-eye distances (quarter: 0.07, and speakers 4 and 31 shut), at an error of 0.0211
+        instead of 0.0224 (speaker 31: 0.0234, 0.0243; speaker 4: 0.0160, 0.0150).
 
         Raises:
             NoFaceError: the track has no known frame.
         """
         neutral = _least_open(track, 25)
-        low, high = np.percentile(_known(track).opening, [5, 95])
+        low, high = np.percentile(_known_frames(track).opening, [5, 95])
         return LipProfile(
             neutral,
             float(np.linalg.norm(neutral[6] - neutral[0])),
@@ -54,28 +54,27 @@ class LipProfile:
             _least_open(track, 5),
         )
 
-    def closing(self, points: F32) -> F32:
-        """Lips (n, 18, 2) that come to this person's shut mouth where they come to the neutral one.
+    def close_fully(self, points: F32) -> F32:
+        """Shut the lips (n, 18, 2) fully where they come close to the neutral mouth.
 
-        Of somebody who hardly ever shuts their mouth the neutral one is still a little open, and
-        so their p, b and m would be.
+        For a person who rarely shuts the mouth, the neutral one is still slightly open, and so
+        would be every p, b and m.
         """
         if self.shut is None or not self.opening_range:
             return points
-        neutral, shut = _gaps(np.stack([self.neutral, self.shut]))
+        neutral, shut = _inner_gaps(np.stack([self.neutral, self.shut]))
         if neutral - shut < LEAST_SHUT * self.width:
             return points
-        gaps = _gaps(points)
+        gaps = _inner_gaps(points)
         near = 1 - (gaps - neutral) / (NEARLY_SHUT * self.opening_range)
-        left = (gaps - shut) / (
-            neutral - shut
-        )  # lips that know this mouth come there by themselves
+        # Predictions of a network adapted to this mouth may shut without help.
+        left = (gaps - shut) / (neutral - shut)
         share = np.clip(np.minimum(near, left), 0, 1)[:, None, None]
         return np.asarray(points + share * (self.shut - self.neutral), np.float32)
 
 
 def closed_mouth(track: LipTrack) -> F32:
-    """This person's shut mouth, (18, 2): the median of the tenth of all frames that opens least.
+    """This person's shut mouth, (18, 2): the median shape of the least open tenth of the frames.
 
     Raises:
         NoFaceError: the track has no known frame.
@@ -84,37 +83,37 @@ def closed_mouth(track: LipTrack) -> F32:
 
 
 def resting_mouth(track: LipTrack) -> F32 | None:
-    """How this person holds the mouth while nothing moves, (18, 2): many rest with it open.
+    """The mouth while nothing moves, (18, 2); many people rest with it open.
 
-    The median of the frames that lie within STILL_S of no motion; None where there are too few to
-    tell, as in ten seconds of unbroken speech.
+    The median shape of the frames with no motion within STILL_S; None where there are too few of
+    them, as in ten seconds of unbroken speech.
     """
     rate = float(track.rate)
-    # Over some time, so that noise does not count for more at higher rates.
+    # Over a fixed time, so that noise does not weigh more at higher frame rates.
     step = max(1, round(rate * MOTION_S))
     moved = np.linalg.norm(track.points[step:] - track.points[:-step], axis=-1).max(1, initial=0)
     with np.errstate(invalid="ignore"):
-        quick = ~(moved * rate / step <= STILL_SPEED)  # unknown frames are not still
-    around = minimum_filter1d((~quick).astype(np.uint8), 2 * round(rate * STILL_S) + 1)
-    still = track.points[:-step][around > 0] if len(quick) else track.points[:0]
+        moving = ~(moved * rate / step <= STILL_SPEED)  # unknown frames are not still
+    around = minimum_filter1d((~moving).astype(np.uint8), 2 * round(rate * STILL_S) + 1)
+    still = track.points[:-step][around > 0] if len(moving) else track.points[:0]
     if len(still) < rate * LEAST_STILL_S:
         return None
     return np.asarray(np.median(still, axis=0), np.float32)
 
 
 def _least_open(track: LipTrack, percent: float) -> F32:
-    """Median shape of the given percentage of the known frames, those that open least."""
-    known = _known(track)
+    """Median shape of the given percentage of the known frames, the least open ones."""
+    known = _known_frames(track)
     few = known.opening <= np.percentile(known.opening, percent)
     return np.asarray(np.median(known.points[few], axis=0), np.float32)
 
 
-def _gaps(points: F32) -> F32:
+def _inner_gaps(points: F32) -> F32:
     """(n,) inner-lip gap of (n, 18, 2)."""
     return LipTrack(points, Fraction(1)).opening
 
 
-def _known(track: LipTrack) -> LipTrack:
+def _known_frames(track: LipTrack) -> LipTrack:
     known = np.isfinite(track.points).all((1, 2))
     if not known.any():
         raise NoFaceError("no face was found in any frame")

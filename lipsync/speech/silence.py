@@ -1,4 +1,4 @@
-"""What the mouth does in silence: close with a natural release, rest, or show the target's own."""
+"""Lips in silence: close, rest, or return to the target's own."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import gaussian_filter1d
 
-from lipsync.runtime.option_spec import options
+from lipsync.runtime.numeric import smoothstep
+from lipsync.runtime.option_spec import option_group
 from lipsync.speech.lip_profile import LipProfile
-from lipsync.speech.vad import SHORTEST_PAUSE_S, Speech, join_spans
+from lipsync.speech.vad import SHORTEST_PAUSE_S, SpeechSegments, join_spans
 from lipsync.types import F32, Bools, LipTrack
 
-# The lips move before they are heard and come to rest after it. Within 0.2 s instead of 0.4 the
-# mouth of somebody who rests it open would jump on its way out of the closed one; measured on four
-# people, the longer way is also nearer to their own lips.
+# Lips move before speech is heard and come to rest after it. With ramps of 0.2 s instead of 0.4 s
+# the mouth of a person who rests it open would jump on its way out of the closed one; measured on
+# four people, the longer ramp is also closer to their own lips.
 LEAD_S, TAIL_S = 0.12, 0.08
 ATTACK_S, RELEASE_S = 0.4, 0.32
-# Quick steps in silence are smoothed by a Gaussian of CALM_S, eased in and out by one of EASE_S.
-# Without, 96 % of the silent frames of running speech were still, with it all of them.
-QUICK = 0.4  # outer-eye distances per second: 1.6 % from one frame to the next at 25 fps
-CALM_S, EASE_S = 0.06, 0.03
-REST_S = 0.06  # σ of the way between speech and the resting mouth
-LEAST_REST = 0.03  # mouth widths that a resting mouth is open more than a shut one, to count
+# Fast steps in silence are smoothed by a Gaussian of SMOOTH_S, faded in and out by one of FADE_S.
+# Without it, the lips were still in 96 % of the silent frames of running speech; with it, in all.
+FAST = 0.4  # outer-eye distances per second: 1.6 % from one frame to the next at 25 fps
+SMOOTH_S, FADE_S = 0.06, 0.03
+REST_S = 0.06  # σ of the transition between speech and the resting mouth
+LEAST_REST = 0.03  # mouth widths by which a rest pose must be more open than the shut mouth
 
 
-@options
+@option_group
 class SilenceOptions:
     """What the mouth does in the pauses of the speech."""
 
@@ -38,29 +39,30 @@ class SilenceOptions:
     """Pauses at least this long (s) count as silence."""
 
 
-def presence(speech: Speech, times: NDArray[np.float64], options: SilenceOptions) -> F32:
-    """How much of the speech's own lips to show at each time, (n,), 0..1.
+def speech_weight(
+    speech: SpeechSegments, times: NDArray[np.float64], options: SilenceOptions
+) -> F32:
+    """The weight of the predicted lips at each time (s), (n,), 0..1.
 
-    1 from LEAD_S before each stretch of speech to TAIL_S after it, eased to 0 over ATTACK_S
-    before and RELEASE_S after; pauses shorter than the option's stay 1 throughout. Sound without
-    any speech that the detector knows (song, whisper, noise) is shown as it is heard.
+    1 from LEAD_S before each segment of speech to TAIL_S after it, eased to 0 over ATTACK_S
+    before and RELEASE_S after; pauses shorter than `options.pause` stay at 1. Sound in which the
+    detector finds no speech at all (song, whisper, noise) has weight 1 throughout.
     """
     if not len(speech.spans):
         return np.ones(len(times), np.float32)
-    shown = np.zeros(len(times), np.float64)
+    weight = np.zeros(len(times), np.float64)
     for begin, end in join_spans(speech.spans, options.pause):
         rise = (times - (begin - LEAD_S - ATTACK_S)) / ATTACK_S
         fall = ((end + TAIL_S + RELEASE_S) - times) / RELEASE_S
-        ramp = np.clip(np.minimum(rise, fall), 0, 1)
-        shown = np.maximum(shown, ramp * ramp * (3 - 2 * ramp))
-    return shown.astype(np.float32)
+        weight = np.maximum(weight, smoothstep(np.clip(np.minimum(rise, fall), 0, 1)))
+    return weight.astype(np.float32)
 
 
-def rested(lips: LipTrack, speech: Speech, profile: LipProfile) -> LipTrack:
-    """Lips that are open in silence no less than this person's resting mouth is.
+def apply_rest_pose(lips: LipTrack, speech: SpeechSegments, profile: LipProfile) -> LipTrack:
+    """Open the lips in silence at least as far as this person's resting mouth.
 
-    A network knows the rest of those that it learnt from; others rest with the mouth half open.
-    Nothing changes for people who rest with it shut.
+    A network predicts the resting mouth of the people it was trained on; others rest with the
+    mouth half open. Lips of people who rest with the mouth shut are returned as they are.
     """
     if profile.rest is None or not len(speech.spans):
         return lips
@@ -68,69 +70,75 @@ def rested(lips: LipTrack, speech: Speech, profile: LipProfile) -> LipTrack:
     if rest - shut < LEAST_REST * profile.width:
         return lips
     times = np.arange(len(lips)) / float(lips.rate)
-    silent = ~speech.filled(SHORTEST_PAUSE_S).at(times)
+    silent = ~speech.fill_pauses(SHORTEST_PAUSE_S).at(times)
     share = gaussian_filter1d(silent.astype(np.float32), REST_S * float(lips.rate), mode="nearest")
     share *= np.clip((rest - lips.opening) / (rest - shut), 0, 1)
     points = lips.points + share[:, None, None] * (profile.rest - lips.points)
     return LipTrack(np.asarray(points, np.float32), lips.rate)
 
 
-def settle(
-    lips: LipTrack, speech: Speech, still: F32, own: F32, options: SilenceOptions
+def close_in_pauses(
+    lips: LipTrack,
+    speech: SpeechSegments,
+    rest_pose: F32,
+    target_lips: F32,
+    options: SilenceOptions,
 ) -> tuple[LipTrack, F32]:
-    """Lips that come to rest where nobody speaks, and how visible they are.
+    """Bring the lips to rest where there is no speech.
 
     Args:
-        still: (18, 2), the mouth that they come to: shut, or the person's own at rest.
-        own: (n, 18, 2), the lips that the target's own frames show.
+        rest_pose: (18, 2), the mouth they come to: shut, or the person's own at rest.
+        target_lips: (n, 18, 2), the lips in the target's own frames.
 
     Returns:
-        The lips, NaN where the frame's own picture is wanted, and (n,) visibility, 0..1. On the
-        way to the target's own frames the lips first move towards its own, then fade: a fade
-        between two different mouths would show both.
+        The lips, NaN where the target's own picture is to be shown, and (n,) visibility, 0..1.
+        On the way to the target's own frames the lips first move to the target's, then fade: a
+        fade between two different mouths would show both.
     """
     times = np.arange(len(lips)) / float(lips.rate)
-    shown = presence(speech, times, options)
-    rest = own if options.silence == "original" else still
-    share = shown[:, None, None]
+    weight = speech_weight(speech, times, options)
+    rest = target_lips if options.silence == "original" else rest_pose
+    share = weight[:, None, None]
     points = np.asarray(rest + share * (lips.points - rest), np.float32)
     if options.silence != "original":
-        points = calm(points, ~speech.at(times), float(lips.rate))
-        return LipTrack(points, lips.rate), np.ones(len(shown), np.float32)
-    points[shown <= 0] = np.nan
-    return LipTrack(points, lips.rate), np.minimum(4 * shown, 1)
+        points = smooth_silence(points, ~speech.at(times), float(lips.rate))
+        return LipTrack(points, lips.rate), np.ones(len(weight), np.float32)
+    points[weight <= 0] = np.nan
+    return LipTrack(points, lips.rate), np.minimum(4 * weight, 1)
 
 
-def within(lips: LipTrack, visible: F32, share: F32, own: F32) -> tuple[LipTrack, F32]:
-    """Lips that come from the target's own and return to them where spans begin and end.
+def blend_at_spans(
+    lips: LipTrack, visible: F32, share: F32, target_lips: F32
+) -> tuple[LipTrack, F32]:
+    """Blend the lips from and to the target's own where spans begin and end.
 
     Args:
-        lips, visible: as `settle` gives them.
-        share: (n,) 0..1, how much of the new mouth is wanted.
-        own: (n, 18, 2), the lips that the target's own frames show.
+        lips, visible: as `close_in_pauses` returns them.
+        share: (n,) 0..1, weight of the new mouth, see `SpeakerPart.blend_weight`.
+        target_lips: (n, 18, 2), the lips in the target's own frames.
 
     Returns:
-        The lips, NaN where none are wanted, and (n,) visibility. As in `settle` the lips move on
-        the way and are seen early: a fade between two different mouths would show both.
+        The lips, NaN where `share` is 0, and (n,) visibility. As in `close_in_pauses` the lips
+        move while they fade, and are fully visible early in the ramp.
     """
     if (share >= 1).all():
         return lips, visible
-    eased = own + share[:, None, None] * (lips.points - own)
+    eased = target_lips + share[:, None, None] * (lips.points - target_lips)
     points = np.where((share >= 1)[:, None, None], lips.points, eased).astype(np.float32)
     points[share <= 0] = np.nan
     return LipTrack(points, lips.rate), visible * np.minimum(4 * share, 1).astype(np.float32)
 
 
-def calm(points: F32, silent: Bools, rate: float) -> F32:
-    """Lips (n, 18, 2) without quick steps where it is silent, in pauses too short to close as well.
+def smooth_silence(points: F32, silent: Bools, rate: float) -> F32:
+    """Remove fast steps of lips (n, 18, 2) in silence, including pauses too short to close in.
 
-    Smoothed without delay at those steps and only there. Elsewhere it would cost closures, in
-    silence too: the lips meet for a word's first p or b before anything is heard of it.
+    A zero-phase filter, applied only around those steps. Applied everywhere it would cost
+    closures, also in silence: the lips meet for a word's first p or b before it is heard.
     """
-    step = np.linalg.norm(np.diff(points, axis=0), axis=-1).max(1, initial=0) * rate > QUICK
-    quick = silent & (np.append(False, step) | np.append(step, False))
-    if silent.all() or not quick.any():  # all silent: no speech that the detector knows
+    step = np.linalg.norm(np.diff(points, axis=0), axis=-1).max(1, initial=0) * rate > FAST
+    fast = silent & (np.append(False, step) | np.append(step, False))
+    if silent.all() or not fast.any():  # all silent: the detector found no speech at all
         return points
-    share = gaussian_filter1d(quick.astype(np.float32), EASE_S * rate, mode="nearest")
-    smooth = gaussian_filter1d(points, CALM_S * rate, axis=0, mode="nearest")
+    share = gaussian_filter1d(fast.astype(np.float32), FADE_S * rate, mode="nearest")
+    smooth = gaussian_filter1d(points, SMOOTH_S * rate, axis=0, mode="nearest")
     return np.asarray(points + share[:, None, None] * (smooth - points), np.float32)

@@ -1,7 +1,6 @@
-"""When somebody speaks, and what the mouth does when nobody does.
+"""Voice activity detection: the segments of a sound that hold speech.
 
-Silence is found by silero-vad (its model comes with its package). In silence the mouth closes with
-a natural release and stays still, or the target's own frames return.
+The detector is silero-vad, whose weights come with its package.
 """
 
 from __future__ import annotations
@@ -15,92 +14,94 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync.runtime.threads import one_thread
-from lipsync.types import F32, Bools, Waveform
+from lipsync.runtime.threads import single_threaded_torch
+from lipsync.types import F32, SPEECH_RATE, Bools, Waveform
 
-RATE = 16000  # Hz
-WINDOW, BEFORE = 512, 64  # samples: what the detector hears at once, and those before that it minds
-AT_ONCE = 256  # windows that its encoder reads together
-SPEECH = 0.5  # probability above which it is speech
-HOLD = 0.35  # … and, once it is, below which it is no longer
-SHORTEST_PAUSE_S = 0.25  # shorter ones are part of the speech
+WINDOW, CONTEXT = 512, 64  # samples: the detector's hop, and those of the window before
+BATCH = 256  # windows that its encoder reads together
+ONSET = 0.5  # probability above which speech begins …
+OFFSET = 0.35  # … and below which it ends
+SHORTEST_PAUSE_S = 0.25  # shorter pauses are part of the speech
 
 
 @dataclass(frozen=True, eq=False)
-class Speech:
-    """The stretches in which somebody speaks."""
+class SpeechSegments:
+    """The segments of a sound that hold speech."""
 
-    spans: NDArray[np.float64]  # (k, 2) seconds: begin, end; ascending, apart
+    spans: NDArray[np.float64]  # (k, 2) seconds: begin, end; ascending, disjoint
 
     def at(self, times: NDArray[np.float64]) -> Bools:
-        """Whether somebody speaks at these times, (n,)."""
+        """Whether there is speech at these times (s), (n,)."""
         if not len(self.spans):
             return np.zeros(len(times), bool)
         span = np.clip(np.searchsorted(self.spans[:, 0], times, side="right") - 1, 0, None)
         begin, end = self.spans[span].T
         return np.asarray((times >= begin) & (times < end))
 
-    def filled(self, pause: float) -> Speech:
-        """With pauses shorter than this (s) spoken over."""
-        return Speech(join_spans(self.spans, pause)) if len(self.spans) else self
+    def fill_pauses(self, pause: float) -> SpeechSegments:
+        """Join segments less than `pause` (s) apart."""
+        return SpeechSegments(join_spans(self.spans, pause)) if len(self.spans) else self
 
 
-def anybody(speeches: Sequence[Speech], times: NDArray[np.float64], pause: float) -> Bools:
-    """Whether anybody speaks at these times, (n,); pauses under `pause` s do not count."""
-    spans = np.concatenate([one.spans for one in speeches])
+def any_speech_at(
+    speakers: Sequence[SpeechSegments], times: NDArray[np.float64], pause: float
+) -> Bools:
+    """Whether any speaker speaks at these times (s), (n,); pauses under `pause` s are filled."""
+    spans = np.concatenate([one.spans for one in speakers])
     spans = spans[np.argsort(spans[:, 0])]
-    spans[:, 1] = np.maximum.accumulate(spans[:, 1])  # one may speak within another's stretch
-    return Speech(spans).filled(pause).at(times)
+    spans[:, 1] = np.maximum.accumulate(spans[:, 1])  # one segment may lie inside another's
+    return SpeechSegments(spans).fill_pauses(pause).at(times)
 
 
-def listen(wave: Waveform) -> Speech:
+def detect_speech(wave: Waveform) -> SpeechSegments:
     """Find the speech in a 16 kHz sound.
 
     Raises:
         ValueError: another rate.
     """
-    if wave.rate != RATE:
-        raise ValueError(f"voice.listen: wanted {RATE} Hz, got {wave.rate}")
-    return Speech(_spans(probabilities(wave.samples)))
+    if wave.rate != SPEECH_RATE:
+        raise ValueError(f"detect_speech: wanted {SPEECH_RATE} Hz, got {wave.rate}")
+    return SpeechSegments(_threshold(speech_probabilities(wave.samples)))
 
 
-def probabilities(samples: F32) -> F32:
-    """Of speech, one per WINDOW samples; the last window is filled up with silence.
+def speech_probabilities(samples: F32) -> F32:
+    """The detector's probability of speech in every window, (ceil(n / WINDOW),).
 
-    The detector's encoder reads many windows at once and only its recurrent part goes one by one:
-    a quarter of the time that asking it window by window takes, for the same answers.
+    The last window is padded with silence. The encoder reads many windows at once and only the
+    recurrent decoder goes window by window: a quarter of the time that calling the detector for
+    every window takes, with the same result.
     """
     import torch
 
     count = -(-len(samples) // WINDOW)
-    heard = np.empty(count, np.float32)
-    with one_thread(), torch.inference_mode():
-        network = _network()  # loading it sets a single thread for everybody
+    result = np.empty(count, np.float32)
+    with single_threaded_torch(), torch.inference_mode():
+        network = _load_network()  # loading it sets a single thread for the whole process
         state = torch.zeros(0)
-        for first in range(0, count, AT_ONCE):
-            windows = torch.from_numpy(_windows(samples, first, min(AT_ONCE, count - first)))
+        for first in range(0, count, BATCH):
+            windows = torch.from_numpy(_cut_windows(samples, first, min(BATCH, count - first)))
             encoded = network.encoder(network.run_extractors(windows))
-            said = []
+            outputs = []
             for window in encoded.split(1):
                 probability, state = network.decoder(window, state)
-                said.append(probability)
-            heard[first : first + AT_ONCE] = torch.cat(said).squeeze(1).mean(1).numpy()
-    return heard
+                outputs.append(probability)
+            result[first : first + BATCH] = torch.cat(outputs).squeeze(1).mean(1).numpy()
+    return result
 
 
-def _windows(samples: F32, first: int, count: int) -> F32:
-    """(count, BEFORE + WINDOW): windows from the given one on, each with what comes before it."""
-    begin, end = first * WINDOW - BEFORE, (first + count) * WINDOW
+def _cut_windows(samples: F32, first: int, count: int) -> F32:
+    """(count, CONTEXT + WINDOW): windows from index `first` on, each with its context before it."""
+    begin, end = first * WINDOW - CONTEXT, (first + count) * WINDOW
     piece = samples[max(0, begin) : end]
     piece = np.pad(piece, (max(0, -begin), end - max(0, begin) - len(piece)))
-    return np.stack([piece[i * WINDOW : (i + 1) * WINDOW + BEFORE] for i in range(count)])
+    return np.stack([piece[i * WINDOW : (i + 1) * WINDOW + CONTEXT] for i in range(count)])
 
 
 @cache
-def _network() -> Any:
+def _load_network() -> Any:
     """The detector's network for 16 kHz: extractors, encoder, and a recurrent decoder.
 
-    Kept, because a new one takes longer to load and warm up than to hear a sentence.
+    Cached, because loading and warming up takes longer than detecting speech in a sentence.
     """
     from silero_vad import load_silero_vad
 
@@ -109,12 +110,12 @@ def _network() -> Any:
         return load_silero_vad()._model
 
 
-def _spans(probability: F32) -> NDArray[np.float64]:
-    """Hysteresis, then pauses that are too short are spoken over; (k, 2) seconds."""
+def _threshold(probability: F32) -> NDArray[np.float64]:
+    """Spans (k, 2), seconds: hysteresis over the probabilities, then short pauses filled."""
     speaking = np.zeros(len(probability) + 2, bool)
     for i, p in enumerate(probability, 1):
-        speaking[i] = p > (HOLD if speaking[i - 1] else SPEECH)
-    edges = np.flatnonzero(np.diff(speaking)) * (WINDOW / RATE)
+        speaking[i] = p > (OFFSET if speaking[i - 1] else ONSET)
+    edges = np.flatnonzero(np.diff(speaking)) * (WINDOW / SPEECH_RATE)
     spans = edges.reshape(-1, 2).astype(np.float64)
     if not len(spans):
         return np.zeros((0, 2))
@@ -122,6 +123,6 @@ def _spans(probability: F32) -> NDArray[np.float64]:
 
 
 def join_spans(spans: NDArray[np.float64], pause: float) -> NDArray[np.float64]:
-    """Spans (k, 2) with those joined that are less than `pause` apart."""
+    """Join those of the spans (k, 2) that are less than `pause` apart."""
     apart = spans[1:, 0] - spans[:-1, 1] >= pause
     return np.stack([spans[np.r_[True, apart], 0], spans[np.r_[apart, True], 1]], axis=1)

@@ -28,8 +28,10 @@ from lipsync.types.arrays import (
     U8,
     Bools,
     Positions,
+    require_array,
 )
 from lipsync.types.audio import (
+    SPEECH_RATE,
     AudioFeatures,
     AudioInfo,
     Waveform,
@@ -43,6 +45,7 @@ from lipsync.types.face import (
 )
 from lipsync.types.mouth import (
     CellMeans,
+    FootageAppearance,
     MouthBank,
     Patch,
 )
@@ -55,6 +58,7 @@ from lipsync.types.speaker import (
 from lipsync.types.video import (
     HDR_TRANSFERS,
     ColorTags,
+    Damage,
     Timing,
     VideoInfo,
 )
@@ -64,6 +68,7 @@ __all__ = [
     "HDR_TRANSFERS",
     "I64",
     "N_LIPS",
+    "SPEECH_RATE",
     "U8",
     "Alignment",
     "AudioFeatures",
@@ -71,7 +76,9 @@ __all__ = [
     "Bools",
     "CellMeans",
     "ColorTags",
+    "Damage",
     "FaceTrack",
+    "FootageAppearance",
     "LandmarkScheme",
     "LipTrack",
     "MouthBank",
@@ -82,4 +89,5 @@ __all__ = [
     "Timing",
     "VideoInfo",
     "Waveform",
+    "require_array",
 ]

@@ -9,6 +9,8 @@ import numpy as np
 
 from lipsync.types.arrays import F32, require_array
 
+SPEECH_RATE = 16000  # Hz, of all sound that the speech model and its features read
+
 
 @dataclass(frozen=True, eq=False)
 class Waveform:

@@ -34,17 +34,15 @@ class MouthBank:
     control: F32  # (m, k, 2), the scheme's warp points, pixels of the crop
     to_crop: F32  # (m, 2, 3), canonical → pixels of the crop
     crops: U8  # (m, h, w, 3), usually a memory map
-    looks: F32  # (m, d), a thumbnail of each mouth, levels / 255, distances are RMS per pixel
+    thumbnails: F32  # (m, d), luma of each mouth, levels / 255; distances are RMS per pixel
     quality: F32  # (m,), 0..1
     frames: I64  # (m,), frame of the footage that each entry came from
     shots: I64  # (m,), shot of the footage that each entry came from
-    said: F32 | None = None  # (m, p), what is heard at each entry (`features.said`); None: unknown
+    phones: F32 | None = None  # (m, p), phone embedding of the sound at each entry; None: unknown
     small: CellMeans | None = None  # of the crops; None: they are small enough themselves
     luma: CellMeans | None = None  # of their luma; None: to be made
-    light: F32 | None = None  # (f, 3), colour of the skin in every frame of the footage, levels
-    # (f,), how unlike all mouths of its shape the mouth of every frame looks; NaN: not known
-    oddness: F32 | None = None
-    strange: I64 | None = None  # shots that show another person: their entries have no quality
+    skin_color: F32 | None = None  # (m, 3), color of the skin around each entry, levels
+    usual_skin_color: F32 | None = None  # (3,), its median over all frames of the footage
     # (m, s, s, 3), coarse pictures of the entries bent to their usual shape (`shape_free`)
     shape_free: U8 | None = None
 
@@ -55,24 +53,58 @@ class MouthBank:
         require_array("MouthBank.control", self.control, np.float32, (m, None, 2))
         require_array("MouthBank.to_crop", self.to_crop, np.float32, (m, 2, 3))
         require_array("MouthBank.crops", self.crops, np.uint8, (m, None, None, 3))
-        require_array("MouthBank.looks", self.looks, np.float32, (m, None))
+        require_array("MouthBank.thumbnails", self.thumbnails, np.float32, (m, None))
         require_array("MouthBank.quality", self.quality, np.float32, (m,))
         require_array("MouthBank.frames", self.frames, np.int64, (m,))
         require_array("MouthBank.shots", self.shots, np.int64, (m,))
-        if self.said is not None:
-            require_array("MouthBank.said", self.said, np.float32, (m, None))
-        if self.light is not None:
-            require_array("MouthBank.light", self.light, np.float32, (None, 3))
-        for cells, name, colours in ((self.small, "small", (3,)), (self.luma, "luma", ())):
+        if self.phones is not None:
+            require_array("MouthBank.phones", self.phones, np.float32, (m, None))
+        if self.skin_color is not None:
+            require_array("MouthBank.skin_color", self.skin_color, np.float32, (m, 3))
+            usual = self.usual_skin_color
+            require_array("MouthBank.usual_skin_color", usual, np.float32, (3,))
+        for cells, name, colors in ((self.small, "small", (3,)), (self.luma, "luma", ())):
             if cells is not None:
                 require_array(
-                    f"MouthBank.{name}", cells.pictures, np.uint8, (m, None, None, *colours)
+                    f"MouthBank.{name}", cells.pictures, np.uint8, (m, None, None, *colors)
                 )
         if self.shape_free is not None:
             require_array("MouthBank.shape_free", self.shape_free, np.uint8, (m, None, None, 3))
 
     def __len__(self) -> int:
         return len(self.lips)
+
+
+@dataclass(frozen=True, eq=False)
+class FootageAppearance:
+    """How every frame of some footage looks; f frames, the target's first."""
+
+    skin_color: F32  # (f, 3), around the mouth, smoothed over time, levels
+    # (f,), how unlike all other mouths of its shape the mouth looks; NaN: unknown
+    outlier_score: F32
+    other_identity_shots: I64  # shots of the footage that show another person
+
+    def __post_init__(self) -> None:
+        f = len(self.skin_color)
+        require_array("FootageAppearance.skin_color", self.skin_color, np.float32, (f, 3))
+        require_array("FootageAppearance.outlier_score", self.outlier_score, np.float32, (f,))
+        shots = self.other_identity_shots
+        require_array("FootageAppearance.other_identity_shots", shots, np.int64, (None,))
+
+    def __len__(self) -> int:
+        return len(self.skin_color)
+
+    def of_target(self, frames: int) -> FootageAppearance:
+        """The part of the target, whose `frames` come first.
+
+        Raises:
+            ValueError: the footage is shorter than that.
+        """
+        if frames > len(self):
+            raise ValueError(f"FootageAppearance: wanted {frames} frames or more, got {len(self)}")
+        return FootageAppearance(
+            self.skin_color[:frames], self.outlier_score[:frames], self.other_identity_shots
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,14 @@ class ColorTags:
     range: str | None = None  # "tv" or "pc"
 
 
+@dataclass(eq=False)
+class Damage:
+    """What reading a video has met that was not intact; filled while its frames are read."""
+
+    replaced: set[int] = field(default_factory=set)  # frames that show the picture before them
+    partly_decoded: int = 0  # pictures
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What there is to know about a video (or a still image) without decoding it all."""
@@ -44,6 +52,8 @@ class VideoInfo:
     # None: frame i is shown at i / fps. `fps` is then the usual rate.
     stamps: tuple[Fraction, ...] | None = None
     remarks: tuple[str, ...] = ()  # what reading the file changes in it, a line each
+    # Every `probe` gives a log of its own: what one run reads is not told of another.
+    damage: Damage = field(default_factory=Damage, compare=False, repr=False)
 
     @property
     def duration(self) -> Fraction:

@@ -90,13 +90,13 @@ def test_json_goes_to_stdout_alone(
 def test_a_pipe_gets_the_video_and_nothing_else(
     speech: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    from lipsync.report.provenance import read_mark
+    from lipsync.report.provenance_reader import read_marks
 
     where = ("-o", "-", "--sidecar", tmp_path / "piped.mkv.json")
     assert run("render", "-a", speech, "-v", TARGET, *where) == 0
     piped = tmp_path / "piped.mkv"
     piped.write_bytes(capfdbinary.readouterr().out)
-    marks = read_mark(piped)
+    marks = read_marks(piped)
     assert marks.comment is not None
     assert "the mouth in this video was generated" in marks.comment
     assert marks.source_type is not None
@@ -125,7 +125,7 @@ def test_a_reader_that_leaves_is_one_line(speech: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "lipsync.cli.app",
+        "lipsync",
         "render",
         "-a",
         speech,
@@ -147,14 +147,15 @@ def test_a_reader_that_leaves_is_one_line(speech: Path) -> None:
 def test_frames_go_into_a_folder_with_their_sound(
     speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lipsync.report.provenance import SOURCE_TYPE, read_mark
+    from lipsync.report.provenance import SOURCE_TYPE
+    from lipsync.report.provenance_reader import read_marks
 
     folder = tmp_path / "frames"
     assert run("render", "-a", speech, "-v", TARGET, "-o", f"{folder}/") == 0
     assert capsys.readouterr().out.strip() == str(folder)
     names = sorted(p.name for p in folder.iterdir())
     assert names == [*(f"{i:06d}.png" for i in range(1, 26)), "sound.wav"]
-    marks = read_mark(folder)
+    marks = read_marks(folder)
     assert marks.source_type == SOURCE_TYPE
     assert marks.sidecar_fits is True
     assert (tmp_path / "frames.json").is_file()
@@ -297,7 +298,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(speech: Path, tmp_path: Path
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
         "main(sys.argv[1:])"
     )
-    warm = [sys.executable, "-m", "lipsync.cli.app", "render", "-a", speech, "-v", TARGET]
+    warm = [sys.executable, "-m", "lipsync", "render", "-a", speech, "-v", TARGET]
     subprocess.run([*warm, "-o", tmp_path / "warm.mp4"], check=True, capture_output=True)
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, [*warm[3:], "-o", output])],

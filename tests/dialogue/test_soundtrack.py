@@ -10,17 +10,16 @@ import pytest
 import soundfile
 
 from lipsync import media
-from lipsync.dialogue.driving_audio import CONTEXT_S, length_of, overruns, speech_of
-from lipsync.dialogue.soundtrack import SoundOptions, soundtrack
+from lipsync.dialogue.driving_audio import CONTEXT_S, DrivingAudio, find_overruns
+from lipsync.dialogue.soundtrack import SoundOptions, build_soundtrack
 from lipsync.dialogue.spans import Span
-from lipsync.dialogue.speaker_parts import Part
+from lipsync.dialogue.speaker_parts import SpeakerPart
 from lipsync.errors import AudioError, OptionsError
 from lipsync.media.encode import encode
-from lipsync.speech.audio import RATE as HEARD
-from lipsync.types import Speaker, VideoInfo
-from tests.media.test_encode import QUICK, _info, _lag, _pictures
+from lipsync.types import SPEECH_RATE, Speaker, VideoInfo, Waveform
 from tests.support import clips
 from tests.support.clips import make
+from tests.support.streams import QUICK, measure_lag, moving_pictures, video_info
 
 RATE = 48000
 ONLY = SoundOptions()
@@ -40,21 +39,25 @@ def level(samples: np.ndarray, hertz: float) -> float:
     return 2 * abs(np.mean(samples * np.exp(-2j * np.pi * hertz * at)))
 
 
-def part(name: str, audio: Path | None, *spans: tuple[float, float, Path | None]) -> Part:
+def part(name: str, audio: Path | None, *spans: tuple[float, float, Path | None]) -> SpeakerPart:
     made = tuple(Span(Fraction(a), Fraction(b), None, own, name=f"cue {a}") for a, b, own in spans)
-    return Part(Speaker(name, audio), made or None)
+    return SpeakerPart(Speaker(name, audio), made or None)
+
+
+def speech_of(made: SpeakerPart, duration: Fraction) -> Waveform:
+    return DrivingAudio([made]).load(made, duration)
 
 
 def mixed(
-    parts: list[Part],
+    parts: list[SpeakerPart],
     info: VideoInfo,
     folder: Path,
     seconds: float = 4,
     options: SoundOptions = ONLY,
 ) -> np.ndarray:
     """The sound of an output of so many seconds, (n,) or (n, 2)."""
-    track, said = soundtrack(parts, info, Fraction(seconds), options, folder)
-    assert said == []
+    track, notes = build_soundtrack(parts, info, Fraction(seconds), options, folder)
+    assert notes == []
     samples, rate = soundfile.read(track.path)
     assert rate == RATE
     return samples
@@ -74,12 +77,12 @@ def target() -> VideoInfo:
 
 def test_one_voice_throughout_is_the_file_itself(target: VideoInfo, tmp_path: Path) -> None:
     path = tone(tmp_path / "a.wav", 1000, 2)
-    alone = soundtrack([part("", path)], target, Fraction(2), SoundOptions(), tmp_path)
+    alone = build_soundtrack([part("", path)], target, Fraction(2), SoundOptions(), tmp_path)
     assert alone == (media.Soundtrack(path), [])
-    cut = soundtrack([part("", path)], target, Fraction(1), SoundOptions(), tmp_path)
+    cut = build_soundtrack([part("", path)], target, Fraction(1), SoundOptions(), tmp_path)
     assert cut == (media.Soundtrack(path, Fraction(1)), [])
-    info, out = _info(n=25), tmp_path / "out.mkv"
-    encode(_pictures(info), info, cut[0], out, QUICK)
+    info, out = video_info(n=25), tmp_path / "out.mkv"
+    encode(moving_pictures(info), info, cut[0], out, QUICK)
     assert 1 <= media.probe_audio(out).duration < 1.05  # copied: to the packet
 
 
@@ -89,7 +92,7 @@ def test_voices_are_mixed_without_clipping(target: VideoInfo, tmp_path: Path) ->
     parts = [part("a", one), part("b", other)]
     samples = mixed(parts, target, tmp_path, 3)
     assert samples.shape == (3 * RATE, 2)
-    assert length_of(parts) == 3
+    assert DrivingAudio(parts).longest(parts) == 3
     assert 0.88 < np.abs(samples).max() < 0.9
     inside = samples[RATE // 2 : 3 * RATE // 2, 0]
     assert level(inside, 1000) / level(inside, 1700) == pytest.approx(0.8 / 0.6, rel=0.01)
@@ -121,12 +124,12 @@ def test_a_file_of_its_own_begins_and_ends_with_its_span(target: VideoInfo, tmp_
     at = np.arange(RATE) / RATE
     assert np.abs(samples[RATE : 2 * RATE] - 0.3 * np.sin(2 * np.pi * 1000 * at)).max() < 1e-3
     assert level(samples[round(2.05 * RATE) :], 1000) < 0.002
-    assert overruns([made]) == ["cue 1 (0:01.000 to 0:02.000): own.wav is 1.50 s longer; cut"]
+    assert find_overruns([made]) == ["cue 1 (0:01.000 to 0:02.000): own.wav is 1.50 s longer; cut"]
 
 
 def test_what_lies_beyond_the_speech_is_said(tmp_path: Path) -> None:
     dub = tone(tmp_path / "dub.wav", 1000, 2)
-    (note,) = overruns([part("", dub, (0, 1, None), (3, 4, None))])
+    (note,) = find_overruns([part("", dub, (0, 1, None), (3, 4, None))])
     assert "cue 3" in note and "dub.wav ends before it at 2.00 s" in note
 
 
@@ -134,14 +137,14 @@ def test_lips_hear_the_spans_and_what_is_around_them(tmp_path: Path) -> None:
     dub, own = tone(tmp_path / "dub.wav", 1000, 9), tone(tmp_path / "own.wav", 500, 1, 0.01)
     made = part("", dub, (3, 4, None), (7, 8, own))
     heard = speech_of(made, Fraction(10))
-    assert (len(heard.samples), heard.rate) == (10 * HEARD, HEARD)
-    loud = np.sqrt(np.square(heard.samples).reshape(-1, HEARD // 4).mean(1)) > 0.005
+    assert (len(heard.samples), heard.rate) == (10 * SPEECH_RATE, SPEECH_RATE)
+    loud = np.sqrt(np.square(heard.samples).reshape(-1, SPEECH_RATE // 4).mean(1)) > 0.005
     wanted = np.zeros(40, bool)
     wanted[round(4 * (3 - CONTEXT_S)) : round(4 * (4 + CONTEXT_S))] = True
     wanted[28:32] = True
     assert loud.tolist() == wanted.tolist()
     # A quiet file is heard as loud as the others.
-    seconds = heard.samples.reshape(10, HEARD)
+    seconds = heard.samples.reshape(10, SPEECH_RATE)
     assert np.sqrt(np.square(seconds[[3, 7]]).mean(1)) == pytest.approx(0.05, rel=0.01)
 
 
@@ -189,10 +192,10 @@ def test_the_targets_own_sound_stays_with_its_picture(
     noise = _noise(2, 0.2, 5)
     whole = np.zeros(4 * RATE)
     whole[RATE + late : RATE + late + len(noise)] = noise
-    assert _lag(whole[RATE : 2 * RATE].astype(np.float32), heard) == 0
+    assert measure_lag(whole[RATE : 2 * RATE].astype(np.float32), heard) == 0
     # The same place of the same file, for the target's own speech.
-    own = media.read_audio(info.path, RATE, media.sound_skipped(info)).samples
-    assert abs(_lag(whole[RATE : 2 * RATE].astype(np.float32), own[:RATE])) <= 1
+    own = media.read_audio(info.path, RATE, media.sound_start_offset(info)).samples
+    assert abs(measure_lag(whole[RATE : 2 * RATE].astype(np.float32), own[:RATE])) <= 1
 
 
 def test_a_background_is_heard_under_the_speech(target: VideoInfo, tmp_path: Path) -> None:
@@ -221,18 +224,18 @@ def test_a_chosen_track(tmp_path: Path) -> None:
         assert np.corrcoef(heard, want)[0, 1] > 0.99
     options = SoundOptions(audio_mix="background+speech", background_track=3)
     with pytest.raises(OptionsError, match=r"'background_track': .* has 2 sound tracks, got 3"):
-        soundtrack(parts, info, Fraction(1), options, tmp_path)
+        build_soundtrack(parts, info, Fraction(1), options, tmp_path)
 
 
 def test_what_cannot_be_mixed_is_said(tmp_path: Path) -> None:
     speech = clips.sound("s16.wav", "-c:a", "pcm_s16le")
     silent = media.probe(clips.video("silent.mp4", "-c:v", "libx264"))
     length = media.probe_audio(speech).duration
-    track, said = soundtrack([part("", speech)], silent, length, MIX, tmp_path)
+    track, notes = build_soundtrack([part("", speech)], silent, length, MIX, tmp_path)
     assert track == media.Soundtrack(speech)
-    assert "has no sound for a background" in said[0]
-    _, said = soundtrack([part("", speech)], _late(tmp_path), Fraction(5), MIX, tmp_path)
-    assert "its sound ends 3.0 s before the output does" in said[0]
+    assert "has no sound for a background" in notes[0]
+    _, notes = build_soundtrack([part("", speech)], _late(tmp_path), Fraction(5), MIX, tmp_path)
+    assert "its sound ends 3.0 s before the output does" in notes[0]
     with pytest.raises(AudioError, match="no sound"):
         media.probe_audio(_late(tmp_path).path, 1)
 

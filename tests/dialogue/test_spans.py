@@ -9,8 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipsync.dialogue.spans import Span, clock, read_spans, segment, spoken_by, time_of
-from lipsync.dialogue.speaker_parts import Part, fitted, parts_of, speaker_of
+from lipsync.dialogue.spans import (
+    Span,
+    cue_speaker,
+    format_time,
+    parse_segment,
+    parse_time,
+    read_spans,
+)
+from lipsync.dialogue.speaker_parts import (
+    SpeakerPart,
+    assign_parts,
+    fit_spans_to_target,
+    parse_speaker,
+)
 from lipsync.errors import LipsyncError, OptionsError, SpansError
 from lipsync.types import Speaker
 
@@ -50,13 +62,13 @@ def wrote(path: Path, text: str, encoding: str = "utf-8") -> Path:
     ],
 )  # fmt: skip
 def test_times_are_exact(text: object, seconds: Fraction) -> None:
-    assert time_of(text) == seconds
+    assert parse_time(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "10m", "1:2:3:4", "-3", None, True, "1;30"])
 def test_what_is_no_time_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="is no time"):
-        time_of(text)
+        parse_time(text)
 
 
 def test_subrip_and_webvtt(tmp_path: Path) -> None:
@@ -67,7 +79,7 @@ def test_subrip_and_webvtt(tmp_path: Path) -> None:
     assert [(s.start, s.end) for s in srt[:2]] == [(s.start, s.end) for s in vtt]
     assert (vtt[1].start, vtt[1].end) == (3, Fraction("4.25"))
     assert [s.speaker for s in vtt] == ["Anna", "Ben Smith"]
-    assert [spoken_by(s, ("Anna", "Ben")) for s in srt] == ["ANNA", "Ben", None]
+    assert [cue_speaker(s, ("Anna", "Ben")) for s in srt] == ["ANNA", "Ben", None]
     assert "cue 2 (0:03.000 to 0:04.250)" in str(srt[1])
 
 
@@ -76,7 +88,7 @@ def test_byte_order_marks_tell_the_encoding(encoding: str, tmp_path: Path) -> No
     file = wrote(tmp_path / "a.srt", SRT.replace("ANNA", "ZOË").replace("\n", "\r\n"), encoding)
     spans = read_spans(file)
     assert len(spans) == 3
-    assert spoken_by(spans[0], ("Zoë",)) == "ZOË"
+    assert cue_speaker(spans[0], ("Zoë",)) == "ZOË"
 
 
 def test_json_as_pipelines_write_it(tmp_path: Path) -> None:
@@ -121,11 +133,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_segment_is_one_span() -> None:
-    span = segment("10s-1:02.5")
+    span = parse_segment("10s-1:02.5")
     assert (span.start, span.end) == (10, Fraction("62.5"))
     for text in ("10s", "20-10", "a-b"):
         with pytest.raises(SpansError, match="segment"):
-            segment(text)
+            parse_segment(text)
 
 
 @pytest.mark.parametrize(
@@ -141,47 +153,52 @@ def test_a_segment_is_one_span() -> None:
     ],
 )
 def test_who_a_cue_names(text: str, known: tuple[str, ...], who: str | None) -> None:
-    assert spoken_by(Span(Fraction(0), Fraction(1), text=text), known) == who
+    assert cue_speaker(Span(Fraction(0), Fraction(1), text=text), known) == who
 
 
 def test_speakers_as_they_are_written(tmp_path: Path) -> None:
     audio = tmp_path / "a:b.wav"
     audio.touch()
-    assert speaker_of(f"ANNA={audio}:left") == Speaker("ANNA", audio, "left")
-    assert speaker_of(f"ANNA={audio}") == Speaker("ANNA", audio)
-    assert speaker_of("BEN=:100,200@1.5") == Speaker("BEN", None, "100,200@1.5")
-    assert speaker_of("BEN=gone.wav:2") == Speaker("BEN", Path("gone.wav"), "2")
+    assert parse_speaker(f"ANNA={audio}:left") == Speaker("ANNA", audio, "left")
+    assert parse_speaker(f"ANNA={audio}") == Speaker("ANNA", audio)
+    assert parse_speaker("BEN=:100,200@1.5") == Speaker("BEN", None, "100,200@1.5")
+    assert parse_speaker("BEN=gone.wav:2") == Speaker("BEN", Path("gone.wav"), "2")
     for text in ("ANNA", "=a.wav", "ANNA="):
         with pytest.raises(OptionsError, match="NAME=AUDIO:FACE"):
-            speaker_of(text)
+            parse_speaker(text)
 
 
 A, B = Speaker("Anna", Path("a.wav"), "left"), Speaker("Ben", Path("b.wav"), "right")
 
 
-def said(start: float, end: float, who: str | None = None, audio: Path | None = None) -> Span:
+def span_of(start: float, end: float, who: str | None = None, audio: Path | None = None) -> Span:
     return Span(Fraction(start), Fraction(end), who, audio, name=f"cue at {start}")
 
 
 def test_spans_find_their_speakers() -> None:
-    parts = parts_of(None, [A, B], [said(0, 1, "anna"), said(1, 2, "BEN")], "largest")
+    parts = assign_parts(None, [A, B], [span_of(0, 1, "anna"), span_of(1, 2, "BEN")], "largest")
     assert [(p.speaker.name, len(p.spans or ())) for p in parts] == [("Anna", 1), ("Ben", 1)]
-    (only,) = parts_of(Path("a.wav"), (), [said(0, 1), said(1, 2, "X")], "2")
+    (only,) = assign_parts(Path("a.wav"), (), [span_of(0, 1), span_of(1, 2, "X")], "2")
     assert only.speaker == Speaker("", Path("a.wav"), "2")
-    (lone,) = parts_of(None, [A, B], [said(0, 1, "Ben")], "largest")
+    (lone,) = assign_parts(None, [A, B], [span_of(0, 1, "Ben")], "largest")
     assert lone.speaker == B, "who says nothing keeps their mouth"
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: parts_of(None, [A, A], None, "largest"), "given twice"),
-        (lambda: parts_of(None, [A, B], [said(0, 1, "Bob")], "largest"), "unknown speaker 'Bob'"),
-        (lambda: parts_of(None, [A, B], [said(0, 1)], "largest"), "which of Anna, Ben"),
-        (lambda: parts_of(None, (), None, "largest"), "no speech was given"),
-        (lambda: parts_of(None, [A], None, "left"), "each has its own"),
+        (lambda: assign_parts(None, [A, A], None, "largest"), "given twice"),
         (
-            lambda: parts_of(Path("a.wav"), (), [said(0, 1, "X"), said(1, 2, "Y")], "largest"),
+            lambda: assign_parts(None, [A, B], [span_of(0, 1, "Bob")], "largest"),
+            "unknown speaker 'Bob'",
+        ),
+        (lambda: assign_parts(None, [A, B], [span_of(0, 1)], "largest"), "which of Anna, Ben"),
+        (lambda: assign_parts(None, (), None, "largest"), "no speech was given"),
+        (lambda: assign_parts(None, [A], None, "left"), "each has its own"),
+        (
+            lambda: assign_parts(
+                Path("a.wav"), (), [span_of(0, 1, "X"), span_of(1, 2, "Y")], "largest"
+            ),
             "name 2 speakers",
         ),
     ],
@@ -192,32 +209,36 @@ def test_what_cannot_be_cast_is_one_line(call, words: str) -> None:  # type: ign
 
 
 def test_spans_are_sorted_cut_and_kept_apart() -> None:
-    part = Part(A, (said(5, 9), said(1, 2)))
-    (done,), notes = fitted([part], Fraction(8))
+    part = SpeakerPart(A, (span_of(5, 9), span_of(1, 2)))
+    (done,), notes = fit_spans_to_target([part], Fraction(8))
     assert [(s.start, s.end) for s in done.spans or ()] == [(1, 2), (5, 8)]
     assert "out of order" in notes[0] and "Anna" in notes[0]
     assert "cut there" in notes[1] and "cue at 5" in notes[1]
     with pytest.raises(SpansError, match=r"cue at 1 .* and cue at 1\.5 .* overlap"):
-        fitted([Part(A, (said(1, 2), said(1.5, 3)))], Fraction(8))
+        fit_spans_to_target([SpeakerPart(A, (span_of(1, 2), span_of(1.5, 3)))], Fraction(8))
     with pytest.raises(SpansError, match=r"cue at 9 .*after the target's end"):
-        fitted([Part(A, (said(9, 10),))], Fraction(8))
+        fit_spans_to_target([SpeakerPart(A, (span_of(9, 10),))], Fraction(8))
     # Two people may talk at once.
-    fitted([Part(A, (said(1, 2),)), Part(B, (said(1, 2),))], Fraction(8))
+    fit_spans_to_target(
+        [SpeakerPart(A, (span_of(1, 2),)), SpeakerPart(B, (span_of(1, 2),))], Fraction(8)
+    )
 
 
 def test_fades_lie_inside_of_spans_and_not_at_the_videos_ends() -> None:
-    part = Part(A, (said(0, 1), said(2, 3), said(3, 4), said(5, 6)))
+    part = SpeakerPart(A, (span_of(0, 1), span_of(2, 3), span_of(3, 4), span_of(5, 6)))
     times = np.arange(0, 6, 0.04)
-    share = part.share(times, 0.12, 6.0)
+    share = part.blend_weight(times, 0.12, 6.0)
     inside = (times < 1) | ((times >= 2) & (times < 4)) | (times >= 5)
     assert (share[~inside] == 0).all()
     middle = inside & ~np.any(np.abs(times[:, None] - [1, 2, 4, 5]) < 0.125, axis=1)
     assert (share[middle] == 1).all(), "spans that follow on one another are one"
     assert share[0] == share[-1] == 1
     assert 0 < share[np.searchsorted(times, 2.05)] < 1
-    assert (Part(A, (said(2, 3),)).share(times, 0, 6.0) == ((times >= 2) & (times < 3))).all()
+    assert (
+        SpeakerPart(A, (span_of(2, 3),)).blend_weight(times, 0, 6.0) == ((times >= 2) & (times < 3))
+    ).all()
 
 
 def test_clock() -> None:
-    assert clock(Fraction("7.25")) == "0:07.250"
-    assert clock(Fraction("3723.0004")) == "1:02:03.000"
+    assert format_time(Fraction("7.25")) == "0:07.250"
+    assert format_time(Fraction("3723.0004")) == "1:02:03.000"

@@ -7,10 +7,11 @@ import pytest
 from scipy.signal import savgol_filter
 
 from lipsync.errors import NoFaceError
+from lipsync.face.alignment import align
 from lipsync.face.schemes import SCHEMES
-from lipsync.face.similarity import apply, compose, fit_similarity, to_complex
-from lipsync.face.smoothing import smooth
-from lipsync.face.tracked_face import align, lips, smoothed_points
+from lipsync.face.similarity import apply_affine, compose_affine, fit_similarity, to_complex
+from lipsync.face.smoothing import smooth, smooth_points
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.runtime.positions import sample_at
 from lipsync.types import Alignment, LipTrack
 from tests.support.faces import FPS, canonical_face, mouth, similarity, track_of
@@ -19,7 +20,7 @@ from tests.support.faces import FPS, canonical_face, mouth, similarity, track_of
 def test_a_known_similarity_is_recovered() -> None:
     points = canonical_face()[:30]
     pose = similarity(73.0, 0.3, 150.0, 90.0)
-    a, b = fit_similarity(to_complex(points), to_complex(apply(pose, points)))
+    a, b = fit_similarity(to_complex(points), to_complex(apply_affine(pose, points)))
     assert abs(a - 73.0 * np.exp(0.3j)) < 1e-3
     assert abs(b - (150 + 90j)) < 1e-3
 
@@ -29,8 +30,8 @@ def test_alignment_finds_the_pose_of_every_frame() -> None:
     t = np.arange(40) / 25
     poses = [similarity(60 + 8 * s, 0.1 * s, 100 + 30 * s * s, 80 - 9 * s) for s in t]
     alignment = align(track_of(poses))
-    mouth_places = apply(alignment.to_frame, np.repeat(mouth()[None], 40, 0))
-    wanted = apply(np.stack(poses), np.repeat(mouth()[None], 40, 0))
+    mouth_places = apply_affine(alignment.to_frame, np.repeat(mouth()[None], 40, 0))
+    wanted = apply_affine(np.stack(poses), np.repeat(mouth()[None], 40, 0))
     assert np.abs(mouth_places - wanted).max() < 0.1  # px
 
 
@@ -38,7 +39,7 @@ def test_lips_do_not_depend_on_the_pose() -> None:
     openings = list(np.linspace(0, 0.2, 12))
     still = track_of([similarity(80, 0, 100, 100)] * 12, openings)
     rolled = track_of([similarity(50, -0.4, 300, 40)] * 12, openings)
-    a, b = (lips(track, align(track)).points for track in (still, rolled))
+    a, b = (TrackedFace.of(track).lips.points for track in (still, rolled))
     assert np.abs(a - b).max() < 1e-4
     assert np.abs(LipTrack(a, FPS).opening - openings).max() < 1e-3
 
@@ -76,7 +77,7 @@ def test_frames_without_a_face_carry_their_neighbours_fit() -> None:
 def test_there_and_back_is_the_identity() -> None:
     poses = np.stack([similarity(70, 0.2, 30, 40), similarity(20, -1, 3, 4)])
     alignment = Alignment(poses)
-    identity = compose(alignment.to_canonical, alignment.to_frame)
+    identity = compose_affine(alignment.to_canonical, alignment.to_frame)
     assert np.allclose(identity, [[[1, 0, 0], [0, 1, 0]]] * 2, atol=1e-5)
     assert np.allclose(alignment.scale, [70, 20], rtol=1e-5)
 
@@ -100,7 +101,7 @@ def test_smoothed_points_fill_gaps_within_a_shot_only() -> None:
     points[4], found[4] = np.nan, False
     points[12:], found[12:] = np.nan, False
     holed = replace(track, points=points, found=found, cuts=np.array([12], np.int64))
-    jaw = smoothed_points(holed, track.scheme.jaw)
+    jaw = smooth_points(holed, track.scheme.jaw)
     assert np.abs(jaw[4] - track.points[4, list(track.scheme.jaw)]).max() < 0.05
     assert np.isnan(jaw[12:]).all()
 

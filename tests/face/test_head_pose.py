@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from lipsync import media
-from lipsync.face import head_pose, landmarks, tracked_face
+from lipsync.face import head_pose, landmarks
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.runtime.cache import Cache
 from lipsync.types import LipTrack
-from tests.mouth.test_visibility import turned as turned_head
+from tests.support.faces import turned_head
 
 N = 80
 
@@ -24,10 +25,10 @@ def test_the_lips_of_a_turned_head_are_found_from_those_of_a_straight_one(
     # Straight most of the time, so that this is the usual pose; then turned, slowly.
     course = np.concatenate([np.zeros(50), np.linspace(0, 1, 15), np.ones(15)])
     track = turned_head(yaw * course, pitch * course)
-    alignment = tracked_face.align(track)
-    seen = tracked_face.lips(track, alignment).points
+    face = TrackedFace.of(track)
+    seen = face.lips.points
     straight = LipTrack(np.repeat(seen[:1], N, axis=0), track.fps)
-    made = head_pose.turned(straight, track, alignment, np.arange(N)).points
+    made = head_pose.turn_lips(straight, face, np.arange(N)).points
     assert np.array_equal(made[:45], straight.points[:45])
     off = np.linalg.norm(straight.points - seen, axis=-1)[-10:].mean()
     left = np.linalg.norm(made - seen, axis=-1)[-10:].mean()
@@ -38,17 +39,16 @@ def test_the_lips_of_a_turned_head_are_found_from_those_of_a_straight_one(
 def test_landmarks_without_depth_turn_nothing() -> None:
     track = turned_head(np.linspace(0, 30, N), np.zeros(N))
     flat = replace(track, points=track.points[..., :2].copy())
-    alignment = tracked_face.align(flat)
-    lips = tracked_face.lips(flat, alignment)
-    assert head_pose.turned(lips, flat, alignment, np.arange(N)) is lips
+    face = TrackedFace.of(flat)
+    assert head_pose.turn_lips(face.lips, face, np.arange(N)) is face.lips
 
 
 def test_unknown_lips_stay_unknown() -> None:
     track = turned_head(np.concatenate([np.zeros(60), np.full(20, 25.0)]), np.zeros(N))
-    alignment = tracked_face.align(track)
-    lips = tracked_face.lips(track, alignment)
+    face = TrackedFace.of(track)
+    lips = LipTrack(face.lips.points.copy(), face.fps)
     lips.points[70] = np.nan
-    made = head_pose.turned(lips, track, alignment, np.arange(N))
+    made = head_pose.turn_lips(lips, face, np.arange(N))
     assert np.isnan(made.points[70]).all()
     assert np.isfinite(made.points[71]).all()
 
@@ -58,13 +58,13 @@ def test_shut_mouths_of_a_real_turned_head_are_nearer_to_the_turned_one(shared: 
     info = media.probe(shared / "data/targets/grid_s1_120s.mp4")
     with Cache(Cache.default_root()) as cache:
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
-    alignment = tracked_face.align(track)
-    lips = tracked_face.lips(track, alignment)
-    angle = head_pose._degrees(head_pose._face_and_turns(track, alignment)[2])
+    face = TrackedFace.of(track)
+    lips = face.lips
+    angle = head_pose.rotation_angles(head_pose.measure_turns(face)[2])
     shut = lips.opening < np.nanpercentile(lips.opening, 25)
     usual = np.median(lips.points[shut & (angle < 3)], axis=0)
     straight = LipTrack(np.repeat(usual[None], len(track), axis=0), lips.rate)
-    made = head_pose.turned(straight, track, alignment, np.arange(len(track)))
+    made = head_pose.turn_lips(straight, face, np.arange(len(track)))
     some = shut & (angle > 6)
     assert some.sum() > 10
     before, after = (

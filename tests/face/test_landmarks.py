@@ -10,18 +10,19 @@ from scipy.optimize import linear_sum_assignment
 
 from lipsync import media
 from lipsync.errors import MissingPackageError
+from lipsync.face.alignment import align
 from lipsync.face.landmarks import (
     DETECTORS,
     Face,
     LandmarkDetector,
     LandmarkOptions,
     open_detector,
-    track,
+    track_face,
     track_video,
 )
 from lipsync.face.landmarks.shot_detection import head_jumps
-from lipsync.face.similarity import apply
-from lipsync.face.tracked_face import align, lips
+from lipsync.face.similarity import apply_affine
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.runtime.cache import Cache
 from lipsync.types import U8
 from tests.support.faces import FPS, SCHEME, canonical_face, similarity, track_of
@@ -46,7 +47,7 @@ class Scripted(LandmarkDetector):
 
 
 def face_at(x: float, scale: float = 40.0) -> Face:
-    return Face(apply(similarity(scale, 0, x, 60), canonical_face()), 0.9)
+    return Face(apply_affine(similarity(scale, 0, x, 60), canonical_face()), 0.9)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def frames(n: int) -> list[U8]:
 
 def test_the_track_keeps_order_and_marks_what_is_missing(scripted: type[Scripted]) -> None:
     scripted.answers = tuple([face_at(50 + i)] if i != 3 else [] for i in range(20))
-    found = track(frames(20), FPS, LandmarkOptions(landmark_threads=3))
+    found = track_face(frames(20), FPS, LandmarkOptions(landmark_threads=3))
     assert found.found.tolist() == [i != 3 for i in range(20)]
     assert np.isnan(found.points[3]).all()
     assert np.allclose(found.points[7], face_at(57).points)
@@ -79,18 +80,20 @@ def test_one_face_is_followed_through_a_crowd(scripted: type[Scripted]) -> None:
         [face_at(30 + i), face_at(300, 60)][:: 1 if i % 2 else -1] if i > 4 else [face_at(30 + i)]
         for i in range(12)
     )
-    found = track(frames(12), FPS, LandmarkOptions())
+    found = track_face(frames(12), FPS, LandmarkOptions())
     assert np.allclose(found.points[11], face_at(41).points)
 
 
 def test_the_most_prominent_face_of_the_whole_target_is_taken(scripted: type[Scripted]) -> None:
     """By size and time together: not the one that happens to be larger in the first frame."""
     scripted.answers = tuple([face_at(30), face_at(300, 60)] for _ in range(12))
-    assert np.allclose(track(frames(12), FPS, LandmarkOptions()).points[3], face_at(300, 60).points)
+    assert np.allclose(
+        track_face(frames(12), FPS, LandmarkOptions()).points[3], face_at(300, 60).points
+    )
     scripted.answers = tuple(
         [face_at(30), face_at(300, 60)] if i < 6 else [face_at(30)] for i in range(12)
     )
-    found = track(frames(12), FPS, LandmarkOptions())
+    found = track_face(frames(12), FPS, LandmarkOptions())
     assert np.allclose(found.points[3], face_at(30).points)
     assert found.found.all()
 
@@ -100,8 +103,19 @@ def test_a_jump_of_the_head_is_a_cut_and_fast_motion_is_none() -> None:
     cut = [similarity(80, 0, 107, 100) for _ in range(20)]
     still = [similarity(80, 0, 100, 100) for _ in range(20)]
     quiet, jump = track_of(nod), track_of(still + cut)
-    assert len(head_jumps(quiet.points, quiet.found, SCHEME)) == 0
-    assert head_jumps(jump.points, jump.found, SCHEME).tolist() == [20]
+    assert len(head_jumps(quiet.points, quiet.found, SCHEME, FPS)) == 0
+    assert head_jumps(jump.points, jump.found, SCHEME, FPS).tolist() == [20]
+
+
+def test_a_jump_is_compared_with_the_motion_of_a_quarter_of_a_second() -> None:
+    """Motion 7 to 12 frames away is near at 50 frames per second, and far at 25."""
+    steps = [4.0] * 6 + [0.0] * 6 + [6.0] + [0.0] * 6 + [4.0] * 6
+    moving = track_of([similarity(80, 0, x, 100) for x in 100 + np.cumsum([0.0, *steps])])
+    found = {
+        rate: head_jumps(moving.points, moving.found, SCHEME, Fraction(rate)).tolist()
+        for rate in (25, 50)
+    }
+    assert found == {25: [13], 50: []}
 
 
 def test_a_change_of_scene_is_a_cut(scripted: type[Scripted]) -> None:
@@ -109,7 +123,7 @@ def test_a_change_of_scene_is_a_cut(scripted: type[Scripted]) -> None:
     shown = frames(40)
     for i in range(20, 40):
         shown[i][1:] = 255 - shown[i][1:] * 2
-    assert track(shown, FPS, LandmarkOptions()).cuts.tolist() == [20]
+    assert track_face(shown, FPS, LandmarkOptions()).cuts.tolist() == [20]
 
 
 def test_a_missing_package_names_the_extra() -> None:
@@ -250,12 +264,13 @@ def test_lips_of_real_speech_move_and_the_alignment_does_not_shake(shared: Path)
     info = media.probe(shared / "data" / "targets" / "englishvideo.mp4")
     with Cache(Cache.default_root()) as cache:
         found = track_video(info, LandmarkOptions(), cache)
-    alignment = align(found)
-    own = lips(found, alignment)
+    face = TrackedFace.of(found)
+    alignment, own = face.alignment, face.lips
     assert info.fps == Fraction(30)
     assert own.opening.std() > 0.02
     # Second differences of the mouth's place: a hand-held camera drifts, it does not tremble.
-    place = apply(alignment.to_frame, np.full((len(found), 1, 2), [0, 0.9], np.float32))[:, 0]
-    raw = apply(align(found, 0).to_frame, np.full((len(found), 1, 2), [0, 0.9], np.float32))[:, 0]
+    mouth = np.full((len(found), 1, 2), [0, 0.9], np.float32)
+    place = apply_affine(alignment.to_frame, mouth)[:, 0]
+    raw = apply_affine(align(found, 0).to_frame, mouth)[:, 0]
     tremble = [np.abs(np.diff(p, 2, axis=0)).mean() for p in (place, raw)]
     assert tremble[0] < 0.5 * tremble[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -14,10 +16,10 @@ import pytest
 from lipsync import media
 from lipsync.errors import LipsyncError, MediaError, NoFaceError, OptionsError
 from lipsync.face import landmarks
-from lipsync.face.landmarks import Face, Faces, LandmarkOptions, WantedFace
+from lipsync.face.landmarks import Face, Faces, FaceSelector, LandmarkOptions
 from lipsync.face.landmarks.detections import FaceCollector
-from lipsync.face.landmarks.small_faces import SmallFaces
-from lipsync.face.similarity import apply
+from lipsync.face.landmarks.small_faces import SmallFaceSearch
+from lipsync.face.similarity import apply_affine
 from lipsync.types import U8
 from tests.support.clips import run
 from tests.support.faces import FPS, SCHEME, canonical_face, similarity
@@ -35,7 +37,7 @@ def seen(places: list[list[float]], cuts: tuple[int, ...] = ()) -> Faces:
         if i == 0 or i in cuts:
             noise = rng.integers(0, 255, (120, 640, 3)).astype(np.uint8)
         pose = (similarity(40, 0, x, 60) for x in row)
-        collector.add(noise, [Face(apply(p, canonical_face()), 1.0) for p in pose])
+        collector.add(noise, [Face(apply_affine(p, canonical_face()), 1.0) for p in pose])
     return collector.faces(np.array(cuts, np.int64))
 
 
@@ -46,7 +48,7 @@ def lines(faces: Faces) -> list[list[int]]:
 
 
 def people(faces: Faces) -> list[np.ndarray]:
-    return landmarks.people(faces)
+    return landmarks.cluster_identities(faces)
 
 
 def test_two_faces_are_two_people_whatever_order_they_come_in() -> None:
@@ -55,7 +57,7 @@ def test_two_faces_are_two_people_whatever_order_they_come_in() -> None:
         [100 + i for i in range(10)],
         [400 - i for i in range(10)],
     ]
-    assert landmarks.rivals(faces) == 2
+    assert landmarks.count_prominent(faces) == 2
 
 
 def test_one_who_is_lost_for_some_frames_is_not_replaced_by_the_other() -> None:
@@ -69,6 +71,18 @@ def test_one_person_alone_stays_one_whatever_they_look_like() -> None:
     assert len(people(faces)) == 1
 
 
+def test_the_faces_of_a_video_are_freed_with_their_last_user() -> None:
+    """Ten minutes of one face are 86 MB: what was found out about them must not keep them."""
+    faces = seen([[100.0, 400.0]] * 5)
+    assert landmarks.cluster_identities(faces) is landmarks.cluster_identities(faces), (
+        "clustered once"
+    )
+    alive = weakref.ref(faces)
+    del faces
+    gc.collect()
+    assert alive() is None
+
+
 def test_over_a_cut_looks_decide() -> None:
     faces = seen([[100.0]] * 5 + [[110.0]] * 5, cuts=(5,))
     assert len(people(faces)) == 2, "the same place, another look"
@@ -78,15 +92,15 @@ def test_over_a_cut_looks_decide() -> None:
 def test_nobody_is_no_error_until_somebody_is_wanted() -> None:
     faces = seen([[], [], []])
     assert people(faces) == []
-    assert landmarks.rivals(faces) == 0
-    assert not landmarks.choose(faces, "largest", OPTIONS).found.any()
+    assert landmarks.count_prominent(faces) == 0
+    assert not landmarks.select_face(faces, "largest", OPTIONS).found.any()
 
 
 def test_the_first_frame_that_shows_so_many_counts() -> None:
     faces = seen([[300.0]] * 6 + [[100.0, 300.0, 500.0]] * 6)
 
     def x(which: str) -> int:
-        track = landmarks.choose(faces, which, OPTIONS)
+        track = landmarks.select_face(faces, which, OPTIONS)
         return round(float(track.xy[8, list(SCHEME.outer_eyes), 0].mean()))
 
     assert [x(w) for w in ("1", "2", "3", "left", "largest")] == [300, 300, 500, 100, 300]
@@ -102,7 +116,7 @@ def test_the_first_frame_that_shows_so_many_counts() -> None:
 @pytest.mark.parametrize("text", ["lefty", "0", "-1", "1,2,3", "", "10,20@x"])
 def test_what_is_no_face_is_refused(text: str) -> None:
     with pytest.raises(OptionsError, match="largest, left, right"):
-        WantedFace.of(text)
+        FaceSelector.parse(text)
 
 
 def test_a_number_in_a_yaml_file_is_a_face() -> None:
@@ -118,7 +132,7 @@ class Nearsighted(landmarks.LandmarkDetector):
 
     scheme = replace(SCHEME, mirror=())
     version = "nearsighted"
-    short_sighted = True
+    misses_small_faces = True
 
     def __init__(self, device: str = "cpu") -> None:
         self.looks = 0
@@ -129,7 +143,7 @@ class Nearsighted(landmarks.LandmarkDetector):
         if not len(xs) or np.ptp(xs) < 0.1 * max(frame.shape[:2]):
             return []
         pose = similarity(float(np.ptp(xs)) / 1.5, 0, float(xs.mean()), float(ys.mean()))
-        return [Face(apply(pose, canonical_face()), 1.0)]
+        return [Face(apply_affine(pose, canonical_face()), 1.0)]
 
     def __exit__(self, *exc: object) -> None: ...
 
@@ -142,7 +156,7 @@ def spot(x: int, size: int = 40) -> U8:
 
 def test_a_small_face_is_found_followed_and_given_up() -> None:
     detector = Nearsighted()
-    small = SmallFaces(detector, Fraction(25), all_of_them=False)
+    small = SmallFaceSearch(detector, Fraction(25), all_faces=False)
     found = [small.complete(spot(200 + 2 * i), []) for i in range(20)]
     assert [len(faces) for faces in found] == [1] * 20
     centres = [faces[0].points[list(SCHEME.outer_eyes), 0].mean() for faces in found]
@@ -155,8 +169,8 @@ def test_a_small_face_is_found_followed_and_given_up() -> None:
 
 def test_a_face_of_ordinary_size_costs_no_look_at_parts() -> None:
     detector = Nearsighted()
-    small = SmallFaces(detector, Fraction(25), all_of_them=False)
-    large = Face(apply(similarity(120, 0, 300, 150), canonical_face()), 1.0)
+    small = SmallFaceSearch(detector, Fraction(25), all_faces=False)
+    large = Face(apply_affine(similarity(120, 0, 300, 150), canonical_face()), 1.0)
     for _ in range(50):
         assert small.complete(spot(200), [large]) == [large]
     assert detector.looks == 0
@@ -185,12 +199,12 @@ def crossing(one: Path, other: Path, folder: Path) -> Path:
 def crossed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Faces:
     place = tmp_path_factory.mktemp("crossing")
     info = media.probe(crossing(first(shared, "grid_s1"), first(shared, "grid_s26"), place))
-    return landmarks.look(media.read_frames(info), info.fps, OPTIONS)
+    return landmarks.detect_faces(media.read_frames(info), info.fps, OPTIONS)
 
 
 @pytest.mark.real
 def test_two_who_cross_are_not_swapped(crossed: Faces) -> None:
-    behind, before = (landmarks.choose(crossed, side, OPTIONS) for side in ("left", "right"))
+    behind, before = (landmarks.select_face(crossed, side, OPTIONS) for side in ("left", "right"))
     # 310 pixels per second, the one to the right, the other to the left.
     for track, speed in ((behind, 310), (before, -310)):
         at = np.flatnonzero(track.found)
@@ -209,11 +223,11 @@ def test_a_picture_tells_who_is_meant(crossed: Faces, shared: Path, tmp_path: Pa
         pictures[name] = tmp_path / f"{name}.png"
         cv2.imwrite(str(pictures[name]), frame[..., ::-1])
     for name, side in (("grid_s1", "left"), ("grid_s26", "right")):
-        chosen = landmarks.choose(crossed, str(pictures[name]), OPTIONS)
-        wanted = landmarks.choose(crossed, side, OPTIONS)
+        chosen = landmarks.select_face(crossed, str(pictures[name]), OPTIONS)
+        wanted = landmarks.select_face(crossed, side, OPTIONS)
         assert np.array_equal(chosen.points, wanted.points, equal_nan=True), name
     with pytest.raises(OptionsError, match="looks like nobody"):
-        landmarks.choose(crossed, str(pictures["grid_s4"]), OPTIONS)
+        landmarks.select_face(crossed, str(pictures["grid_s4"]), OPTIONS)
     one, other = (cv2.imread(str(pictures[n])) for n in ("grid_s1", "grid_s26"))
     both, none, gone = (tmp_path / n for n in ("both.png", "none.png", "gone.png"))
     cv2.imwrite(str(both), np.concatenate([one, other], axis=1))
@@ -225,7 +239,7 @@ def test_a_picture_tells_who_is_meant(crossed: Faces, shared: Path, tmp_path: Pa
     )
     for path, kind, words in problems:
         with pytest.raises(kind, match=words):
-            landmarks.choose(crossed, str(path), OPTIONS)
+            landmarks.select_face(crossed, str(path), OPTIONS)
 
 
 @pytest.mark.real
@@ -239,12 +253,12 @@ def test_one_who_is_hidden_for_a_while_returns_as_the_same(shared: Path, tmp_pat
     inputs = [word for n in ("grid_s1", "grid_s26") for word in ("-i", str(first(shared, n)))]
     run(*inputs, "-filter_complex", graph, "-map", "[v]", "-crf", "12", str(path))
     info = media.probe(path)
-    faces = landmarks.look(media.read_frames(info), info.fps, OPTIONS)
-    left, right = (landmarks.choose(faces, side, OPTIONS) for side in ("left", "right"))
+    faces = landmarks.detect_faces(media.read_frames(info), info.fps, OPTIONS)
+    left, right = (landmarks.select_face(faces, side, OPTIONS) for side in ("left", "right"))
     assert np.flatnonzero(~left.found).tolist() == pytest.approx(list(range(25, 41)), abs=1)
     assert right.found.all()
     assert left.xy[left.found].mean(1)[:, 0].max() < 260 < right.xy.mean(1)[:, 0].min()
-    assert np.flatnonzero(landmarks.seen_elsewhere(faces, left)).size == (~left.found).sum()
+    assert np.flatnonzero(landmarks.shows_other_faces(faces, left)).size == (~left.found).sum()
 
 
 @pytest.mark.real
@@ -254,7 +268,7 @@ def test_a_small_face_is_tracked_like_a_large_one(shared: Path, width: int, tmp_
     clip = first(shared, "grid_s26")
     once = replace(OPTIONS, landmark_flip=False)
     large, plain = (
-        landmarks.track(media.read_frames(media.probe(clip), 0, 40), Fraction(25), options)
+        landmarks.track_face(media.read_frames(media.probe(clip), 0, 40), Fraction(25), options)
         for options in (OPTIONS, once)
     )
     # Reduced by another pixel the detector answers otherwise, mirrored or not: one size is kept.
@@ -268,7 +282,7 @@ def test_a_small_face_is_tracked_like_a_large_one(shared: Path, width: int, tmp_
     info = media.probe(path)
     with landmarks.open_detector(OPTIONS) as detector:
         alone = [len(detector.detect(frame)) for frame in media.read_frames(info)]
-    small = landmarks.track(media.read_frames(info), info.fps, OPTIONS)
+    small = landmarks.track_face(media.read_frames(info), info.fps, OPTIONS)
     assert sum(alone) <= 4
     assert small.found.sum() >= 39
     there = large.xy[small.found] * np.array([size[0] / 360, size[1] / 288]) + [300, 200]
@@ -282,7 +296,7 @@ def test_footage_of_one_person_has_the_detectors_own_points(shared: Path, target
     """Bit for bit, over the cut at frame 75 as well: linking chooses, it does not change."""
     info = media.probe(shared / "data" / "targets" / target)
     frames = list(media.read_frames(info, 60, 90))
-    found = landmarks.track(frames, info.fps, OPTIONS)
+    found = landmarks.track_face(frames, info.fps, OPTIONS)
     with landmarks.open_detector(OPTIONS) as detector:
         seen = [detector.detect(frame) for frame in frames]
     assert [len(faces) for faces in seen] == [1] * 30
@@ -301,7 +315,7 @@ def takes(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Faces:
     inputs = [word for clip in clips for word in ("-i", str(clip))]
     run(*inputs, "-filter_complex", scaled + joined, "-map", "[v]", "-crf", "12", str(path))
     info = media.probe(path)
-    return landmarks.look(media.read_frames(info), info.fps, OPTIONS)
+    return landmarks.detect_faces(media.read_frames(info), info.fps, OPTIONS)
 
 
 @pytest.mark.real
@@ -310,8 +324,8 @@ def test_shot_and_reverse_shot_are_two_people(takes: Faces) -> None:
     assert 75 not in takes.cuts
     shots = [sorted(set((takes.frame[rows] // 25).tolist())) for rows in people(takes)]
     assert sorted(shots) == [[0, 2], [1], [3]]
-    main = landmarks.choose(takes, "largest", OPTIONS)
-    elsewhere = np.flatnonzero(landmarks.seen_elsewhere(takes, main))
+    main = landmarks.select_face(takes, "largest", OPTIONS)
+    elsewhere = np.flatnonzero(landmarks.shows_other_faces(takes, main))
     assert main.found.sum() == 50
     assert elsewhere.tolist() == [*range(25, 50), *range(75, 100)]
 
@@ -319,7 +333,7 @@ def test_shot_and_reverse_shot_are_two_people(takes: Faces) -> None:
 @pytest.mark.real
 def test_of_further_footage_the_same_person_is_taken(takes: Faces, crossed: Faces) -> None:
     for side in ("left", "right"):
-        person = landmarks.choose(crossed, side, OPTIONS)
-        found = landmarks.most_like(takes, landmarks.looks_of(crossed, person))
+        person = landmarks.select_face(crossed, side, OPTIONS)
+        found = landmarks.select_most_similar(takes, landmarks.track_thumbnails(crossed, person))
         shots = set((np.flatnonzero(found.found) // 25).tolist())
         assert shots == ({0, 2} if side == "left" else {3})

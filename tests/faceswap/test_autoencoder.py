@@ -25,7 +25,7 @@ def test_the_original_has_82_06_million_weights() -> None:
 
 
 def test_the_original_has_the_layers_of_the_first_programs() -> None:
-    """METHOD.md §9, layer by layer: kernel, channels, and the size of what comes out."""
+    """docs/method.md §9, layer by layer: kernel, channels, and the size of what comes out."""
     seen: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = []
 
     def note(module: nn.Module, _: object, output: torch.Tensor) -> None:
@@ -93,7 +93,7 @@ def test_both_decoders_share_one_encoder(dims: FaceDims) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda s: s.name)
 def test_every_scheme_has_the_marks(scheme: LandmarkScheme) -> None:
-    found = expression.chosen(scheme)
+    found = expression.landmark_indices(scheme)
     assert len(found) == expression.COUNT
     assert set(scheme.lips) < set(found)
     assert max(found) < scheme.count
@@ -103,8 +103,8 @@ def test_an_expression_is_in_units_of_ones_own_habits() -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(30, 3, (400, expression.COUNT, 2)).astype(np.float32)
     points[:, 5] = 20  # never moves
-    habits = expression.habits(points, 64)
-    told = expression.expression(torch.from_numpy(points), habits, 64).reshape(
+    habits = expression.measure_statistics(points, 64)
+    told = expression.normalize(torch.from_numpy(points), habits, 64).reshape(
         400, expression.COUNT, 2
     )
     moving = [i for i in range(expression.COUNT) if i != 5]
@@ -113,10 +113,12 @@ def test_an_expression_is_in_units_of_ones_own_habits() -> None:
     assert told[:, 5].abs().max() < 1e-3
     # Somebody else who is twice as lively, elsewhere, and does the same.
     other = 2 * points + 7
-    same = expression.expression(torch.from_numpy(other), expression.habits(other, 64), 64)
+    same = expression.normalize(
+        torch.from_numpy(other), expression.measure_statistics(other, 64), 64
+    )
     assert same.reshape(told.shape)[:, moving] == pytest.approx(told[:, moving], abs=1e-3)
     far = torch.full((1, expression.COUNT, 2), 1e4)
-    assert expression.expression(far, habits, 64).max() == expression.MOST
+    assert expression.normalize(far, habits, 64).max() == expression.MAX_DEVIATION
 
 
 def test_a_network_that_is_told_marks_listens() -> None:
@@ -126,12 +128,12 @@ def test_a_network_that_is_told_marks_listens() -> None:
     faces, told = torch.rand(4, 3, 64, 64), torch.randn(4, 2 * expression.COUNT)
     with torch.no_grad():
         network.train()
-        code = network.code(faces, told)
-        assert torch.allclose(network.code(faces[[0, 0, 2, 3]], told), code, atol=1e-6)
-        assert not torch.allclose(network.code(faces, told[[0, 0, 2, 3]])[1], code[1], atol=1e-3)
+        code = network.encode(faces, told)
+        assert torch.allclose(network.encode(faces[[0, 0, 2, 3]], told), code, atol=1e-6)
+        assert not torch.allclose(network.encode(faces, told[[0, 0, 2, 3]])[1], code[1], atol=1e-3)
         network.eval()
-        code = network.code(faces, told)
-        assert not torch.allclose(network.code(faces[[0, 0, 2, 3]], told)[1], code[1], atol=1e-3)
+        code = network.encode(faces, told)
+        assert not torch.allclose(network.encode(faces[[0, 0, 2, 3]], told)[1], code[1], atol=1e-3)
     with pytest.raises(ValueError, match="wants an expression"):
         network(faces, "a")
     with pytest.raises(ValueError, match="marks"):
@@ -142,7 +144,7 @@ def test_the_light_decoder_starts_from_the_mean_face() -> None:
     torch.manual_seed(0)
     decoder = Decoder(64, 8)
     mean = torch.rand(4, 64, 64) * 0.8 + 0.1
-    decoder.begin_from(mean)
+    decoder.start_from_mean(mean)
     with torch.no_grad():
         rgb, mask = decoder(torch.randn(3, 32, 4, 4))
     assert (torch.cat([rgb, mask], 1) - mean).abs().mean() < 0.02
@@ -152,25 +154,25 @@ def test_the_light_decoder_starts_from_the_mean_face() -> None:
 def test_weights_come_back_with_what_they_are(dims: FaceDims, tmp_path: Path) -> None:
     network = FaceAutoencoder(dims).eval()
     network.meta = {"name": "x", "people": {"a": "anna", "b": "bert"}}
-    network.known = {"a": torch.rand(3, 40, 56), "b": torch.rand(3, 40, 56)}
+    network.thumbnails = {"a": torch.rand(3, 40, 56), "b": torch.rand(3, 40, 56)}
     network.get_buffer("shift").copy_(torch.tensor([0.1, 0.0, -0.1]))
     network.save(tmp_path / "x.safetensors")
     back = FaceAutoencoder.load(tmp_path / "x.safetensors")
     assert back.dims == dims
     assert back.meta == network.meta
-    assert torch.equal(back.known["b"], network.known["b"])
+    assert torch.equal(back.thumbnails["b"], network.thumbnails["b"])
     faces = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        does = network.expression(torch.rand(1, expression.COUNT, 2), "b")
+        does = network.normalize_expression(torch.rand(1, expression.COUNT, 2), "b")
         assert (does is not None) == bool(dims.marks)
         assert torch.allclose(back(faces, "b", does)[0], network(faces, "b", does)[0], atol=1e-6)
-    assert torch.allclose(back.toned(torch.zeros(1, 3, 2, 2) + 0.5, "a")[0, :, 0, 0],
+    assert torch.allclose(back.to_encoder_color(torch.zeros(1, 3, 2, 2) + 0.5, "a")[0, :, 0, 0],
                           torch.tensor([0.6, 0.5, 0.4]))  # fmt: skip
 
 
 def test_weights_of_something_else_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="not of a face autoencoder"):
-        FaceAutoencoder.load(checkpoint.asset("lip_lstm.safetensors"))
+        FaceAutoencoder.load(checkpoint.asset_path("lip_lstm.safetensors"))
     path = tmp_path / "x.safetensors"
     tensors = {"a": torch.zeros(1)}
     checkpoint.save(path, tensors, {"kind": "face autoencoder", "dims": {"architecture": "big"}})

@@ -17,8 +17,8 @@ from lipsync.media import Output
 from lipsync.media.encode import EncodeOptions, encode
 from lipsync.media.writer import vp9_crf
 from lipsync.pipelines.outputs import check_output
-from tests.media.test_encode import QUICK, _click, _info, _lag, _pictures, _psnr
 from tests.support import clips
+from tests.support.streams import QUICK, measure_lag, moving_pictures, psnr, video_info, write_click
 
 FILES = (".mp4", ".mov", ".mkv", ".webm")
 CODECS = {".mp4": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9"}
@@ -27,13 +27,13 @@ TAGS = {"comment": "made; it's = [c] é", "digital_source_type": "http://x/y"}
 
 @pytest.mark.parametrize("suffix", FILES)
 def test_every_container_holds_pictures_times_and_sound(suffix: str, tmp_path: Path) -> None:
-    info, out = _info(fps="30000/1001", n=30), tmp_path / f"out{suffix}"
-    wav = _click(tmp_path / "click.wav", 20011)
-    assert encode(_pictures(info), info, wav, out, EncodeOptions(crf=8), tags=TAGS) == 30
+    info, out = video_info(fps="30000/1001", n=30), tmp_path / f"out{suffix}"
+    wav = write_click(tmp_path / "click.wav", 20011)
+    assert encode(moving_pictures(info), info, wav, out, EncodeOptions(crf=8), tags=TAGS) == 30
     back = media.probe(out)
     assert (back.fps, back.frame_count, back.width, back.height) == (info.fps, 30, 96, 64)
-    for got, want in zip(media.read_frames(back), _pictures(info), strict=True):
-        assert _psnr(got, want) > 36  # dB
+    for got, want in zip(media.read_frames(back), moving_pictures(info), strict=True):
+        assert psnr(got, want) > 36  # dB
     with av.open(str(out)) as container:
         assert container.streams.video[0].codec_context.codec.canonical_name == CODECS[suffix]
         tags = {k.lower(): v for k, v in container.metadata.items()}
@@ -43,7 +43,9 @@ def test_every_container_holds_pictures_times_and_sound(suffix: str, tmp_path: P
         assert tags["digital_source_type"] == TAGS["digital_source_type"]
     # Matroska rounds to 1 ms.
     np.testing.assert_allclose(times, np.arange(30) * 1001 / 30000, atol=0.00051)
-    assert _lag(media.read_audio(wav, 48000).samples, media.read_audio(out, 48000).samples) == 0
+    assert (
+        measure_lag(media.read_audio(wav, 48000).samples, media.read_audio(out, 48000).samples) == 0
+    )
 
 
 KEPT = [
@@ -64,26 +66,28 @@ KEPT = [
 def test_sound_is_copied_only_where_it_stays_in_sync(
     suffix: str, speech: str, coding: tuple[str, ...], kept: str, tmp_path: Path
 ) -> None:
-    wav, source = _click(tmp_path / "click.wav", 20011), tmp_path / f"speech.{speech}"
+    wav, source = write_click(tmp_path / "click.wav", 20011), tmp_path / f"speech.{speech}"
     clips.run("-i", str(wav), *coding, str(source))
-    info, out = _info(n=10), tmp_path / f"out{suffix}"
-    encode(_pictures(info), info, source, out, QUICK)
+    info, out = video_info(n=10), tmp_path / f"out{suffix}"
+    encode(moving_pictures(info), info, source, out, QUICK)
     assert media.probe_audio(out).codec == kept
-    assert _lag(media.read_audio(wav, 48000).samples, media.read_audio(out, 48000).samples) == 0
+    assert (
+        measure_lag(media.read_audio(wav, 48000).samples, media.read_audio(out, 48000).samples) == 0
+    )
 
 
 def test_a_folder_of_frames(tmp_path: Path) -> None:
-    info, wav = _info(97, 63, n=12), _click(tmp_path / "click.wav", 20011)
-    texts = {"Comment": "made é", **media.xmp_text("<x/>")}
+    info, wav = video_info(97, 63, n=12), write_click(tmp_path / "click.wav", 20011)
+    texts = {"Comment": "made é", **media.png_xmp_text("<x/>")}
     for name, first in (("frames/", "000001.png"), ("other/im_%03d.png", "im_001.png")):
-        output = Output.of(f"{tmp_path}/{name}")
-        encode(_pictures(info), info, wav, output, QUICK, texts=texts)
+        output = Output.parse(f"{tmp_path}/{name}")
+        encode(moving_pictures(info), info, wav, output, QUICK, texts=texts)
         names = sorted(p.name for p in output.path.iterdir())
         assert (len(names), names[0], names[-1]) == (13, first, "sound.wav")
-        for file, want in zip(names, _pictures(info), strict=False):
+        for file, want in zip(names, moving_pictures(info), strict=False):
             got = media.probe(output.path / file)
             np.testing.assert_array_equal(next(media.read_frames(got)), want)
-        assert media.png_texts(output.path / first) == texts
+        assert media.read_png_texts(output.path / first) == texts
         with av.open(str(output.path / first)) as container:  # another reader takes it too
             assert next(container.decode(video=0)).width == 97
         with wave.open(str(output.path / "sound.wav")) as sound:
@@ -92,58 +96,61 @@ def test_a_folder_of_frames(tmp_path: Path) -> None:
 
 
 def test_the_sound_beside_frames_begins_where_the_speech_does(tmp_path: Path) -> None:
-    wav, late = _click(tmp_path / "click.wav", 20011), tmp_path / "late.mkv"
+    wav, late = write_click(tmp_path / "click.wav", 20011), tmp_path / "late.mkv"
     picture = ("-f", "lavfi", "-i", "color=s=32x32:r=25:d=1")
     clips.run(*picture, "-itsoffset", "0.5", "-i", str(wav), "-c:a", "pcm_s16le", str(late))
-    output = Output.of(f"{tmp_path}/frames/")
-    encode(_pictures(_info(n=10)), _info(n=10), late, output, QUICK)
+    output = Output.parse(f"{tmp_path}/frames/")
+    encode(moving_pictures(video_info(n=10)), video_info(n=10), late, output, QUICK)
     said, made = (media.read_audio(f, 48000).samples for f in (wav, output.path / "sound.wav"))
     assert np.abs(made).argmax() - np.abs(said).argmax() == 24000  # samples
 
 
 def test_a_folder_of_frames_is_replaced_whole(tmp_path: Path) -> None:
-    wav, output = _click(tmp_path / "click.wav", 2000), Output.of(f"{tmp_path}/frames/")
+    wav, output = write_click(tmp_path / "click.wav", 2000), Output.parse(f"{tmp_path}/frames/")
     for n in (9, 4):
-        encode(_pictures(_info(n=n)), _info(n=n), wav, output, QUICK)
+        encode(moving_pictures(video_info(n=n)), video_info(n=n), wav, output, QUICK)
         assert len(list(output.path.iterdir())) == n + 1
     before = sorted((p.name, p.read_bytes()) for p in output.path.iterdir())
 
     def broken() -> Iterator[np.ndarray]:
-        yield from _pictures(_info(n=3))
+        yield from moving_pictures(video_info(n=3))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        encode(broken(), _info(n=5), wav, output, QUICK)
+        encode(broken(), video_info(n=5), wav, output, QUICK)
     assert sorted((p.name, p.read_bytes()) for p in output.path.iterdir()) == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["click.wav", "frames"]
     silent = clips.video("silent.mp4", "-c:v", "libx264")
     with pytest.raises((AudioError, OutputError)):
-        encode(_pictures(_info(n=2)), _info(n=2), silent, output, QUICK)
+        encode(moving_pictures(video_info(n=2)), video_info(n=2), silent, output, QUICK)
     assert sorted((p.name, p.read_bytes()) for p in output.path.iterdir()) == before
 
 
 def test_a_pipe_is_a_stream_that_plays(tmp_path: Path) -> None:
     """Given away piece by piece, it is Matroska from beginning to end."""
-    info, wav, got = _info(n=20), _click(tmp_path / "click.wav", 20011), bytearray()
+    info, wav, got = video_info(n=20), write_click(tmp_path / "click.wav", 20011), bytearray()
     sealed: list[Path] = []
-    encode(_pictures(info), info, wav, Output.of("-"), QUICK, tags=TAGS, onward=got.extend,
-           seal=sealed.append)  # fmt: skip
+    encode(moving_pictures(info), info, wav, Output.parse("-"), QUICK, tags=TAGS, sink=got.extend,
+           finalize=sealed.append)  # fmt: skip
     assert sealed == [Path("-")]
     path = tmp_path / "piped.mkv"
     path.write_bytes(got)
     back = media.probe(path)
     assert (back.fps, back.frame_count) == (25, 20)
     assert media.container_tags(path)["comment"] == TAGS["comment"]
-    assert _lag(media.read_audio(wav, 48000).samples, media.read_audio(path, 48000).samples) == 0
+    assert (
+        measure_lag(media.read_audio(wav, 48000).samples, media.read_audio(path, 48000).samples)
+        == 0
+    )
 
 
 def test_nobody_reads_the_pipe(tmp_path: Path) -> None:
     def gone(piece: bytes) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    info, wav = _info(320, 240, n=100), _click(tmp_path / "click.wav", 200)
+    info, wav = video_info(320, 240, n=100), write_click(tmp_path / "click.wav", 200)
     with pytest.raises(OutputError, match=r"-: cannot be written \(Broken pipe\)"):
-        encode(_pictures(info), info, wav, Output.of("-"), QUICK, onward=gone)
+        encode(moving_pictures(info), info, wav, Output.parse("-"), QUICK, sink=gone)
 
 
 def test_names_of_outputs(tmp_path: Path) -> None:
@@ -156,12 +163,12 @@ def test_names_of_outputs(tmp_path: Path) -> None:
         ("x/%d.png", "/", "x"),
         ("x/im-%04d.png", "/", "x"),
     ):
-        output = Output.of(f"{tmp_path}/{name}")
+        output = Output.parse(f"{tmp_path}/{name}")
         assert (output.format.suffix, output.path) == (suffix, tmp_path / path)
-    assert Output.of("-").format.pipe
+    assert Output.parse("-").format.pipe
     for name in ("a.avi", "a", "a.png", "%d-%d.png", "%s.png"):
         with pytest.raises(OutputError, match=r"only .mp4, .mov, .mkv, .webm, a folder"):
-            Output.of(tmp_path / name)
+            Output.parse(tmp_path / name)
 
 
 def test_folders_that_frames_cannot_go_to(tmp_path: Path) -> None:
@@ -180,11 +187,11 @@ def test_folders_that_frames_cannot_go_to(tmp_path: Path) -> None:
         ("no/frames/", [], True, "there is no folder"),
     ):
         with pytest.raises(OutputError, match=words) as caught:
-            check_output(Output.of(f"{tmp_path}/{name}"), inputs, overwrite)
+            check_output(Output.parse(f"{tmp_path}/{name}"), inputs, overwrite)
         assert "\n" not in str(caught.value)
-    check_output(Output.of(f"{taken}/"), [], True)
-    check_output(Output.of(f"{tmp_path}/new/"), [], False)
-    check_output(Output.of("-"), [], False)
+    check_output(Output.parse(f"{taken}/"), [], True)
+    check_output(Output.parse(f"{tmp_path}/new/"), [], False)
+    check_output(Output.parse("-"), [], False)
 
 
 def test_vp9_has_a_scale_of_its_own() -> None:
@@ -214,10 +221,10 @@ def test_what_the_target_carries_besides(suffix: str, tmp_path: Path) -> None:
     speech = tmp_path / "speech.mka"
     clips.run("-i", str(clips.sound("s16.wav", "-c:a", "pcm_s16le")), "-metadata", "title=Secret",
               "-metadata:s:a", "title=Secret", "-c:a", "flac", str(speech))  # fmt: skip
-    out = Output.of(tmp_path / f"out{suffix}")
-    kept, left = media.carried(info, out.format, Fraction(1), True)
+    out = Output.parse(tmp_path / f"out{suffix}")
+    kept, left = media.plan_passthrough(info, out.format, Fraction(1), True)
     assert left == ()
-    encode(media.read_frames(info, 0, 25), info, speech, out, QUICK, tags=TAGS, carried=kept)
+    encode(media.read_frames(info, 0, 25), info, speech, out, QUICK, tags=TAGS, passthrough=kept)
     with av.open(str(out.path)) as container:
         assert container.metadata["title"] == "A title"
         assert "Secret" not in str([s.metadata for s in container.streams])
@@ -241,7 +248,7 @@ def test_what_the_target_carries_besides(suffix: str, tmp_path: Path) -> None:
         (media.FORMATS["/"], True, "a folder of pictures cannot hold them"),
         (media.FORMATS["-"], True, "a pipe carries only picture and sound"),
     ):
-        none, left = media.carried(info, form, Fraction(1), straight)
+        none, left = media.plan_passthrough(info, form, Fraction(1), straight)
         assert none is None
         assert words in left[0]
 
@@ -256,18 +263,18 @@ def test_subtitles_that_a_container_cannot_hold(tmp_path: Path) -> None:
     info = media.probe(target)
     form = media.FORMATS[".mp4"]
     narrow = media.Format(".mp4", "mp4", form.sound, subtitles={"ass": "mov_text"})
-    kept, left = media.carried(info, narrow, Fraction(1, 2), True)
+    kept, left = media.plan_passthrough(info, narrow, Fraction(1, 2), True)
     assert kept is not None
     assert kept.subtitles == ((0, "mov_text"),)
     assert "1 of its subtitle tracks (webvtt) cannot be in a .mp4" in left[0]
     plain = media.probe(clips.video("plain.mp4", "-c:v", "libx264"))
-    assert media.carried(plain, form, Fraction(1), False) == (None, ())
+    assert media.plan_passthrough(plain, form, Fraction(1), False) == (None, ())
 
 
 @pytest.mark.parametrize("name", [".mp4", ".mkv", ".webm", "frames/"])
 def test_without_sound_the_result_is_silent(name: str, tmp_path: Path) -> None:
-    output = Output.of(f"{tmp_path}/out{name}")
-    assert encode(_pictures(_info(n=5)), _info(n=5), None, output, QUICK) == 5
+    output = Output.parse(f"{tmp_path}/out{name}")
+    assert encode(moving_pictures(video_info(n=5)), video_info(n=5), None, output, QUICK) == 5
     if output.format.frames:
         assert [p.suffix for p in output.path.iterdir()] == [".png"] * 5
     else:
@@ -280,18 +287,18 @@ def test_without_sound_the_result_is_silent(name: str, tmp_path: Path) -> None:
 def test_a_targets_own_sound_stays_with_its_picture(name: str, late: str, tmp_path: Path) -> None:
     """Sample-exact from the first picture on, whichever of the two begins first."""
     target, shift = tmp_path / "target.mkv", ("-itsoffset", "0.5")
-    wav = _click(tmp_path / "click.wav", 30000, seconds=2)
+    wav = write_click(tmp_path / "click.wav", 30000, seconds=2)
     clips.run(
         *(shift if late == "picture" else ()), "-i", str(clips.video("t.mp4", "-c:v", "libx264")),
         *(shift if late == "sound" else ()), "-i", str(wav),
         *("-map", "0", "-map", "1", "-c:v", "copy", "-c:a", "flac", str(target)),
     )  # fmt: skip
-    info, output = media.probe(target), Output.of(f"{tmp_path}/out{name}")
-    skipped = media.sound_skipped(info)
-    assert skipped == (Fraction(1, 2) if late == "picture" else 0)
-    sound = media.Soundtrack(target, skipped=skipped)
-    encode(_pictures(_info(n=12)), _info(n=12), sound, output, QUICK)
+    info, output = media.probe(target), Output.parse(f"{tmp_path}/out{name}")
+    start_offset = media.sound_start_offset(info)
+    assert start_offset == (Fraction(1, 2) if late == "picture" else 0)
+    sound = media.Soundtrack(target, start_offset=start_offset)
+    encode(moving_pictures(video_info(n=12)), video_info(n=12), sound, output, QUICK)
     out = output.path / "sound.wav" if output.format.frames else output.path
     heard = media.read_audio(out, 48000).samples
     first = 30000 + (-24000 if late == "picture" else 24000)
-    assert abs(_lag(media.read_audio(wav, 48000).samples, heard) - (first - 30000)) <= 1
+    assert abs(measure_lag(media.read_audio(wav, 48000).samples, heard) - (first - 30000)) <= 1

@@ -20,50 +20,16 @@ from lipsync.errors import AudioError, OutputError
 from lipsync.media import writer
 from lipsync.media.encode import EncodeOptions, encode
 from lipsync.pipelines.outputs import check_output
-from lipsync.types import ColorTags, VideoInfo
+from lipsync.types import ColorTags
 from tests.support import clips
-
-QUICK = EncodeOptions(preset="ultrafast")
-
-
-def _info(
-    width: int = 96, height: int = 64, fps: str = "25", color: ColorTags | None = None, n: int = 25
-) -> VideoInfo:
-    tags = color or ColorTags()
-    return VideoInfo(Path("target.mp4"), width, height, Fraction(fps), n, color=tags)
-
-
-def _pictures(info: VideoInfo) -> Iterator[np.ndarray]:
-    """A smooth coloured picture that moves."""
-    y, x = np.mgrid[: info.height, : info.width]
-    for i in range(info.frame_count):
-        red = 128 + 90 * np.sin(x / 17 + i / 9)
-        green = 128 + 90 * np.cos(y / 13 - i / 11)
-        yield np.stack([red, green, np.full_like(red, 70)], -1).astype(np.uint8)
-
-
-def _click(path: Path, at: int, rate: int = 48000, seconds: int = 1) -> Path:
-    """A wav, silent but for a short burst that starts at sample `at`."""
-    import soundfile
-
-    samples = np.zeros(rate * seconds, np.float32)
-    burst = np.random.default_rng(0).uniform(-0.9, 0.9, 400) * np.hanning(400)
-    samples[at : at + 400] = burst
-    soundfile.write(path, samples, rate, subtype="PCM_16")
-    return path
-
-
-def _lag(one: np.ndarray, other: np.ndarray) -> int:
-    """Samples by which `other` is late."""
-    size = len(one) + len(other)
-    product = np.fft.rfft(other, size) * np.fft.rfft(one, size).conj()
-    peak = int(np.fft.irfft(product, size).argmax())
-    return peak if peak < size // 2 else peak - size
-
-
-def _psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
-
+from tests.support.streams import (
+    QUICK,
+    measure_lag,
+    moving_pictures,
+    psnr,
+    video_info,
+    write_click,
+)
 
 TAGS = [
     ColorTags(),
@@ -77,20 +43,20 @@ TAGS = [
 
 @pytest.mark.parametrize("tags", TAGS, ids=lambda t: f"{t.space}-{t.range}")
 def test_pictures_and_colour_tags_come_back(tags: ColorTags, tmp_path: Path) -> None:
-    info, out = _info(color=tags), tmp_path / "out.mp4"
+    info, out = video_info(color=tags), tmp_path / "out.mp4"
     speech = clips.sound("s16.wav", "-c:a", "pcm_s16le")
-    assert encode(_pictures(info), info, speech, out, EncodeOptions(crf=4)) == 25
+    assert encode(moving_pictures(info), info, speech, out, EncodeOptions(crf=4)) == 25
     back = media.probe(out)
     assert (back.width, back.height, back.fps, back.frame_count) == (96, 64, 25, 25)
     assert back.color == tags
-    for got, want in zip(media.read_frames(back), _pictures(info), strict=True):
-        assert _psnr(got, want) > 42  # dB; a wrong matrix or range falls below 30
+    for got, want in zip(media.read_frames(back), moving_pictures(info), strict=True):
+        assert psnr(got, want) > 42  # dB; a wrong matrix or range falls below 30
 
 
 @pytest.mark.parametrize("fps", ["30000/1001", "24000/1001", "359/12", "60", "25/2"])
 def test_the_rate_is_exact(fps: str, tmp_path: Path) -> None:
-    info, out = _info(fps=fps, n=37), tmp_path / "out.mp4"
-    encode(_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
+    info, out = video_info(fps=fps, n=37), tmp_path / "out.mp4"
+    encode(moving_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
     back = media.probe(out)
     assert (back.fps, back.frame_count) == (Fraction(fps), 37)
     with av.open(str(out)) as container:
@@ -100,11 +66,11 @@ def test_the_rate_is_exact(fps: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(97, 64), (96, 63), (97, 63)])
 def test_odd_sizes_are_kept(width: int, height: int, tmp_path: Path) -> None:
-    info, out = _info(width, height, n=3), tmp_path / "out.mp4"
-    encode(_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
+    info, out = video_info(width, height, n=3), tmp_path / "out.mp4"
+    encode(moving_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
     frames = list(media.read_frames(media.probe(out)))
     assert [f.shape for f in frames] == [(height, width, 3)] * 3
-    assert _psnr(frames[0], next(_pictures(info))) > 35
+    assert psnr(frames[0], next(moving_pictures(info))) > 35
 
 
 SPEECHES = [
@@ -131,17 +97,17 @@ def test_the_sound_is_in_sync_to_the_sample(
     suffix: str, coding: tuple[str, ...], kept: str, tmp_path: Path
 ) -> None:
     """What the output plays at time t is what the speech file plays at t, and at t in the wav."""
-    wav = _click(tmp_path / "click.wav", 20011)
+    wav = write_click(tmp_path / "click.wav", 20011)
     speech = tmp_path / f"speech.{suffix}"
     clips.run("-i", str(wav), *coding, str(speech))
-    info, out = _info(), tmp_path / "out.mp4"
-    encode(_pictures(info), info, speech, out, QUICK)
+    info, out = video_info(), tmp_path / "out.mp4"
+    encode(moving_pictures(info), info, speech, out, QUICK)
     assert media.probe_audio(out).codec == kept
     heard = media.read_audio(out, 48000).samples
-    assert _lag(media.read_audio(speech, 48000).samples, heard) == 0
+    assert measure_lag(media.read_audio(speech, 48000).samples, heard) == 0
     # Bare AC-3 cannot say that its encoder came 256 samples late; ffmpeg reads Vorbis 128 late.
     if suffix not in ("ac3", "eac3", "ogg"):
-        assert _lag(media.read_audio(wav, 48000).samples, heard) == 0
+        assert measure_lag(media.read_audio(wav, 48000).samples, heard) == 0
     assert abs(media.probe_audio(out).duration - media.probe_audio(speech).duration) < Fraction(
         1, 40
     )
@@ -153,8 +119,8 @@ def test_sound_that_begins_late_stays_late(tmp_path: Path) -> None:
         *("-itsoffset", "0.5", "-f", "lavfi", "-i", "sine=300:sample_rate=48000:duration=1"),
         *("-c:v", "libx264", "-c:a", "aac"),
     )
-    info, out = _info(n=38), tmp_path / "out.mp4"
-    encode(_pictures(info), info, speech, out, QUICK)
+    info, out = video_info(n=38), tmp_path / "out.mp4"
+    encode(moving_pictures(info), info, speech, out, QUICK)
     want, got = (media.read_audio(p, 48000).samples for p in (speech, out))
     begin = [int(np.flatnonzero(np.abs(s) > 0.02)[0]) for s in (want, got)]
     assert abs(begin[0] - 24000) < 100
@@ -181,8 +147,10 @@ def test_only_the_first_sound_and_none_of_its_tags(tmp_path: Path) -> None:
         "flac",
         str(speech),
     )
-    info, out = _info(), tmp_path / "out.mp4"
-    encode(_pictures(info), info, speech, out, QUICK, tags={"comment": "it's made; a=b, [c] é"})
+    info, out = video_info(), tmp_path / "out.mp4"
+    encode(
+        moving_pictures(info), info, speech, out, QUICK, tags={"comment": "it's made; a=b, [c] é"}
+    )
     with av.open(str(out)) as container:
         assert [s.type for s in container.streams] == ["video", "audio"]
         assert "Secret" not in str(container.metadata) and "52" not in str(container.metadata)
@@ -190,14 +158,14 @@ def test_only_the_first_sound_and_none_of_its_tags(tmp_path: Path) -> None:
 
 
 def test_the_index_comes_first(tmp_path: Path) -> None:
-    info, out = _info(), tmp_path / "out.mp4"
-    encode(_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
+    info, out = video_info(), tmp_path / "out.mp4"
+    encode(moving_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
     data = out.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
 
 
 def test_progress_and_seal(tmp_path: Path) -> None:
-    info, out = _info(n=5), tmp_path / "out.mp4"
+    info, out = video_info(n=5), tmp_path / "out.mp4"
     told: list[int] = []
     sealed: list[tuple[bool, int]] = []
 
@@ -205,7 +173,7 @@ def test_progress_and_seal(tmp_path: Path) -> None:
         sealed.append((out.exists(), media.probe(temporary).frame_count))
 
     speech = clips.sound("s16.wav", "-c:a", "pcm_s16le")
-    encode(_pictures(info), info, speech, out, QUICK, on_frame=told.append, seal=seal)
+    encode(moving_pictures(info), info, speech, out, QUICK, on_frame=told.append, finalize=seal)
     assert told == [1, 2, 3, 4, 5]
     assert sealed == [(False, 5)]
     assert out.stat().st_mode & 0o777 == 0o666 & ~_umask()
@@ -222,13 +190,13 @@ def _umask() -> int:
 def test_a_failure_leaves_nothing_and_keeps_the_old(
     fault: type[BaseException], where: str, tmp_path: Path
 ) -> None:
-    info, out = _info(), tmp_path / "out.mp4"
+    info, out = video_info(), tmp_path / "out.mp4"
     out.write_text("the result of last week")
     closed = []
 
     def frames() -> Iterator[np.ndarray]:
         try:
-            for i, picture in enumerate(_pictures(info)):
+            for i, picture in enumerate(moving_pictures(info)):
                 if i == 10 and where == "frames":
                     raise fault("in the middle")
                 yield picture
@@ -242,17 +210,19 @@ def test_a_failure_leaves_nothing_and_keeps_the_old(
     # A refusal of the disk is the user's; an error in our own frames keeps its name.
     expected = OutputError if (fault, where) == (OSError, "seal") else fault
     with pytest.raises(expected):
-        encode(frames(), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK, seal=seal)
+        encode(
+            frames(), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK, finalize=seal
+        )
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
     assert out.read_text() == "the result of last week"
     assert closed
 
 
 def test_speech_without_sound(tmp_path: Path) -> None:
-    info = _info()
+    info = video_info()
     silent = clips.video("silent.mp4", "-c:v", "libx264")
     with pytest.raises(AudioError, match="no sound"):
-        encode(_pictures(info), info, silent, tmp_path / "out.mp4", QUICK)
+        encode(moving_pictures(info), info, silent, tmp_path / "out.mp4", QUICK)
     assert not list(tmp_path.iterdir())
 
 
@@ -260,13 +230,13 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[3:5]
-from test_encode import _info, _pictures
+from test_encode import video_info, moving_pictures
 from lipsync.media.encode import EncodeOptions, encode
 from lipsync.errors import OutputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-info = _info(320, 240, n=200)
+info = video_info(320, 240, n=200)
 try:
-    encode(_pictures(info), info, Path(sys.argv[1]), Path(sys.argv[2]), EncodeOptions(crf=1))
+    encode(moving_pictures(info), info, Path(sys.argv[1]), Path(sys.argv[2]), EncodeOptions(crf=1))
 except OutputError as error:
     print(error)
 """
@@ -293,10 +263,10 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("may not mount a tmpfs here")
     try:
-        info = _info(320, 240, n=200)
+        info = video_info(320, 240, n=200)
         speech = clips.sound("s16.wav", "-c:a", "pcm_s16le")
         with pytest.raises(OutputError, match="No space left on device") as caught:
-            encode(_pictures(info), info, speech, disk / "out.mp4", EncodeOptions(crf=1))
+            encode(moving_pictures(info), info, speech, disk / "out.mp4", EncodeOptions(crf=1))
         assert "\n" not in str(caught.value)
         assert not list(disk.iterdir())
     finally:
@@ -361,7 +331,7 @@ def test_untouched_footage_keeps_its_quality(shared: Path, tmp_path: Path) -> No
     assert back.color == info.color
     means = []
     for got, want in zip(media.read_frames(back), frames, strict=True):
-        assert _psnr(got, want) > 44  # dB
+        assert psnr(got, want) > 44  # dB
         means.append(got.mean((0, 1)) - want.mean((0, 1)))
     assert np.abs(np.mean(means, 0)).max() < 0.15  # grey levels: no tint
 

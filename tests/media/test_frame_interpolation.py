@@ -10,7 +10,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from lipsync import media
-from lipsync.media.frame_interpolation import between
+from lipsync.media.frame_interpolation import interpolate_frames
 
 SAMPLE = Path(__file__).resolve().parents[2] / "assets" / "sample" / "target.mp4"
 
@@ -38,7 +38,7 @@ def place(picture: np.ndarray, of: np.ndarray) -> np.ndarray:
 def test_a_shifted_copy_lies_on_its_way(share: float) -> None:
     one = frame()
     shift = np.array([3.0, -2.0])
-    middle = between(one, shifted(one, *shift), share)
+    middle = interpolate_frames(one, shifted(one, *shift), share)
     np.testing.assert_allclose(place(middle, one), share * shift, atol=0.05)
     off = np.abs(middle.astype(float) - shifted(one, *(share * shift)))
     assert off[16:-16, 16:-16].mean() < 1.5  # levels
@@ -47,13 +47,16 @@ def test_a_shifted_copy_lies_on_its_way(share: float) -> None:
 def test_it_is_the_same_from_either_side() -> None:
     one = frame()
     other = shifted(one, 2, 1)
-    a, b = between(one, other, 0.3).astype(int), between(other, one, 0.7).astype(int)
+    a, b = (
+        interpolate_frames(one, other, 0.3).astype(int),
+        interpolate_frames(other, one, 0.7).astype(int),
+    )
     assert np.abs(a - b).max() <= 1
 
 
 def test_equal_frames_give_that_frame() -> None:
     one = frame()
-    assert np.abs(between(one, one.copy(), 0.5).astype(int) - one).max() <= 1
+    assert np.abs(interpolate_frames(one, one.copy(), 0.5).astype(int) - one).max() <= 1
 
 
 def test_what_appears_is_no_ghost() -> None:
@@ -62,7 +65,7 @@ def test_what_appears_is_no_ghost() -> None:
     other = one.copy()
     centre = (one.shape[1] // 2, one.shape[0] // 2)
     cv2.circle(other, centre, 14, (20, 20, 230), -1)
-    middle = between(one, other, 0.5)[..., 2].astype(int)
+    middle = interpolate_frames(one, other, 0.5)[..., 2].astype(int)
     inner = np.zeros(one.shape[:2], np.uint8)
     cv2.circle(inner, centre, 8, 1, -1)
     there, absent = other[..., 2].astype(int), one[..., 2].astype(int)
@@ -79,7 +82,7 @@ def test_its_grain_is_that_of_one_frame() -> None:
     ]
     fine = [
         (p - cv2.GaussianBlur(p.astype(np.float32), (0, 0), 1.5)).std()
-        for p in (noisy[0], between(noisy[0], noisy[1], 0.5))
+        for p in (noisy[0], interpolate_frames(noisy[0], noisy[1], 0.5))
     ]
     assert fine[1] > 0.85 * fine[0]
 
@@ -92,7 +95,7 @@ def test_real_frames_are_nearer_than_either_neighbour(shared: Path, name: str) -
     frames = list(media.read_frames(info, 20, 41))
     gain = []
     for i in range(1, 20, 4):
-        made = between(frames[i - 1], frames[i + 1], 0.5).astype(float)
+        made = interpolate_frames(frames[i - 1], frames[i + 1], 0.5).astype(float)
         errors = [np.square(p - frames[i].astype(float)).mean() for p in (made, frames[i - 1])]
         gain.append(10 * np.log10(errors[1] / errors[0]))
     assert np.mean(gain) > 1.5  # dB

@@ -191,12 +191,12 @@ def test_leaving_early_ends_the_decoder(monkeypatch: pytest.MonkeyPatch) -> None
 
     started = []
 
-    class Watched(ffmpeg_process.Process):
+    class Watched(ffmpeg_process.FfmpegProcess):
         def __init__(self, *args: object, **kwargs: object) -> None:
             super().__init__(*args, **kwargs)  # type: ignore[arg-type]
             started.append(self._popen)
 
-    monkeypatch.setattr(module, "Process", Watched)
+    monkeypatch.setattr(module, "FfmpegProcess", Watched)
     frames = media.read_frames(media.probe(clips.video("cfr.mp4", *X264, frames=140)))
     next(frames)
     assert started[0].poll() is None

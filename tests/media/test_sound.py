@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from lipsync import media
 from lipsync.errors import AudioError, MediaError
+from lipsync.media import sound
 from tests.support import clips
 
 CODINGS = [
@@ -55,8 +57,6 @@ def test_loud_stereo_does_not_clip(tmp_path: Path) -> None:
 
 
 def test_channels_without_a_place_are_averaged(tmp_path: Path) -> None:
-    import soundfile
-
     path = tmp_path / "eleven.wav"
     tone = 0.5 * np.sin(600 * np.pi * np.arange(16000) / 16000)
     soundfile.write(path, np.repeat(tone[:, None], 11, axis=1), 16000, subtype="FLOAT")
@@ -123,3 +123,59 @@ def test_an_empty_stream_is_one_line(tmp_path: Path) -> None:
     for ask in (media.probe_audio, media.read_audio):
         with pytest.raises(AudioError):
             ask(path)
+
+
+# --- one decoding -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "coding", "rate", "channels", "seconds"), CODINGS, ids=[c[0] for c in CODINGS]
+)
+def test_one_decoding_gives_the_samples_and_the_exact_length(
+    name: str,
+    coding: tuple[str, ...],
+    rate: int,
+    channels: int,
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = clips.sound(name, *coding, rate=rate)
+    monkeypatch.setattr(sound, "_infos", {})
+    want = media.probe_audio(path), media.read_audio(path).samples
+    sound._infos.clear()
+    wave, info = media.read_audio_with_info(path)
+    assert info == want[0]
+    np.testing.assert_array_equal(wave.samples, want[1])
+
+
+def test_a_late_start_counts_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound that begins 0.4 s into the file, behind a video: preceded by silence."""
+    monkeypatch.setattr(sound, "_infos", {})
+    path = clips.make(
+        *("late.mkv", "-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25:duration=1"),
+        *("-itsoffset", "0.4", "-f", "lavfi", "-i", "sine=frequency=300:sample_rate=44100:d=1"),
+        *("-c:v", "ffv1", "-c:a", "flac"),
+    )
+    want = media.probe_audio(path), media.read_audio(path).samples
+    sound._infos.clear()
+    wave, info = media.read_audio_with_info(path)
+    assert info == want[0]
+    assert float(info.duration) == pytest.approx(1.4, abs=0.01)
+    np.testing.assert_array_equal(wave.samples, want[1])
+
+
+def test_what_is_known_of_a_file_holds_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound, "_infos", {})
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.full(16000, 0.1), 16000)
+    assert media.probe_audio(path) is media.probe_audio(path)
+    soundfile.write(path, np.full(8000, 0.1), 16000)
+    assert float(media.probe_audio(path).duration) == 0.5
+    monkeypatch.setattr(sound, "INFOS_KEPT", 3)
+    for i in range(5):
+        copy = tmp_path / f"{i}.wav"
+        soundfile.write(copy, np.full(800, 0.1), 16000)
+        media.probe_audio(copy)
+    assert len(sound._infos) == 3

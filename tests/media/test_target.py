@@ -11,13 +11,13 @@ import pytest
 
 from lipsync import media
 from lipsync.errors import MediaError
-from lipsync.media import FORMATS, ReadOptions, frame_times, read_target
+from lipsync.media import FORMATS, ReadOptions, frame_times, probe_target
 from lipsync.media.encode import encode
 from lipsync.retime import timeline
-from lipsync.retime.loops import straight
+from lipsync.retime.loops import play_straight
 from lipsync.types import LipTrack, VideoInfo
-from tests.media.test_encode import QUICK
 from tests.support import clips
+from tests.support.streams import QUICK
 
 X264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 MP4 = FORMATS[".mp4"]
@@ -39,7 +39,7 @@ def _shaky(suffix: str, how: str = SHAKY) -> Path:
 
 
 def _read(path: Path, length: float = 1.5, form: str = ".mp4", **options: str) -> VideoInfo:
-    return read_target(path, ReadOptions(**options), Fraction(length), FORMATS[form])
+    return probe_target(path, ReadOptions(**options), Fraction(length), FORMATS[form])
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -48,7 +48,7 @@ def test_a_varying_rate_is_kept_to_the_tick(suffix: str, tmp_path: Path) -> None
     info = _read(target)
     assert info.stamps == tuple(_stamps(target))
     assert info.remarks == ()
-    n = frame_times.frame_count(info, Fraction(3, 2))
+    n = frame_times.count_frames(info, Fraction(3, 2))
     speech = clips.sound("long.wav", "-c:a", "pcm_s16le", seconds=1.5)
     encode(media.read_frames(info, 0, n), info, speech, out, QUICK)
     assert _stamps(out) == _stamps(target)[:n]
@@ -77,8 +77,8 @@ def test_why_a_varying_rate_is_not_kept() -> None:
 def test_steps_and_frames_of_a_varying_rate() -> None:
     """A line through the steps is the same line through the frames; every step has its frame."""
     info = _read(_shaky(".mp4"))
-    n = frame_times.frame_count(info, Fraction(3, 2))
-    times = timeline.Pace.of(info, straight(info.frame_count, n))
+    n = frame_times.count_frames(info, Fraction(3, 2))
+    times = timeline.Pace.of(info, play_straight(info.frame_count, n))
     assert not times.regular
     assert times.mean_rate == pytest.approx(n / 1.5, rel=0.02)
     assert timeline.Pace.of(media.probe(info.path), np.arange(7)).mean_rate == pytest.approx(
@@ -92,14 +92,14 @@ def test_steps_and_frames_of_a_varying_rate() -> None:
         assert stamps[frame] <= at[step] + 1e-6
         assert frame == n - 1 or stamps[frame + 1] > at[step] - 1e-6
     lips = np.broadcast_to(stamps[:, None, None], (len(stamps), 18, 2)).astype(np.float32)
-    steady = frame_times.regular(LipTrack(lips, info.fps), info)
+    steady = frame_times.resample_regularly(LipTrack(lips, info.fps), info)
     want = np.arange(len(steady)) / float(info.fps)
     np.testing.assert_allclose(steady.points[:, 0, 0], want, atol=1e-5)
 
 
 def test_unknown_steps_stay_unknown_only_where_they_count() -> None:
     values = np.array([[0.0], [np.nan], [2.0]], np.float32)
-    got = frame_times.read_between(values, np.array([0.0, 0.5, 1.0, 2.0]))[:, 0]
+    got = frame_times.interpolate_rows(values, np.array([0.0, 0.5, 1.0, 2.0]))[:, 0]
     np.testing.assert_array_equal(np.isnan(got), [False, True, True, False])
 
 
@@ -283,27 +283,57 @@ def _numbers(frames: list[np.ndarray]) -> list[int]:
     return [round((float(f.mean()) * 219 / 255 + 16 - 20) / 4) for f in frames]
 
 
-def test_a_lost_picture_loses_no_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Packets that do not decode: the picture before stays, and those behind come at their time."""
+def _with_lost_pictures(path: Path) -> Path:
+    """The numbered pictures as a file whose packets 20 to 24 do not decode."""
     whole = _numbered("numbered.mp4", *X264, "-g", "5", "-bf", "0", "-qp", "0")
     data = bytearray(whole.read_bytes())
     with av.open(str(whole)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    for k in (20, 21, 22, 23, 24):
-        at, size = packets[k]
+    for at, size in packets[20:25]:
         data[at : at + size] = bytes(size)
-    path = tmp_path / "damaged.mp4"
     path.write_bytes(data)
-    info = media.probe(path)
+    return path
+
+
+def test_a_lost_picture_loses_no_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Packets that do not decode: the picture before stays, and those behind come at their time."""
+    info = media.probe(_with_lost_pictures(tmp_path / "damaged.mp4"))
     assert (info.frame_count, info.fps) == (50, 25)
     want = [*range(20), *[19] * 5, *range(25, 50)]
     assert _numbers(list(media.read_frames(info))) == want
     assert _numbers(list(media.read_frames(info, 22, 30))) == [25] * 3 + list(range(25, 30))
-    (said,) = media.damage(info)
+    (said,) = media.describe_damage(info)
     assert "5 of its 50 frames are damaged" in said
     assert "the first is frame 20" in said
     assert "damaged" in caplog.text
-    assert list(media.damage(media.probe(whole))) == []
+    whole = _numbered("numbered.mp4", *X264, "-g", "5", "-bf", "0", "-qp", "0")
+    assert list(media.describe_damage(media.probe(whole))) == []
+
+
+def test_damage_belongs_to_one_reading(tmp_path: Path) -> None:
+    """A later run of the process neither inherits it nor loses it."""
+    path = _with_lost_pictures(tmp_path / "damaged.mp4")
+    first = media.probe(path)
+    list(media.read_frames(first, 0, 22))
+    assert "2 of its 50 frames" in next(media.describe_damage(first))
+
+    second = media.probe(path)
+    assert list(media.describe_damage(second)) == [], "nothing of it has been read in this run"
+    list(media.read_frames(second))
+    assert "5 of its 50 frames" in next(media.describe_damage(second))
+    assert "2 of its 50 frames" in next(media.describe_damage(first))
+
+
+def test_damage_outlives_any_number_of_other_files(tmp_path: Path) -> None:
+    """`faces extract` of a folder reads many files before it says what was wrong with them."""
+    info = media.probe(_with_lost_pictures(tmp_path / "damaged.mp4"))
+    list(media.read_frames(info))
+    other = _numbered("numbered.mp4", *X264, "-g", "5", "-bf", "0", "-qp", "0")
+    for number in range(70):
+        copy = tmp_path / f"{number}.mp4"
+        copy.symlink_to(other)
+        media.probe(copy)
+    assert "5 of its 50 frames are damaged" in next(media.describe_damage(info))
 
 
 def test_pictures_that_are_not_in_the_file(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lipsync.face.similarity import apply
-from lipsync.face.tracked_face import align, mouth_outlines
-from lipsync.mouth.finish.blend import blend, laplacian_blend, membrane, soft_mask
-from lipsync.mouth.finish.composite import CompositeOptions, composite
-from lipsync.mouth.finish.grain import GOES_ON, STRENGTH, Grain
-from lipsync.mouth.texture.median import box_around
+from lipsync.face.similarity import apply_affine
+from lipsync.face.tracked_face import TrackedFace
+from lipsync.mouth.finish.blend import blend_patch, laplacian_blend, soft_mask, solve_membrane
+from lipsync.mouth.finish.composite import CompositeOptions, composite_frames
+from lipsync.mouth.finish.grain import CORRELATION, STRENGTH, Grain
+from lipsync.mouth.texture.median import bounding_box
 from lipsync.types import Patch
 from tests.support.faces import similarity, track_of
 
@@ -25,7 +25,7 @@ def noise(h: int = 260, w: int = 320) -> np.ndarray:
 
 
 def patch_for(to_frame: np.ndarray, color: tuple[int, int, int] | np.ndarray) -> Patch:
-    corner, width, height = box_around(apply(to_frame, CORNERS))
+    corner, width, height = bounding_box(apply_affine(to_frame, CORNERS))
     rgb = np.empty((height, width, 3), np.uint8)
     rgb[:] = color
     shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
@@ -33,15 +33,13 @@ def patch_for(to_frame: np.ndarray, color: tuple[int, int, int] | np.ndarray) ->
 
 
 @pytest.fixture
-def scene() -> tuple:
-    track = track_of(POSES)
-    return track, align(track)
+def scene() -> TrackedFace:
+    return TrackedFace.of(track_of(POSES))
 
 
 def run(scene, frames, patches, options=None) -> list:  # type: ignore[no-untyped-def]
-    track, alignment = scene
-    order = np.arange(N)
-    return list(composite(frames, patches, track, alignment, order, options or CompositeOptions()))
+    target = scene.at(np.arange(N))
+    return list(composite_frames(frames, patches, target, options or CompositeOptions()))
 
 
 def test_pixels_outside_the_mask_are_the_targets_bit_for_bit(scene) -> None:
@@ -87,8 +85,7 @@ def test_a_cast_over_the_new_mouth_is_matched_away(scene) -> None:
 
 
 def test_the_mask_holds_the_lips_and_stays_inside_the_jaw(scene) -> None:
-    track, _ = scene
-    outlines = mouth_outlines(track, 0.13)
+    track, outlines = scene.track, scene.outlines(0.13)
     for i in range(N):
         mask = soft_mask(outlines[i], 0.05 * 90, (260, 320))
         at = np.round(track.xy[i, list(track.scheme.lips)]).astype(int)
@@ -99,14 +96,33 @@ def test_the_mask_holds_the_lips_and_stays_inside_the_jaw(scene) -> None:
         assert (mask[eyes[:, 1], eyes[:, 0]] == 0).all()
 
 
-def test_a_face_half_outside_the_frame_is_no_accident(scene) -> None:
-    for x, y in ((0, 70), (319, 70), (160, 200), (160, -120), (900, 900)):
-        pose = similarity(90, 0, x, y)
-        track = track_of([pose] * N)
-        frames = [noise() for _ in range(N)]
-        patches = [patch_for(pose, (0, 0, 0))] * N
-        for done in run((track, align(track)), frames, patches):
-            assert done.frame.shape == frames[0].shape
+@pytest.mark.parametrize(
+    ("x", "y", "drawn"),
+    [
+        (0, 70, True),
+        (319, 70, True),
+        (160, 150, True),
+        (160, -60, True),
+        (160, -120, True),  # the lips lie above the frame, the chin in it
+        (160, 200, False),
+        (900, 900, False),
+    ],
+)
+def test_a_face_half_outside_the_frame_is_no_accident(x: int, y: int, drawn: bool) -> None:
+    """What of the mask lies in the frame is drawn, and nothing else changes."""
+    pose = similarity(90, 0, x, y)
+    face = TrackedFace.of(track_of([pose] * N))
+    frames = [noise() for _ in range(N)]
+    patches = [patch_for(pose, (0, 0, 0))] * N
+    options = CompositeOptions(color_match=False, grain=False)
+    for original, done in zip(frames, run(face, frames, patches, options), strict=True):
+        assert done.frame.shape == original.shape
+        mask = soft_mask(face.outlines(options.mask_inset)[0], 0.05 * 90, (260, 320))
+        changed = (done.frame != original).any(-1)
+        assert not changed[mask == 0].any(), "outside the mask nothing changes"
+        assert changed.any() == (mask > 0.05).any() == drawn
+        if drawn:
+            assert changed[mask > 0.05].mean() > 0.9, "noise is hardly ever black already"
 
 
 def test_the_pyramid_of_the_difference_is_burt_and_adelsons_blend() -> None:
@@ -144,7 +160,7 @@ def test_the_membrane_meets_the_border_and_is_smooth_inside() -> None:
     )
     slope = np.linspace(-20, 20, 120, dtype=np.float32)
     difference = np.broadcast_to(slope[None, :, None], (100, 120, 3)).astype(np.float32)
-    field = membrane(difference, alpha)
+    field = solve_membrane(difference, alpha)
     inside = alpha > 0.2
     assert np.abs(field - difference)[inside].max() < 4  # of ±20: a linear border stays linear
     assert np.abs(np.diff(field, axis=1))[inside[:, 1:]].max() < 2
@@ -157,21 +173,22 @@ def test_an_offset_patch_is_resampled_into_place() -> None:
     small[25:, :] = 200
     half = np.array([[0.5, 0, 0], [0, 0.5, 0]], np.float32)
     outline = np.array([[10, 10], [90, 10], [90, 90], [10, 90]], np.float32)
-    done = blend(frame, Patch(small, np.ones((50, 50), np.float32), half), outline, 2.0, False)
+    done = blend_patch(
+        frame, Patch(small, np.ones((50, 50), np.float32), half), outline, 2.0, False
+    )
     assert done.frame[30, 50, 0] == pytest.approx(50, abs=3)
     assert done.frame[70, 50, 0] == pytest.approx(200, abs=3)
 
 
 def test_a_patch_vouches_only_for_its_own_pixels(scene) -> None:
-    track, _ = scene
     whole = patch_for(POSES[0], (255, 0, 0))
     half = whole.alpha.copy()
     half[:, : half.shape[1] // 2] = 0
     frame = np.full((260, 320, 3), 128, np.uint8)
-    outline = mouth_outlines(track, 0.13)[0]
-    done = blend(frame, replace(whole, alpha=half), outline, 4.0, False)
-    x = int(apply(POSES[0], np.array([[-0.3, 0.9]], np.float32))[0, 0])
-    y = int(apply(POSES[0], np.array([[-0.3, 0.9]], np.float32))[0, 1])
+    outline = scene.outlines(0.13)[0]
+    done = blend_patch(frame, replace(whole, alpha=half), outline, 4.0, False)
+    x = int(apply_affine(POSES[0], np.array([[-0.3, 0.9]], np.float32))[0, 0])
+    y = int(apply_affine(POSES[0], np.array([[-0.3, 0.9]], np.float32))[0, 1])
     assert (done.frame[y, x - 10] == 128).all()
 
 
@@ -188,7 +205,7 @@ def test_grain_goes_on_from_frame_to_frame_and_is_the_same_every_time() -> None:
     assert not made[0][:, :10].any(), "outside the box nothing changes"
     inside = made[0][:, 10:70, 10:70]
     goes_on = (inside[1:] * inside[:-1]).mean() / (inside**2).mean()
-    assert goes_on == pytest.approx(GOES_ON, abs=0.02)
+    assert goes_on == pytest.approx(CORRELATION, abs=0.02)
 
 
 def test_a_clean_mouth_gets_the_frames_noise_and_no_more(scene) -> None:  # type: ignore[no-untyped-def]

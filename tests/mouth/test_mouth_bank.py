@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from lipsync.errors import NoFaceError
-from lipsync.face.tracked_face import align
-from lipsync.media.pixels import cut_out
-from lipsync.mouth.bank.mouth_bank import BankOptions, build, thinned, usable
+from lipsync.face.alignment import align
+from lipsync.face.tracked_face import TrackedFace
+from lipsync.media.pixels import crop_replicated
+from lipsync.mouth.bank.mouth_bank import BankOptions, build, find_usable_frames, thin_out
 from lipsync.runtime.cache import Cache
 from tests.support.faces import similarity, track_of
 
@@ -30,8 +31,8 @@ def frames() -> list[np.ndarray]:
 def test_crops_hold_the_footages_own_pixels_where_the_points_say(tmp_path: Path) -> None:
     track, shown = scene(), frames()
     with Cache(tmp_path) as cache:
-        bank = build(shown, track, align(track), BankOptions(), cache, "footage")
-        assert len(bank) == N
+        bank, appearance = build(shown, TrackedFace.of(track), BankOptions(), cache, "footage")
+        assert len(bank) == len(appearance) == N
         assert isinstance(bank.crops, np.memmap)
         for entry in (0, 17, 59):
             frame, crop = shown[bank.frames[entry]], bank.crops[entry]
@@ -43,18 +44,19 @@ def test_crops_hold_the_footages_own_pixels_where_the_points_say(tmp_path: Path)
 
 
 def test_a_second_build_reads_no_frame(tmp_path: Path) -> None:
-    track = scene()
+    face = TrackedFace.of(scene())
 
     def forbidden():  # type: ignore[no-untyped-def]
         pytest.fail("the footage was read again")
         yield
 
     with Cache(tmp_path) as cache:
-        first = build(frames(), track, align(track), BankOptions(), cache, "footage")
-        again = build(forbidden(), track, align(track), BankOptions(), cache, "footage")
+        first, seen = build(frames(), face, BankOptions(), cache, "footage")
+        again, as_before = build(forbidden(), face, BankOptions(), cache, "footage")
         assert np.array_equal(first.crops, again.crops)
         assert np.array_equal(first.lips, again.lips)
-        other = build(frames(), track, align(track), BankOptions(), cache, "other footage")
+        assert np.array_equal(seen.skin_color, as_before.skin_color)
+        other, _ = build(frames(), face, BankOptions(), cache, "other footage")
         assert not np.array_equal(first.crops, other.crops)
 
 
@@ -65,7 +67,7 @@ def test_blurry_frames_get_no_quality(tmp_path: Path) -> None:
     for i in range(10, 15):
         shown[i] = cv2.GaussianBlur(shown[i], (0, 0), 4)
     with Cache(tmp_path) as cache:
-        bank = build(shown, track, align(track), BankOptions(), cache, "footage")
+        bank, _ = build(shown, TrackedFace.of(track), BankOptions(), cache, "footage")
         assert (bank.quality[10:15] == 0).all()
         assert (np.delete(bank.quality, range(10, 15)) > 0.5).all()
 
@@ -77,7 +79,7 @@ def test_frames_without_a_face_in_jerks_or_odd_shapes_stay_out() -> None:
     points[20] += 8.0  # a jerk of the whole head, pixels
     points[40, track.scheme.lips] += 25.0  # lips that are not where lips are
     broken = replace(track, points=points, found=found)
-    ok = usable(broken, align(broken))
+    ok = find_usable_frames(TrackedFace.of(broken))
     assert not ok[[5, 20, 40]].any()
     assert ok.sum() >= N - 6
 
@@ -85,15 +87,15 @@ def test_frames_without_a_face_in_jerks_or_odd_shapes_stay_out() -> None:
 def test_a_still_picture_is_a_bank_of_one(tmp_path: Path) -> None:
     track = track_of([similarity(60, 0, 110, 60)])
     with Cache(tmp_path) as cache:
-        bank = build(frames()[:1], track, align(track), BankOptions(), cache, "still")
+        bank, _ = build(frames()[:1], TrackedFace.of(track), BankOptions(), cache, "still")
         assert len(bank) == 1
         assert bank.quality[0] > 0
 
 
 def test_more_footage_than_room_is_thinned_evenly(tmp_path: Path) -> None:
-    track = scene()
+    face, options = TrackedFace.of(scene()), BankOptions(bank_frames=10)
     with Cache(tmp_path) as cache:
-        bank = build(frames(), track, align(track), BankOptions(bank_frames=10), cache, "footage")
+        bank, _ = build(frames(), face, options, cache, "footage")
         assert len(bank) == 10
         assert np.ptp(np.diff(bank.frames)) <= 1
 
@@ -101,7 +103,7 @@ def test_more_footage_than_room_is_thinned_evenly(tmp_path: Path) -> None:
 def test_frames_that_are_kept_of_too_many_follow_each_other() -> None:
     """A mouth is found by its motion: every other frame would have none of its own."""
     frames = np.arange(7, 10007)
-    kept = thinned(frames, 4000)
+    kept = thin_out(frames, 4000)
     assert len(kept) == 4000
     assert len(np.unique(kept)) == 4000
     steps = np.diff(kept)
@@ -110,12 +112,12 @@ def test_frames_that_are_kept_of_too_many_follow_each_other() -> None:
     assert np.ptp(np.diff(starts)) <= 1
     assert kept[0] == 7
     assert kept[-1] == 10006
-    assert np.array_equal(thinned(frames, 10000), frames)
+    assert np.array_equal(thin_out(frames, 10000), frames)
 
 
 def test_boxes_beyond_the_frame_repeat_its_edge() -> None:
     frame = frames()[0]
-    box = cut_out(frame, np.array([-3, 195], np.float32), 8, 10)
+    box = crop_replicated(frame, np.array([-3, 195], np.float32), 8, 10)
     assert box.shape == (10, 8, 3)
     assert np.array_equal(box[:5, 3:], frame[195:200, 0:5])
     assert (box[:, 0] == box[:, 3]).all()
@@ -123,6 +125,7 @@ def test_boxes_beyond_the_frame_repeat_its_edge() -> None:
 
 
 def test_nobody_to_take_a_mouth_from(tmp_path: Path) -> None:
-    track = scene(points=scene().points * np.nan, found=np.zeros(N, bool))
+    nowhere = scene(points=scene().points * np.nan, found=np.zeros(N, bool))
+    face = TrackedFace(nowhere, align(scene()))
     with Cache(tmp_path) as cache, pytest.raises(NoFaceError):
-        build(frames(), track, align(scene()), BankOptions(), cache, "footage")
+        build(frames(), face, BankOptions(), cache, "footage")

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 
 from lipsync import media
-from lipsync.face import landmarks, tracked_face
-from lipsync.mouth.bank import mouth_bank, shape_free
+from lipsync.face import landmarks
+from lipsync.mouth.bank import shape_free
 from lipsync.mouth.bank.footage import Footage
+from lipsync.mouth.bank.mouth_bank import BankOptions
 from lipsync.mouth.bank.shape_free import SIZE
 from lipsync.mouth.texture import TextureOptions
 from lipsync.mouth.texture.median import MedianTexture
-from lipsync.mouth.texture.regression import FEWEST, LIMIT, Regression, added
+from lipsync.mouth.texture.regression import LIMIT, MIN_ENTRIES, Regression, add_correction
+from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.cache import Cache
+from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import LipTrack
 
 RNG = np.random.default_rng(5)
@@ -48,20 +51,20 @@ def test_what_one_sided_candidates_lack_is_told(learnt) -> None:
     entries = sided[np.argsort(off)[:20]]
     weights = np.full(20, 1 / 20, np.float32)
     lacking = shown(wanted)[0] - shown(described[entries]).mean(0)
-    told = regression.correction(wanted[0], entries, weights)
+    told = regression.predict_correction(wanted[0], entries, weights)
     assert np.abs(lacking).max() > 8, "there is something to correct"
     assert np.abs(told - lacking).mean() < 0.3 * np.abs(lacking).mean()
 
 
 def test_candidates_that_surround_the_wanted_mouth_need_no_correction(learnt) -> None:
     regression, described = learnt
-    told = regression.correction(described[17], np.array([17]), np.ones(1, np.float32))
+    told = regression.predict_correction(described[17], np.array([17]), np.ones(1, np.float32))
     assert np.abs(told).max() < 1e-3
 
 
 def test_far_from_all_that_is_known_the_correction_stays_small(learnt) -> None:
     regression, _ = learnt
-    told = regression.correction(
+    told = regression.predict_correction(
         np.full(6, 100, np.float32), np.array([0, 1]), np.full(2, 0.5, np.float32)
     )
     assert np.isfinite(told).all()
@@ -76,7 +79,7 @@ def test_pictures_in_another_light_are_brought_to_one() -> None:
     pictures = np.rint(np.full((800, SIZE, SIZE, 3), 120) * dark[:, None, None, None])
     gains = np.repeat(1 / dark[:, None], 3, axis=1).astype(np.float32)
     regression = Regression(described, pictures.astype(np.uint8), gains, np.ones(800, bool))
-    told = regression.correction(described[700], np.array([100]), np.ones(1, np.float32))
+    told = regression.predict_correction(described[700], np.array([100]), np.ones(1, np.float32))
     assert np.abs(told).max() < 1
 
 
@@ -89,7 +92,7 @@ def test_a_correction_is_added_where_it_belongs_and_nowhere_else() -> None:
     places = np.stack(np.meshgrid(x, y), -1).astype(np.float32)
     where = np.zeros((60, 50), np.float32)
     where[:, 25:] = 1
-    made = added(picture, correction, places, where).astype(int)
+    made = add_correction(picture, correction, places, where).astype(int)
     assert (made[:, :25] == 100).all()
     assert (made[:27, 25:] == 100).all()
     assert (made[33:, 25:] == 110).all()
@@ -111,8 +114,8 @@ def test_bent_to_one_shape_all_pictures_of_a_face_are_alike() -> None:
         control[i] = seen * scale + shift
         u, v = (x - shift[0]) / scale, (y - shift[1]) / scale / gap
         crops[i] = np.stack([120 + 60 * np.sin(4 * u), 120 + 60 * np.cos(5 * v), 120 + 0 * u], -1)
-    usual = shape_free.usual_shape(control, to_crop)
-    made = shape_free.shape_free(crops, 1, control, usual)[:, 6:-6, 6:-6].astype(float)
+    usual = shape_free.mean_shape(control, to_crop)
+    made = shape_free.warp_to_mean_shape(crops, 1, control, usual)[:, 6:-6, 6:-6].astype(float)
     assert made.std(0).max() < 4
     assert made.mean(0)[..., 1].std() > 20, "there is something in the picture"
 
@@ -123,28 +126,31 @@ def test_unseen_mouths_of_a_woman_come_out_nearer(shared: Path, tmp_path: Path) 
     info = media.probe(shared / "data" / "targets" / "grid_s4_60s.mp4")
     with Cache(tmp_path) as cache:
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
-        footage = Footage.of([info], [track])
-        alignment = footage.alignment
-        bank = mouth_bank.build(
-            footage.frames(), track, alignment, mouth_bank.BankOptions(), cache, footage.digest
-        )
+        footage = Footage.of([VideoSpeech(info)], [track])
+        face = footage.face
+        bank, appearance = footage.collect_bank(BankOptions(), cache)
         order = np.arange(600, 675)
         near = (bank.frames >= 575) & (bank.frames < 700)
         bank = replace(bank, quality=np.where(near, 0, bank.quality).astype(np.float32))
-        assert (bank.quality > 0).sum() > FEWEST
-        lips = LipTrack(tracked_face.lips(track, alignment).points[order], track.fps)
+        assert (bank.quality > 0).sum() > MIN_ENTRIES
+        wanted = WantedMouths(
+            LipTrack(face.lips.points[order], face.fps),
+            face,
+            order,
+            skin_color=appearance.skin_color[order],
+        )
         true = {i: f for i, f in enumerate(media.read_frames(info)) if i in set(order.tolist())}
         off = {}
         for regression in (False, True):
             source = MedianTexture(bank, TextureOptions(regression=regression))
             errors = []
-            patches = source.patches(lips, track, alignment, order)
+            patches = source.draw_patches(wanted)
             for frame, patch in zip(order.tolist(), patches, strict=True):
                 assert patch is not None
                 x, y = (-patch.from_frame[:, 2]).astype(int)
                 height, width = patch.rgb.shape[:2]
                 inner = np.zeros((height, width), np.uint8)
-                outline = tracked_face.mouth_outlines(track, 0.13)[frame] - [x, y]
+                outline = face.outlines(0.13)[frame] - [x, y]
                 cv2.fillPoly(inner, [np.rint(outline).astype(np.int32)], 1)
                 error = true[frame][y : y + height, x : x + width].astype(float) - patch.rgb
                 error = error[inner > 0]

@@ -12,13 +12,17 @@ import pytest
 import lipsync
 from lipsync import media
 from lipsync.errors import MediaError
-from lipsync.face import landmarks, similarity, tracked_face
+from lipsync.face import landmarks, similarity
+from lipsync.face.alignment import rigid_template
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.bank import mouth_bank
-from lipsync.mouth.finish import sharpen, teeth, teeth_relief
-from lipsync.mouth.finish.sharpen import edges
-from lipsync.mouth.finish.teeth_relief import Row, tooth
+from lipsync.mouth.finish import teeth_relief
+from lipsync.mouth.finish.sharpen import Sharpness, learn_sharpness, measure_edges
+from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
+from lipsync.mouth.finish.teeth_relief import NO_TEETH, TeethRow, find_teeth, tooth_mask
+from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.cache import Cache
-from lipsync.types import Alignment, FaceTrack, LipTrack, MouthBank, Patch
+from lipsync.types import Alignment, LipTrack, Patch
 from tests.support.clips import run
 
 SKIN = np.array([200, 150, 130], np.float32)
@@ -28,7 +32,7 @@ SKIN = np.array([200, 150, 130], np.float32)
 def test_teeth_are_told_from_lips_and_from_the_dark_in_any_light(light: tuple) -> None:
     colours = np.array([(190, 170, 150), (180, 90, 90), (40, 25, 25), (205, 152, 133)], np.float32)
     picture = (colours * light)[None].round().astype(np.uint8)
-    seen = tooth(picture, SKIN * np.array(light, np.float32))[0]
+    seen = tooth_mask(picture, SKIN * np.array(light, np.float32))[0]
     assert seen[0] > 0.6  # a tooth
     assert seen[1:].max() < 0.1  # a lip, the dark between, skin
 
@@ -39,38 +43,28 @@ class Footage:
     def __init__(self, path: Path, cache: Path, template: np.ndarray | None = None) -> None:
         self.info = media.probe(path)
         with Cache(cache) as kept:
-            self.track: FaceTrack = landmarks.track_video(
-                self.info, landmarks.LandmarkOptions(), kept
-            )
-            self.alignment = tracked_face.align(self.track, template=template)
-            self.bank: MouthBank = mouth_bank.build(
-                media.read_frames(self.info),
-                self.track,
-                self.alignment,
-                mouth_bank.BankOptions(),
-                kept,
-                path.name,
-            )
-        self.lips = tracked_face.lips(self.track, self.alignment)
+            track = landmarks.track_video(self.info, landmarks.LandmarkOptions(), kept)
+            self.face = TrackedFace.of(track, template)
+            frames, options = media.read_frames(self.info), mouth_bank.BankOptions()
+            self.bank, _ = mouth_bank.build(frames, self.face, options, kept, path.name)
 
     def patch(self, entry: int, blur: float) -> Patch:
         """A whole crop of the bank, with everything in it blurred by so many pixels."""
         crop = np.asarray(self.bank.crops[entry])
         made = cv2.GaussianBlur(crop, (0, 0), blur) if blur else crop.copy()
         frame = int(self.bank.frames[entry])
-        corner = self.alignment.to_frame[frame][:, 2] - self.bank.to_crop[entry][:, 2]
+        corner = self.face.alignment.to_frame[frame][:, 2] - self.bank.to_crop[entry][:, 2]
         shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
         return Patch(made, np.ones(made.shape[:2], np.float32), shift)
 
     def finished(self, entries: list[int], blur: float, **options: object) -> list[Patch]:
         frames = self.bank.frames[entries]
-        wanted = LipTrack(self.lips.points[frames], self.lips.rate)
+        lips = LipTrack(self.face.lips.points[frames], self.face.fps)
+        wanted = WantedMouths(lips, self.face, frames)
         patches = [self.patch(entry, blur) for entry in entries]
-        made = teeth.finished(
-            iter(patches), wanted, self.track, self.alignment, frames,
-            teeth_relief.find(self.bank), sharpen.sharpness_of(self.bank),
-            teeth.TeethOptions(**options),  # type: ignore[arg-type]
-        )  # fmt: skip
+        finish = TeethOptions(**options)  # type: ignore[arg-type]
+        found, sharp = find_teeth(self.bank), learn_sharpness(self.bank)
+        made = finish_teeth(iter(patches), wanted, found, sharp, finish)
         return [patch for patch in made if patch is not None]
 
 
@@ -83,17 +77,17 @@ def woman(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Footage:
 
 
 def open_mouths(footage: Footage) -> list[int]:
-    shown = [row.frame for row in teeth_relief._shown(footage.bank)]
+    shown = [row.frame for row in teeth_relief._find_rows(footage.bank)]
     return [int(np.flatnonzero(footage.bank.frames == frame)[0]) for frame in shown][:6]
 
 
 @pytest.mark.real
 def test_a_row_that_was_found_fits_the_teeth_of_the_rest_of_the_footage(woman: Footage) -> None:
-    found = teeth_relief.find(woman.bank)
+    found = find_teeth(woman.bank)
     assert found.rows
     for row in found.rows:
         assert row.score > 0.2  # correlation
-        assert row.where.max() <= 1
+        assert row.mask.max() <= 1
         assert row.area > 0.0012
 
 
@@ -101,7 +95,7 @@ def test_a_row_that_was_found_fits_the_teeth_of_the_rest_of_the_footage(woman: F
 def test_blurred_teeth_become_more_like_they_were_and_only_within_the_lips(woman: Footage) -> None:
     entries = open_mouths(woman)
     assert len(entries) >= 3
-    scale = float(np.median(woman.alignment.scale))
+    scale = float(np.median(woman.face.alignment.scale))
     blurred = [woman.patch(e, 0.012 * scale) for e in entries]
     made = woman.finished(entries, 0.012 * scale, sharpen=0, teeth_strength=1)
     before, after = [], []
@@ -122,13 +116,16 @@ def test_blurred_teeth_become_more_like_they_were_and_only_within_the_lips(woman
 @pytest.mark.real
 def test_edges_are_raised_towards_the_persons_own_and_never_beyond(woman: Footage) -> None:
     entries = list(range(0, len(woman.bank), 9))
-    sharp = sharpen.sharpness_of(woman.bank)
+    sharp = learn_sharpness(woman.bank)
     soft = woman.finished(entries, 2.0, teeth_strength=0)
     plain = [woman.patch(entry, 2.0) for entry in entries]
     was, made = [], []
     for entry, one, other in zip(entries, plain, soft, strict=True):
-        lips, scale = woman.bank.control[entry, :18], similarity.scale_of(woman.bank.to_crop[entry])
-        before, after = (edges(p.rgb, lips, scale) for p in (one, other))
+        lips, scale = (
+            woman.bank.control[entry, :18],
+            similarity.affine_scale(woman.bank.to_crop[entry]),
+        )
+        before, after = (measure_edges(p.rgb, lips, scale) for p in (one, other))
         expected = sharp.expected(woman.bank.lips[entry])
         assert before - 0.05 <= after <= max(expected, before) * 1.02  # levels
         was.append(before)
@@ -140,24 +137,13 @@ def test_nothing_is_touched_where_nothing_is_asked_for() -> None:
     from tests.support.faces import similarity, track_of
 
     track = track_of([similarity(60, 0, 110, 60)] * 3, [0.1] * 3)
-    alignment = tracked_face.align(track)
+    face = TrackedFace.of(track)
     rgb = np.random.default_rng(2).integers(0, 256, (200, 220, 3)).astype(np.uint8)
     patch = Patch(rgb, np.ones((200, 220), np.float32), np.eye(2, 3, dtype=np.float32))
-    sharp = sharpen.Sharpness(np.zeros((1, 18, 2), np.float32), np.full(1, 1e6, np.float32))
-    off = teeth.TeethOptions(sharpen=0)
-    lips = tracked_face.lips(track, alignment)
-    made = list(
-        teeth.finished(
-            iter([patch, None, patch]),
-            lips,
-            track,
-            alignment,
-            np.arange(3),
-            teeth_relief.NO_TEETH,
-            sharp,
-            off,
-        )
-    )
+    sharp = Sharpness(np.zeros((1, 18, 2), np.float32), np.full(1, 1e6, np.float32))
+    wanted = WantedMouths(face.lips, face, np.arange(3))
+    patches = iter([patch, None, patch])
+    made = list(finish_teeth(patches, wanted, NO_TEETH, sharp, TeethOptions(sharpen=0)))
     assert made[1] is None
     assert np.array_equal(made[0].rgb, rgb)  # type: ignore[union-attr]
 
@@ -167,11 +153,11 @@ def test_the_lower_row_goes_with_the_jaw() -> None:
     relief[8:12, 10:20] = 0.2
     to_crop = np.array([[100, 0, 15], [0, 100, -80]], np.float32)
     chin = np.array([0, 1.3], np.float32)
-    row = Row(relief, (relief > 0).astype(np.float32), to_crop, chin, 0, 0.5)
+    row = TeethRow(relief, (relief > 0).astype(np.float32), to_crop, chin, 0, 0.5)
     inverse = np.array([[0.01, 0, -0.15], [0, 0.01, 0.8]], np.float32)
-    with_skull, _ = row.seen_at(inverse, None, relief.shape)
+    with_skull, _ = row.warp_to(inverse, None, relief.shape)
     assert np.abs(with_skull - relief).max() < 1e-5
-    with_jaw, where = row.seen_at(inverse, np.array([0, 1.33], np.float32), relief.shape)
+    with_jaw, where = row.warp_to(inverse, np.array([0, 1.33], np.float32), relief.shape)
     assert np.abs(with_jaw[3:] - relief[:-3]).max() < 1e-3  # 0.03 of 100 pixels lower
     assert where[11:15, 10:20].min() > 0.99
 
@@ -179,19 +165,19 @@ def test_the_lower_row_goes_with_the_jaw() -> None:
 @pytest.mark.real
 def test_a_large_dark_photograph_lends_the_same_relief(woman: Footage, tmp_path: Path) -> None:
     """Its teeth are brought to the size and the light of the footage's own."""
-    seen = max(teeth_relief._shown(woman.bank), key=lambda row: row.area)
+    seen = max(teeth_relief._find_rows(woman.bank), key=lambda row: row.area)
     picture, entry = tmp_path / "photo.png", np.flatnonzero(woman.bank.frames == seen.frame)
     run(
         "-ss", str(seen.frame / 25), "-i", str(woman.info.path), "-frames:v", "1",
         "-vf", "scale=iw*3:ih*3:flags=lanczos,lutrgb=r=val*0.6:g=val*0.6:b=val*0.6", str(picture),
     )  # fmt: skip
-    photo = Footage(picture, tmp_path / "cache", tracked_face.rigid_template(woman.track))
-    (large,) = teeth_relief._shown(photo.bank)
-    (lent,) = teeth_relief._lent([large], woman.bank, [seen])
+    photo = Footage(picture, tmp_path / "cache", rigid_template(woman.face.track))
+    (large,) = teeth_relief._find_rows(photo.bank)
+    (lent,) = teeth_relief._adapt_rows([large], woman.bank, [seen])
     to_canonical = Alignment(woman.bank.to_crop[entry]).to_canonical[0]
     shape = woman.bank.crops.shape[1:3]
-    before, there = seen.seen_at(to_canonical, None, shape)
-    after, too = lent.seen_at(to_canonical, None, shape)
+    before, there = seen.warp_to(to_canonical, None, shape)
+    after, too = lent.warp_to(to_canonical, None, shape)
     both = (there > 0.5) & (too > 0.5)
     assert both.sum() > 0.7 * (there > 0.5).sum()
     assert large.light < 0.7 * seen.light
@@ -205,10 +191,10 @@ def test_teeth_may_come_from_another_picture(woman: Footage) -> None:
     given = replace(
         woman.bank, quality=np.isin(np.arange(len(woman.bank)), entries[:1]) * np.float32(1)
     )
-    found = teeth_relief.find(woman.bank, given)
+    found = find_teeth(woman.bank, given)
     assert found.rows
     closed = replace(woman.bank, lips=woman.bank.lips * np.float32(0))  # no open mouth to judge by
-    alone = teeth_relief.find(closed, given)
+    alone = find_teeth(closed, given)
     assert alone.upper is not None
     assert alone.lower is None
 
@@ -219,10 +205,10 @@ def test_a_render_takes_the_teeth_of_a_picture_and_says_what_is_wrong_with_it(
 ) -> None:
     target, speech, picture = woman.info.path, tmp_path / "speech.wav", tmp_path / "teeth.png"
     run("-i", str(shared / "data/speech/LJ001-0001.wav"), "-t", "2", str(speech))
-    clear = max(teeth_relief._shown(woman.bank), key=lambda row: row.area)
+    clear = max(teeth_relief._find_rows(woman.bank), key=lambda row: row.area)
     run("-ss", str(clear.frame / 25), "-i", str(target), "-frames:v", "1", str(picture))
     shut = tmp_path / "shut.png"
-    closed = int(np.nanargmin(woman.lips.opening))
+    closed = int(np.nanargmin(woman.face.lips.opening))
     run("-ss", str(closed / 25), "-i", str(target), "-frames:v", "1", str(shut))
 
     said: dict[str, tuple[str, ...]] = {}

@@ -1,32 +1,44 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from lipsync.errors import OptionsError
-from lipsync.face.similarity import apply
+from lipsync.face.similarity import apply_affine
 from lipsync.face.thin_plate import CoarseGrid
-from lipsync.face.tracked_face import align, lips, mouth_outlines, nose
-from lipsync.mouth.texture import TEXTURES, TextureOptions, open_texture
-from lipsync.mouth.texture.candidates import MASS, Candidates, describe, weigh
-from lipsync.mouth.texture.continuity import CONTINUITY, smoothest_path
+from lipsync.face.tracked_face import TrackedFace
+from lipsync.mouth.decoder.network import DecoderDims, MouthDecoder
+from lipsync.mouth.texture import TEXTURES, TextureOptions, load_model, open_texture
+from lipsync.mouth.texture.candidates import (
+    MASS,
+    CandidateSearch,
+    compute_descriptors,
+    weigh_nearest,
+)
+from lipsync.mouth.texture.continuity import CONTINUITY, find_smoothest_path
 from lipsync.mouth.texture.detail import (
     AIM,
     DETAIL,
     DETAIL_WINDOW,
-    MOST_INSIDE,
+    MAX_CHANGE_INSIDE,
     SHARED_INSIDE,
-    _raised,
-    with_detail,
+    add_detail,
+    raise_detail,
 )
-from lipsync.mouth.texture.median import box_around
-from lipsync.mouth.texture.selection import successors
-from lipsync.mouth.texture.weighted_median import weighted_mean, weighted_median
+from lipsync.mouth.texture.median import bounding_box
+from lipsync.mouth.texture.selection import find_successors
+from lipsync.mouth.texture.merge import weighted_mean, weighted_median
+from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.types import Alignment, LipTrack, MouthBank, Patch
 from tests.support.faces import FPS, mouth, similarity, track_of
+from tests.support.mouths import bank_of_face, take_entries
 
 RNG = np.random.default_rng(5)
 
@@ -62,14 +74,14 @@ def test_the_median_ignores_a_light_outlier() -> None:
 @pytest.mark.parametrize(("width", "height"), [(109, 244), (8, 9), (801, 30)])
 def test_a_linear_map_is_refined_exactly(width: int, height: int) -> None:
     grid = CoarseGrid(width, height)
-    fine = grid.refined(2 * grid.points + 1)
+    fine = grid.upsample(2 * grid.points + 1)
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     assert np.abs(fine - np.stack([2 * x + 1, 2 * y + 1], -1)).max() < 1e-2  # px
 
 
 def test_the_best_n_hold_the_mass_and_fall_with_distance() -> None:
     distances = RNG.uniform(0.01, 1, 3000).astype(np.float32)
-    nearest, weights = weigh(distances, 30)
+    nearest, weights = weigh_nearest(distances, 30)
     assert np.array_equal(np.sort(nearest), np.sort(np.argsort(distances)[:30]))
     assert weights.sum() == pytest.approx(1, abs=1e-5)
     assert (np.diff(weights) <= 0).all()
@@ -82,11 +94,13 @@ def test_the_best_n_hold_the_mass_and_fall_with_distance() -> None:
 def test_weights_do_not_depend_on_the_unit_of_distance() -> None:
     distances = RNG.uniform(0.01, 1, 500).astype(np.float32)
     for unit in (1e-3, 1e3):
-        assert np.allclose(weigh(distances * unit, 20)[1], weigh(distances, 20)[1], atol=1e-4)
+        assert np.allclose(
+            weigh_nearest(distances * unit, 20)[1], weigh_nearest(distances, 20)[1], atol=1e-4
+        )
 
 
 def test_equal_distances_share_equally() -> None:
-    _, weights = weigh(np.full(50, 0.2, np.float32), 10)
+    _, weights = weigh_nearest(np.full(50, 0.2, np.float32), 10)
     assert np.allclose(weights, 0.1)
 
 
@@ -94,12 +108,12 @@ def test_descriptors_measure_lips_and_do_not_look_across_cuts() -> None:
     shapes = np.stack([mouth(o) for o in (0, 0, 0, 0.3, 0.3, 0.3)])
     pose = np.zeros((6, 3, 2), np.float32)
     frames = np.arange(6)
-    one_shot = describe(shapes, pose, np.zeros(6, np.int64), frames)
-    two_shots = describe(shapes, pose, np.array([0, 0, 0, 1, 1, 1]), frames)
-    still = describe(shapes[:1], pose[:1], np.zeros(1, np.int64), frames[:1])
+    one_shot = compute_descriptors(shapes, pose, np.zeros(6, np.int64), frames)
+    two_shots = compute_descriptors(shapes, pose, np.array([0, 0, 0, 1, 1, 1]), frames)
+    still = compute_descriptors(shapes[:1], pose[:1], np.zeros(1, np.int64), frames[:1])
     assert np.allclose(two_shots[2], still[0])
     assert not np.allclose(one_shot[2], still[0])
-    moved = describe(shapes[:1] + 0.1, pose[:1], np.zeros(1, np.int64), frames[:1])
+    moved = compute_descriptors(shapes[:1] + 0.1, pose[:1], np.zeros(1, np.int64), frames[:1])
     rms = np.sqrt(0.1**2 + 0.1**2)
     assert np.linalg.norm(moved - still) == pytest.approx(rms, rel=1e-4)
 
@@ -109,105 +123,94 @@ def picture_of(opening: float, pose: np.ndarray, size: tuple[int, int]) -> np.nd
     import cv2
 
     image = np.full((*size, 3), (200, 160, 140), np.uint8)
-    points = apply(pose, mouth(opening))
+    points = apply_affine(pose, mouth(opening))
     cv2.fillPoly(image, [np.round(points[:12]).astype(np.int32)], (180, 60, 70))
     cv2.fillPoly(image, [np.round(points[12:]).astype(np.int32)], (30, 10, 10))
     return image
 
 
 @pytest.fixture
-def talking() -> tuple:
-    """A track, its alignment and a bank of drawn mouths, one per frame."""
+def talking() -> tuple[TrackedFace, MouthBank]:
+    """A face and a bank of drawn mouths, one per frame."""
     openings = list(0.1 + 0.1 * np.sin(np.arange(60) * 0.7))
     pose = similarity(100, 0.05, 150, 60)
-    track = track_of([pose] * 60, openings)
-    alignment = align(track)
+    face = TrackedFace.of(track_of([pose] * 60, openings))
     crops = np.stack([picture_of(o, pose, (240, 300)) for o in openings])
-    bank = MouthBank(
-        lips(track, alignment).points,
-        nose(track, alignment),
-        track.xy[:, list(track.scheme.warp)],
-        alignment.to_frame,
-        crops,
-        np.zeros((60, 4), np.float32),
-        np.ones(60, np.float32),
-        np.arange(60),
-        np.zeros(60, np.int64),
-    )
-    return track, alignment, bank
+    return face, bank_of_face(face, crops)
+
+
+def wanted_mouths(face: TrackedFace, openings: list[float], order: list[int]) -> WantedMouths:
+    lips = LipTrack(np.stack([mouth(opening) for opening in openings]), FPS)
+    return WantedMouths(lips, face, np.array(order))
 
 
 class OneColor:
-    """The fake: a texture source of a single colour."""
+    """The fake: a texture source of a single color."""
 
-    def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
-        del bank, options
-
-    def patches(self, lips, track, alignment, frames, said=None, jaw=None):  # type: ignore[no-untyped-def]
-        for frame in frames:
-            if not track.found[frame]:
+    def draw_patches(self, wanted: WantedMouths) -> Iterator[Patch | None]:
+        for found, outline in zip(wanted.target.found, wanted.target.outlines(), strict=True):
+            if not found:
                 yield None
                 continue
-            corner, width, height = box_around(mouth_outlines(track)[frame])
+            corner, width, height = bounding_box(outline)
             shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
             red = np.full((height, width, 3), (255, 0, 0), np.uint8)
             yield Patch(red, np.ones((height, width), np.float32), shift)
 
 
-def sources(bank: MouthBank) -> list:
-    names = [name for name in TEXTURES if name != "decoder"]  # has to be trained first
-    return [open_texture(bank, TextureOptions(texture=name)) for name in names] + [
-        OneColor(bank, TextureOptions())
-    ]
+def open_source(name: str, bank: MouthBank, folder: Path) -> Any:
+    """A texture source by its name; its weights, where it has any, are untrained."""
+    if name == "one color":
+        return OneColor()
+    weights = folder / "untrained.safetensors"
+    torch.manual_seed(0)
+    MouthDecoder(DecoderDims(size=64, width=4)).save(weights)
+    options = TextureOptions(texture=name, mouth_model=str(weights))  # type: ignore[arg-type]
+    return open_texture(bank, options, load_model(options))
 
 
-def test_contract_one_patch_per_frame_over_the_mouth_and_none_without_a_face(talking) -> None:
-    track, alignment, bank = talking
-    found = track.found.copy()
+@pytest.mark.parametrize("name", [*TEXTURES, "one color"])
+def test_contract_one_patch_per_frame_over_the_mouth_and_none_without_a_face(
+    name: str, talking: tuple[TrackedFace, MouthBank], tmp_path: Path
+) -> None:
+    face, bank = talking
+    found = face.track.found.copy()
     found[2] = False
-    track = replace(track, found=found)
-    order = np.array([0, 1, 2, 1, 0])
-    wanted = LipTrack(np.stack([mouth(0.1)] * 5), FPS)
-    for source in sources(bank):
-        patches = list(source.patches(wanted, track, alignment, order))
-        assert len(patches) == 5
-        assert [p is None for p in patches] == [False, False, True, False, False]
-        for i in (0, 1, 3, 4):
-            h, w = patches[i].alpha.shape
-            placed = apply(patches[i].from_frame, apply(alignment.to_frame[order[i]], mouth(0.1)))
-            assert (placed > 0).all() and (placed < [w, h]).all()
-        again = list(source.patches(wanted, track, alignment, order))
-        assert np.array_equal(again[0].rgb, patches[0].rgb), "identical input, identical output"
+    face = TrackedFace(replace(face.track, found=found), face.alignment)
+    order = [0, 1, 2, 1, 0]
+    wanted = wanted_mouths(face, [0.1] * 5, order)
+    source = open_source(name, bank, tmp_path)
+    patches = list(source.draw_patches(wanted))
+    assert len(patches) == 5
+    assert [p is None for p in patches] == [False, False, True, False, False]
+    for i in (0, 1, 3, 4):
+        h, w = patches[i].alpha.shape
+        to_frame = face.alignment.to_frame[order[i]]
+        placed = apply_affine(patches[i].from_frame, apply_affine(to_frame, mouth(0.1)))
+        assert (placed > 0).all() and (placed < [w, h]).all()
+    again = list(source.draw_patches(wanted))
+    for one, other in zip(patches, again, strict=True):
+        if one is not None:
+            assert np.array_equal(one.rgb, other.rgb), "identical input, identical output"
 
 
 @pytest.mark.parametrize("opening", [0.02, 0.1, 0.18])
 def test_the_mouth_that_was_wanted_is_drawn(talking, opening: float) -> None:
-    track, alignment, bank = talking
+    face, bank = talking
     source = open_texture(bank, TextureOptions(candidates=10))
-    wanted = LipTrack(mouth(opening)[None], FPS)
-    patch = next(iter(source.patches(wanted, track, alignment, np.array([0]))))
+    patch = next(iter(source.draw_patches(wanted_mouths(face, [opening], [0]))))
     dark = (patch.rgb.max(-1) < 100).sum()
-    truth = (picture_of(opening, alignment.to_frame[0], (240, 300)).max(-1) < 100).sum()
+    truth = (picture_of(opening, face.alignment.to_frame[0], (240, 300)).max(-1) < 100).sum()
     assert dark == pytest.approx(truth, abs=max(60, 0.12 * truth))  # px of the opening
 
 
 def test_a_bank_of_one_picture_still_opens_its_mouth(talking) -> None:
     """A still image as target: the only candidate is bent to the wanted shape."""
-    track, alignment, bank = talking
-    one = MouthBank(
-        *(
-            np.asarray(a[:1])
-            for a in (bank.lips, bank.pose, bank.control, bank.to_crop, bank.crops, bank.looks)
-        ),
-        bank.quality[:1],
-        bank.frames[:1],
-        bank.shots[:1],
-    )
-    source = open_texture(one, TextureOptions())
+    face, bank = talking
+    source = open_texture(take_entries(bank, slice(1)), TextureOptions())
     dark = []
     for opening in (0.06, 0.18):
-        wanted = LipTrack(mouth(opening)[None], FPS)
-        patch = next(iter(source.patches(wanted, track, alignment, np.array([0]))))
+        patch = next(iter(source.draw_patches(wanted_mouths(face, [opening], [0]))))
         dark.append((patch.rgb.max(-1) < 100).sum())
     assert dark[1] > 1.8 * dark[0]
 
@@ -218,9 +221,9 @@ def test_the_path_follows_the_footage_even_where_another_entry_is_a_little_neare
     follow = np.array([1, 2, 2, 4, 5, 5])
     entries = np.array([[0, 3], [1, 4], [2, 5]])
     costs = CONTINUITY * np.array([[0.1, 0.2], [0.2, 0.1], [0.1, 0.2]], np.float32)
-    path = smoothest_path(entries, costs, looks, looks[follow])
+    path = find_smoothest_path(entries, costs, looks, looks[follow])
     assert entries[np.arange(3), path].tolist() == [0, 1, 2]
-    cheap = smoothest_path(entries, 100 * costs, looks, looks[follow])
+    cheap = find_smoothest_path(entries, 100 * costs, looks, looks[follow])
     assert entries[np.arange(3), cheap].tolist() == [0, 4, 2]
 
 
@@ -239,7 +242,9 @@ def test_the_path_is_the_best_of_all_paths() -> None:
         return float(costs[np.arange(n), list(path)].sum() + CONTINUITY * steps)
 
     best = min(product(range(k), repeat=n), key=total)
-    assert total(tuple(smoothest_path(entries, costs, looks, after))) == pytest.approx(total(best))
+    assert total(tuple(find_smoothest_path(entries, costs, looks, after))) == pytest.approx(
+        total(best)
+    )
 
 
 def luma(pictures: np.ndarray) -> np.ndarray:
@@ -266,7 +271,7 @@ def detailed(
 ) -> np.ndarray:
     """`with_detail` for a face of 100 pixels, its entries given as pictures."""
     middle = singles[len(singles) // 2]
-    return with_detail(steady, mean, lumas(singles), lambda box: middle[box], inside, 100.0, share)
+    return add_detail(steady, mean, lumas(singles), lambda box: middle[box], inside, 100.0, share)
 
 
 def test_detail_is_exchanged_and_nothing_else() -> None:
@@ -309,7 +314,7 @@ def test_noise_of_single_entries_is_not_made_up_for_in_a_still_mean() -> None:
     mean = np.full((120, 160), 128, np.float32)
     mean += RNG.normal(0, 0.5, mean.shape).astype(np.float32)  # what 64 of them leave of it
     none = np.zeros_like(mean)
-    made = _raised(mean, none, luma(singles[:1]), 100.0)[0] + mean
+    made = raise_detail(mean, none, luma(singles[:1]), 100.0)[0] + mean
     assert made.std() < 2 * mean.std() + 0.05
 
 
@@ -320,7 +325,7 @@ def test_lines_are_raised_and_the_flat_beside_them_is_not() -> None:
     mean[:, 80] -= 20  # one line, half as dark as it is in a single entry
     sharp = np.repeat(mean[..., None], 3, axis=-1)
     sharp[:, 80] -= 20
-    change = _raised(mean, np.zeros_like(mean), luma(entries_like(sharp)[:1]), 100.0)[0]
+    change = raise_detail(mean, np.zeros_like(mean), luma(entries_like(sharp)[:1]), 100.0)[0]
     line, flat = change[40:120, 80], change[40:120, 50:62]  # 18 pixels and more beside it
     assert line.mean() < -2
     assert flat.std() < 0.1 * mean[40:120, 50:62].std()
@@ -333,7 +338,7 @@ def test_no_speck_is_left_of_a_gap_between_teeth() -> None:
     sharp[28:31, 28:32] = 60
     singles, inside = entries_like(sharp), np.ones((60, 60), np.float32)
     made = detailed(steady, luma(singles), singles, inside)
-    assert 190 - int(made.min()) <= MOST_INSIDE
+    assert 190 - int(made.min()) <= MAX_CHANGE_INSIDE
 
 
 def test_where_the_mean_is_grey_single_entries_detail_is_taken() -> None:
@@ -397,22 +402,22 @@ def test_noise_that_neighbours_do_not_share_is_averaged_but_teeth_stay_one_frame
 
 
 def test_successors_stay_within_a_take(talking) -> None:
-    _, _, bank = talking
+    _, bank = talking
     shots = np.r_[np.zeros(30, np.int64), np.ones(30, np.int64)]
-    after = successors(replace(bank, shots=shots))
+    after = find_successors(replace(bank, shots=shots))
     assert after[10] == 11
     assert after[29] == 29
     assert after[59] == 59
 
 
 def test_entries_without_quality_are_never_chosen(talking) -> None:
-    _, _, bank = talking
+    _, bank = talking
     quality = bank.quality.copy()
     quality[::2] = 0
-    search = Candidates(replace(bank, quality=quality), 10)
+    search = CandidateSearch(replace(bank, quality=quality), 10)
     scale = Alignment(bank.to_crop).scale
-    described = describe(bank.lips, bank.pose, bank.shots, bank.frames, scale=scale)
-    assert all((search.choose(d)[0] % 2 == 1).all() for d in described)
+    described = compute_descriptors(bank.lips, bank.pose, bank.shots, bank.frames, scale=scale)
+    assert all((search.find_nearest(d)[0] % 2 == 1).all() for d in described)
 
 
 def test_options_are_checked() -> None:
@@ -424,16 +429,16 @@ def test_options_are_checked() -> None:
 
 def test_of_two_sizes_of_a_face_the_target_s_own_is_preferred_and_none_is_refused(talking) -> None:
     """Pictures of a smaller face are blurred when they are enlarged."""
-    _, _, bank = talking
+    _, bank = talking
     to_crop = bank.to_crop.copy()
     to_crop[::2, :, :2] *= 0.7  # every second entry shows the face smaller
     sizes = Alignment(to_crop).scale
-    search = Candidates(replace(bank, to_crop=to_crop), 10)
+    search = CandidateSearch(replace(bank, to_crop=to_crop), 10)
 
     def share_of_large(scale: float) -> float:
         size = search.nearest_scale(np.full(len(bank), scale, np.float32))
-        wanted = describe(bank.lips, bank.pose, bank.shots, bank.frames, scale=size)
-        chosen = np.concatenate([search.choose(d)[0] for d in wanted])
+        wanted = compute_descriptors(bank.lips, bank.pose, bank.shots, bank.frames, scale=size)
+        chosen = np.concatenate([search.find_nearest(d)[0] for d in wanted])
         return float((chosen % 2 == 1).mean())
 
     assert share_of_large(float(sizes[1])) > 0.55 > 0.45 > share_of_large(float(sizes[0]))

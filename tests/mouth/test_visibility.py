@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,70 +10,49 @@ import pytest
 
 import lipsync
 from lipsync import media
-from lipsync.face import landmarks, tracked_face
-from lipsync.face.head_pose import head_angles
-from lipsync.face.similarity import apply
+from lipsync.face import landmarks
+from lipsync.face.head_pose import measure_head_angles
+from lipsync.face.similarity import apply_affine
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.bank import mouth_bank
-from lipsync.mouth.bank.footage import Footage
-from lipsync.mouth.finish import visibility
-from lipsync.mouth.finish.visibility import AT_ONCE, COVERED, ShownOptions, covered
+from lipsync.mouth.finish.visibility import (
+    OCCLUDED_AT_ONCE,
+    OCCLUDED_SCORES,
+    VisibilityOptions,
+    find_occluded,
+    measure_visibility,
+)
 from lipsync.runtime.cache import Cache
-from lipsync.types import FaceTrack, MouthBank
-from tests.support.faces import similarity, track_of
+from tests.support.faces import similarity, track_of, turned_head
 
 N = 60
-
-
-def turned(yaw: np.ndarray, pitch: np.ndarray) -> FaceTrack:
-    """The face turned by so many degrees in each frame, with depth."""
-    track = track_of([similarity(60, 0, 110, 60)] * len(yaw))
-    flat = np.concatenate([track.points, np.zeros((*track.points.shape[:2], 1), np.float32)], -1)
-    middle = np.array([110, 60, 0], np.float32)
-    points = []
-    for face, y, p in zip(flat, np.radians(yaw), np.radians(pitch), strict=True):
-        about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-        about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
-        points.append((face - middle) @ (about_y @ about_x).T + middle)
-    return replace(track, points=np.stack(points).astype(np.float32))
-
-
-def nobody() -> MouthBank:
-    """A bank that knows nothing of covered mouths."""
-    one = np.zeros((1, 18, 2), np.float32)
-    return MouthBank(
-        one,
-        np.zeros((1, 3, 2), np.float32),
-        np.zeros((1, 44, 2), np.float32),
-        np.zeros((1, 2, 3), np.float32),
-        np.zeros((1, 4, 4, 3), np.uint8),
-        np.zeros((1, 4), np.float32),
-        np.ones(1, np.float32),
-        np.zeros(1, np.int64),
-        np.zeros(1, np.int64),
-    )
 
 
 @pytest.mark.parametrize("angle", [-35.0, -10.0, 0.0, 20.0, 45.0])
 def test_angles_are_those_the_head_was_turned_by(angle: float) -> None:
     still = np.zeros(N)
     once = np.r_[still[:-1], angle]
-    assert np.abs(head_angles(turned(once, still))[0][-1]) == pytest.approx(abs(angle), abs=0.5)
-    assert np.abs(head_angles(turned(still, once))[1][-1]) == pytest.approx(abs(angle), abs=0.5)
+    assert np.abs(measure_head_angles(turned_head(once, still))[0][-1]) == pytest.approx(
+        abs(angle), abs=0.5
+    )
+    assert np.abs(measure_head_angles(turned_head(still, once))[1][-1]) == pytest.approx(
+        abs(angle), abs=0.5
+    )
 
 
 def test_the_new_mouth_fades_where_the_head_turns_away() -> None:
     yaw = np.linspace(0, 60, N)
-    share = visibility.shown(turned(yaw, np.zeros(N)), nobody(), ShownOptions()).share
+    share = measure_visibility(turned_head(yaw, np.zeros(N)), None, VisibilityOptions()).weight
     assert (share[yaw <= 29] == 1).all()
     assert (share[yaw >= 41] == 0).all()
     assert (np.diff(share) <= 1e-6).all() and np.abs(np.diff(share)).max() < 0.2
-    wide = visibility.shown(turned(yaw, np.zeros(N)), nobody(), ShownOptions(yaw=90)).share
+    wide = measure_visibility(turned_head(yaw, np.zeros(N)), None, VisibilityOptions(yaw=90)).weight
     assert (wide == 1).all()
 
 
 def test_landmarks_without_depth_are_taken_as_facing() -> None:
     track = track_of([similarity(60, 0, 110, 60)] * 5)
-    assert (visibility.shown(track, nobody(), ShownOptions()).share == 1).all()
+    assert (measure_visibility(track, None, VisibilityOptions()).weight == 1).all()
 
 
 def test_a_covered_stretch_fades_out_before_and_in_after() -> None:
@@ -82,32 +60,31 @@ def test_a_covered_stretch_fades_out_before_and_in_after() -> None:
     odd = np.full(N, 0.02, np.float32)
     odd[30:36] = 0.3
     odd[33] = 0.02  # an odd frame less does not bring the mouth back for a moment
-    bank = replace(nobody(), oddness=odd)
-    found = visibility.shown(track, bank, ShownOptions())
-    assert found.covered.tolist() == [30 <= i < 36 for i in range(N)]
-    assert (found.share[30:36] == 0).all()
-    assert (found.share[:24] > 0.99).all() and (found.share[42:] > 0.99).all()
-    assert 0 < found.share[29] < 1
-    assert (visibility.shown(track, bank, ShownOptions(occlusion=False)).share == 1).all()
+    found = measure_visibility(track, odd, VisibilityOptions())
+    assert found.occluded.tolist() == [30 <= i < 36 for i in range(N)]
+    assert (found.weight[30:36] == 0).all()
+    assert (found.weight[:24] > 0.99).all() and (found.weight[42:] > 0.99).all()
+    assert 0 < found.weight[29] < 1
+    assert (measure_visibility(track, odd, VisibilityOptions(occlusion=False)).weight == 1).all()
 
 
 def test_a_little_odd_for_a_moment_is_not_covered_and_very_odd_at_once_is() -> None:
     track = track_of([similarity(60, 0, 110, 60)] * N)
     odd = np.full(N, 0.02, np.float32)
-    odd[10] = 0.02 * (COVERED[1] + AT_ONCE) / 2
-    odd[25] = 0.02 * 2 * AT_ONCE
-    assert np.flatnonzero(covered(odd, track)).tolist() == [25]
+    odd[10] = 0.02 * (OCCLUDED_SCORES[1] + OCCLUDED_AT_ONCE) / 2
+    odd[25] = 0.02 * 2 * OCCLUDED_AT_ONCE
+    assert np.flatnonzero(find_occluded(odd, track)).tolist() == [25]
     odd[40:50] = odd[10]
-    assert np.flatnonzero(covered(odd, track)).tolist() == [25, *range(40, 50)]
-    odd[50:55] = 0.02 * sum(COVERED) / 2  # not sure by itself, but it goes on from what is
-    assert np.flatnonzero(covered(odd, track)).tolist() == [25, *range(40, 55)]
+    assert np.flatnonzero(find_occluded(odd, track)).tolist() == [25, *range(40, 50)]
+    odd[50:55] = 0.02 * sum(OCCLUDED_SCORES) / 2  # not sure by itself, but it goes on from what is
+    assert np.flatnonzero(find_occluded(odd, track)).tolist() == [25, *range(40, 55)]
     odd[40:50] = odd[50]
-    assert np.flatnonzero(covered(odd, track)).tolist() == [25]
+    assert np.flatnonzero(find_occluded(odd, track)).tolist() == [25]
 
 
 def test_nothing_is_covered_where_nothing_is_known() -> None:
     track = track_of([similarity(60, 0, 110, 60)] * 4)
-    assert not covered(np.full(4, np.nan, np.float32), track).any()
+    assert not find_occluded(np.full(4, np.nan, np.float32), track).any()
 
 
 @pytest.mark.real
@@ -118,7 +95,7 @@ def test_what_is_before_the_mouth_stays_in_front(tmp_path: Path, shared: Path, w
     source = media.probe(shared / "data" / "targets" / "grid_s4_60s.mp4")
     held = range(60, 80)
     target = tmp_path / "target.mkv"
-    command = [media.binary(), "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    command = [media.ffmpeg_binary(), "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
     command += ["-s", f"{source.width}x{source.height}", "-r", "25", "-i", "-"]
     command += ["-c:v", "ffv1", str(target)]
     import subprocess
@@ -155,22 +132,18 @@ def test_skin_before_a_beard_is_noticed_and_nothing_else(tmp_path: Path, shared:
     frames, held = list(media.read_frames(info)), range(100, 120)
     with Cache(tmp_path) as cache:
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
-        alignment = tracked_face.align(track)
+        alignment = TrackedFace.of(track).alignment
         for i in held:
             place, half = alignment.to_frame[i], int(0.3 * alignment.scale[i])
             (x, y), (u, v) = (
-                apply(place, np.array([at], np.float32))[0].astype(int)
+                apply_affine(place, np.array([at], np.float32))[0].astype(int)
                 for at in ((0.05, 0.95), (-0.35, 0.55))
             )
             skin = frames[i][v - half // 3 : v + half // 3, u - half // 3 : u + half // 3]
             frames[i] = frames[i].copy()
             frames[i][y - half : y + half, x - half : x + half] = cv2.resize(skin, (2 * half,) * 2)
-        seen = landmarks.track(np.stack(frames), info.fps, landmarks.LandmarkOptions())
-        footage = Footage.of([info], [seen])
-        options = mouth_bank.BankOptions()
-        bank = mouth_bank.build(
-            iter(frames), seen, footage.alignment, options, cache, "held before a beard"
-        )
-    assert bank.oddness is not None
-    hidden = np.flatnonzero(covered(bank.oddness, seen))
+        seen = landmarks.track_face(np.stack(frames), info.fps, landmarks.LandmarkOptions())
+        face, options = TrackedFace.of(seen), mouth_bank.BankOptions()
+        _, appearance = mouth_bank.build(iter(frames), face, options, cache, "held before a beard")
+    hidden = np.flatnonzero(find_occluded(appearance.outlier_score, seen))
     assert set(range(102, 118)) <= set(hidden.tolist()) <= set(range(98, 122))

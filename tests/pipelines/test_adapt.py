@@ -15,27 +15,32 @@ import lipsync
 from lipsync import media
 from lipsync.cli import app
 from lipsync.errors import AdaptError, OutputError
-from lipsync.face import landmarks, tracked_face
-from lipsync.learning.fine_tuning import Lesson, Score, TuneOptions, Tuning, blocks, score, tune
+from lipsync.learning.fine_tuning import (
+    FineTuningResult,
+    HeldOutScore,
+    TrainingData,
+    TuneOptions,
+    evaluate,
+    fine_tune,
+    split_blocks,
+)
+from lipsync.learning.own_speech import collect_training_data
 from lipsync.options import RenderOptions
 from lipsync.pipelines import adapt
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.hashing import sha256
-from lipsync.speech import audio, av_sync, lip_model
+from lipsync.runtime.context import RunContext
+from lipsync.runtime.hashing import hash_file
+from lipsync.speech import audio, av_sync, features, lip_model
 from lipsync.speech.lip_model import LipLSTM, LipOptions
+from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import F32, LipTrack, VideoInfo
-from tests.support.clips import run
+from tests.support.clips import run as run_ffmpeg
+from tests.support.renders import lips_in
 
 REPO = Path(__file__).resolve().parents[2]
 SAMPLE = REPO / "assets" / "sample"
 RATE = 16000
 MakeTarget = Callable[[Path, F32], VideoInfo]
-
-
-def lips_in(video: Path) -> LipTrack:
-    with Cache(Cache.default_root()) as cache:
-        track = landmarks.track_video(media.probe(video), landmarks.LandmarkOptions(), cache)
-    return tracked_face.lips(track, tracked_face.align(track))
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +58,14 @@ def target(tmp_path: Path) -> MakeTarget:
             file.setparams((1, 2, RATE, 0, "NONE", ""))
             file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
         pair = ["-i", str(video), "-i", str(sound), "-map", "0:v", "-map", "1:a"]
-        run(*pair, "-c:v", "copy", "-c:a", "pcm_s16le", str(out))
+        run_ffmpeg(*pair, "-c:v", "copy", "-c:a", "pcm_s16le", str(out))
         return media.probe(out)
 
     return make
 
 
 def own_sound(video: Path) -> F32:
-    return audio.load(video).samples
+    return audio.load_speech(video).samples
 
 
 def moved(samples: F32, ms: int) -> F32:
@@ -89,9 +94,15 @@ def looped(samples: F32, n: int) -> F32:
 
 def chosen(info: VideoInfo, lips: LipTrack, **options: object) -> adapt.Choice:
     with Cache(None) as cache:
-        choice = adapt.choose(info, lips, RenderOptions.of(**options), cache)
+        run = RunContext(cache)
+        choice = adapt.choose_weights(VideoSpeech(info), lips, RenderOptions.of(**options), run)
     assert "\n" not in choice.line
     return choice
+
+
+def training_data(info: VideoInfo, lips: LipTrack, model: LipLSTM | None = None) -> TrainingData:
+    model = LipLSTM.load(LipOptions()) if model is None else model
+    return collect_training_data(model, VideoSpeech(info), lips, TuneOptions())
 
 
 # --- in time, out of time -------------------------------------------------------------------
@@ -104,12 +115,12 @@ def test_sound_off_by_up_to_200_ms_is_corrected(
     video = SAMPLE / "target.mp4"
     info = target(video, moved(own_sound(video), ms))
     model = LipLSTM.load(LipOptions())
-    lesson = adapt.prepare(model, info, sample_lips, TuneOptions())
-    assert lesson.lag_s * 1000 == pytest.approx(ms, abs=20)
+    data = training_data(info, sample_lips, model)
+    assert data.lag_s * 1000 == pytest.approx(ms, abs=20)
     predicted = lip_model.predict(
-        model, lesson.heard, lesson.profile, lesson.lips.rate, len(lesson.lips)
+        model, data.audio_features, data.profile, data.lips.rate, len(data.lips)
     )
-    left, _ = av_sync.best_lag([lesson.lips.opening], [predicted.opening], 25, 0.3)
+    left, _ = av_sync.best_lag([data.lips.opening], [predicted.opening], 25, 0.3)
     assert left * 1000 == pytest.approx(0, abs=20)
 
 
@@ -119,7 +130,7 @@ def test_sound_further_off_declines(
 ) -> None:
     info = target(SAMPLE / "target.mp4", moved(own_sound(SAMPLE / "target.mp4"), ms))
     with pytest.raises(AdaptError, match=rf"3[3-6]\d ms {words}; up to 200 ms"):
-        adapt.prepare(LipLSTM.load(LipOptions()), info, sample_lips, TuneOptions())
+        training_data(info, sample_lips)
 
 
 # --- reasons to decline ---------------------------------------------------------------------
@@ -134,7 +145,7 @@ def _half_a_speech(own: F32) -> F32:
 
 
 def _somebody_else(own: F32) -> F32:
-    return looped(audio.load(SAMPLE / "speech.wav").samples, len(own))
+    return looped(audio.load_speech(SAMPLE / "speech.wav").samples, len(own))
 
 
 def _dialogue(own: F32) -> F32:
@@ -168,12 +179,12 @@ def test_a_sound_that_cannot_teach_declines_in_one_line(
     choice = chosen(target(video, change(own_sound(video))), sample_lips)
     assert choice.line.startswith("not adapted: ")
     assert words in choice.line
-    assert choice.weights == lip_model.path_of(LipOptions())
+    assert choice.weights == lip_model.weights_path(LipOptions())
 
 
 def test_a_target_without_sound_declines(sample_lips: LipTrack, tmp_path: Path) -> None:
     mute = tmp_path / "mute.mp4"
-    run("-i", str(SAMPLE / "target.mp4"), "-an", "-c", "copy", str(mute))
+    run_ffmpeg("-i", str(SAMPLE / "target.mp4"), "-an", "-c", "copy", str(mute))
     choice = chosen(media.probe(mute), sample_lips)
     assert choice.line == "not adapted: the target has no sound of its own"
     still = replace(media.probe(SAMPLE / "target.mp4"), still=True)
@@ -193,12 +204,12 @@ def test_never_and_own_weights_do_no_work(
 ) -> None:
     monkeypatch.setattr(adapt, "_adapt", None)
     info = media.probe(SAMPLE / "target.mp4")
-    base = lip_model.path_of(LipOptions("paper"))
+    base = lip_model.weights_path(LipOptions("paper"))
     assert chosen(info, sample_lips, adapt="never", speech_model="paper").weights == base
     own = tmp_path / "own.safetensors"
-    assert chosen(info, sample_lips, adapt=str(own)) == adapt.Choice(
-        own, "adapted beforehand: own.safetensors"
-    )
+    LipLSTM.load(base).save(own)
+    choice = chosen(info, sample_lips, adapt=str(own))
+    assert (choice.weights, choice.line) == (own, "adapted beforehand: own.safetensors")
 
 
 # --- learning -------------------------------------------------------------------------------
@@ -207,7 +218,7 @@ def test_never_and_own_weights_do_no_work(
 def test_held_out_blocks_lie_apart_from_what_is_learnt() -> None:
     usable = np.ones(1500, bool)
     usable[300:500] = False
-    learn, held = blocks(usable, 25)
+    learn, held = split_blocks(usable, 25)
     assert not (learn & held).any()
     assert not ((learn | held) & ~usable).any()
     assert 0.15 < held.sum() / usable.sum() < 0.25
@@ -218,61 +229,59 @@ def test_held_out_blocks_lie_apart_from_what_is_learnt() -> None:
 
 
 @pytest.fixture(scope="module")
-def lesson(sample_lips: LipTrack) -> Lesson:
-    info = media.probe(SAMPLE / "target.mp4")
-    return adapt.prepare(LipLSTM.load(LipOptions()), info, sample_lips, TuneOptions())
+def sample_data(sample_lips: LipTrack) -> TrainingData:
+    return training_data(media.probe(SAMPLE / "target.mp4"), sample_lips)
 
 
 @pytest.mark.parametrize("which", ["default", "paper"])
 def test_what_is_learnt_is_in_time(which: str, sample_lips: LipTrack) -> None:
     """The delay, the stride and the centres of the windows are those of a render."""
     info, model = media.probe(SAMPLE / "target.mp4"), LipLSTM.load(LipOptions(which))
-    speech = adapt.prepare(LipLSTM.load(LipOptions()), info, sample_lips, TuneOptions())
-    heard = adapt.features.extract(audio.load(info.path), model.spec)
-    speech = replace(speech, heard=heard)
-    tuning = tune(model, speech, TuneOptions(adapt_share=1))
-    n = len(speech.lips)
-    said = lip_model.predict(model, heard, speech.profile, speech.lips.rate, n)
-    seen = np.where(speech.learn, speech.lips.opening, np.nan)
-    lag_s, r = av_sync.best_lag([seen], [said.opening], 25, 0.3)
+    heard = features.extract(audio.load_speech(info.path), model.spec)
+    data = replace(training_data(info, sample_lips), audio_features=heard)
+    tuning = fine_tune(model, data, TuneOptions(adapt_share=1))
+    predicted = lip_model.predict(model, heard, data.profile, data.lips.rate, len(data.lips))
+    seen = np.where(data.train_mask, data.lips.opening, np.nan)
+    lag_s, r = av_sync.best_lag([seen], [predicted.opening], 25, 0.3)
     assert r > 0.85
     assert abs(lag_s) < 0.02
     assert tuning.after.unexplained < tuning.before.unexplained
 
 
-def test_wrong_lips_are_noticed_on_the_held_out_part(lesson: Lesson) -> None:
-    points = lesson.lips.points.copy()
-    learnt = np.flatnonzero(lesson.learn)
+def test_wrong_lips_are_noticed_on_the_held_out_part(sample_data: TrainingData) -> None:
+    points = sample_data.lips.points.copy()
+    learnt = np.flatnonzero(sample_data.train_mask)
     points[learnt] = points[np.roll(learnt, 30)]
     model = LipLSTM.load(LipOptions())
-    tuning = tune(model, replace(lesson, lips=LipTrack(points, lesson.lips.rate)), TuneOptions())
+    wrong = replace(sample_data, lips=LipTrack(points, sample_data.lips.rate))
+    tuning = fine_tune(model, wrong, TuneOptions())
     assert not tuning.better
-    assert score(model, lesson).r_open == tuning.after.r_open
+    assert evaluate(model, sample_data).r_open == tuning.after.r_open
 
 
 @pytest.mark.parametrize(
     ("after", "better"),
     [
-        (Score(0.81, 0.0140, 1.0), True),
-        (Score(0.79, 0.0140, 1.0), False),
-        (Score(0.81, 0.0151, 1.0), False),
+        (HeldOutScore(0.81, 0.0140, 1.0), True),
+        (HeldOutScore(0.79, 0.0140, 1.0), False),
+        (HeldOutScore(0.81, 0.0151, 1.0), False),
     ],
 )
-def test_better_means_neither_figure_is_worse(after: Score, better: bool) -> None:
-    assert Tuning(Score(0.80, 0.0150, 1.2), after, 25).better is better
+def test_better_means_neither_figure_is_worse(after: HeldOutScore, better: bool) -> None:
+    assert FineTuningResult(HeldOutScore(0.80, 0.0150, 1.2), after, 25).better is better
 
 
 def test_something_worse_is_not_shipped(
     sample_lips: LipTrack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worse = Tuning(Score(0.8, 0.015, 1.0), Score(0.7, 0.015, 1.1), 25)
-    monkeypatch.setattr(adapt, "tune", lambda *_: worse)
+    worse = FineTuningResult(HeldOutScore(0.8, 0.015, 1.0), HeldOutScore(0.7, 0.015, 1.1), 25)
+    monkeypatch.setattr(adapt, "fine_tune", lambda *_: worse)
     output = tmp_path / "person.safetensors"
     with pytest.raises(AdaptError, match=r"target\.mp4: adapting did not help.*0\.800 → 0\.700"):
         lipsync.adapt(SAMPLE / "target.mp4", output)
     assert list(tmp_path.iterdir()) == []
     choice = chosen(media.probe(SAMPLE / "target.mp4"), sample_lips)
-    assert choice.weights == lip_model.path_of(LipOptions())
+    assert choice.weights == lip_model.weights_path(LipOptions())
     assert "did not help" in choice.line
 
 
@@ -290,7 +299,7 @@ def test_adapt_writes_weights_that_say_what_they_are_and_the_same_each_time(
     assert set(result.seconds) == {"landmarks", "sound", "tuning"}
     meta = LipLSTM.load(first).meta
     assert meta["name"] == "lip_lstm adapted to target.mp4"
-    assert meta["adapted_from"] == sha256(lip_model.path_of(LipOptions()))
+    assert meta["adapted_from"] == hash_file(lip_model.weights_path(LipOptions()))
     app.main(["adapt", "-v", str(SAMPLE / "target.mp4"), "-o", str(again), "--json"])
     assert json.loads(capsys.readouterr().out)["steps"] == result.steps
     assert first.read_bytes() == again.read_bytes()
@@ -304,7 +313,7 @@ def test_the_command_says_in_one_line_why_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mute = tmp_path / "mute.mp4"
-    run("-i", str(SAMPLE / "target.mp4"), "-an", "-c", "copy", str(mute))
+    run_ffmpeg("-i", str(SAMPLE / "target.mp4"), "-an", "-c", "copy", str(mute))
     with pytest.raises(SystemExit) as stopped:
         app.main(["adapt", "-v", str(mute)])
     assert stopped.value.code == 2
@@ -320,17 +329,17 @@ def test_a_render_adapts_once_and_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     assert first.adaptation.startswith("adapted to the target's own speech: r_open ")
     card = json.loads(first.sidecar.read_text())["models"][0]
     assert card["name"] == "lip_lstm adapted to target.mp4"
-    assert card["sha256"] != sha256(lip_model.path_of(LipOptions()))
-    monkeypatch.setattr(adapt, "tune", None)
+    assert card["sha256"] != hash_file(lip_model.weights_path(LipOptions()))
+    monkeypatch.setattr(adapt, "fine_tune", None)
     again = lipsync.render(speech, video, tmp_path / "2.mp4")
     assert again.adaptation == first.adaptation
-    assert sha256(again.output) == sha256(first.output)
+    assert hash_file(again.output) == hash_file(first.output)
     never = lipsync.render(
         speech, video, tmp_path / "3.mp4", options=RenderOptions.of(adapt="never")
     )
     card = json.loads(never.sidecar.read_text())["models"][0]
-    assert card["sha256"] == sha256(lip_model.path_of(LipOptions()))
-    assert sha256(never.output) != sha256(first.output)
+    assert card["sha256"] == hash_file(lip_model.weights_path(LipOptions()))
+    assert hash_file(never.output) != hash_file(first.output)
 
 
 # --- real people ----------------------------------------------------------------------------
@@ -349,8 +358,7 @@ def test_a_womans_sound_is_moved_back(
 ) -> None:
     video, lips = woman
     info = target(video, moved(own_sound(video), ms))
-    lesson = adapt.prepare(LipLSTM.load(LipOptions()), info, lips, TuneOptions())
-    assert lesson.lag_s * 1000 == pytest.approx(ms, abs=20)
+    assert training_data(info, lips).lag_s * 1000 == pytest.approx(ms, abs=20)
 
 
 @pytest.mark.real
@@ -371,7 +379,7 @@ def test_a_womans_lips_with_another_sound_decline(
     video, lips = woman
     own, n = own_sound(video), len(own_sound(video))
     data = shared / "data"
-    reader = looped(audio.load(data / "speech" / "LJ001-0001.wav").samples, n)
+    reader = looped(audio.load_speech(data / "speech" / "LJ001-0001.wav").samples, n)
     turns = (np.arange(n) // (6 * RATE)) % 2 == 0
     sounds = {
         "late": lambda: moved(own, 350),
@@ -385,7 +393,7 @@ def test_a_womans_lips_with_another_sound_decline(
     }
     info = target(video, sounds[case]())
     with pytest.raises(AdaptError, match=words):
-        adapt.prepare(LipLSTM.load(LipOptions()), info, lips, TuneOptions())
+        training_data(info, lips)
 
 
 @pytest.mark.real
@@ -393,14 +401,14 @@ def test_half_of_a_womans_footage_helps_the_other_half(woman: tuple[Path, LipTra
     video, lips = woman
     model, half = LipLSTM.load(LipOptions()), len(lips) // 2
     first = LipTrack(lips.points[:half], lips.rate)
-    lesson = adapt.prepare(model, media.probe(video), first, TuneOptions())
+    data = training_data(media.probe(video), first, model)
     unseen = np.zeros(len(lips), bool)
     unseen[half:] = True
-    heard = adapt.features.extract(audio.load(video), model.spec)
-    judge = replace(lesson, lips=lips, heard=heard, held=unseen)
-    before = score(model, judge)
-    assert tune(model, lesson, TuneOptions()).better
-    after = score(model, judge)
+    heard = features.extract(audio.load_speech(video), model.spec)
+    judge = replace(data, lips=lips, audio_features=heard, held_out_mask=unseen)
+    before = evaluate(model, judge)
+    assert fine_tune(model, data, TuneOptions()).better
+    after = evaluate(model, judge)
     assert after.r_open > before.r_open + 0.05
     assert after.r_open >= 0.84
     assert after.rmse < 0.95 * before.rmse

@@ -13,34 +13,26 @@ import pytest
 
 import lipsync
 from lipsync import media, retime
-from lipsync.face import landmarks, tracked_face
+from lipsync.face import landmarks
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.options import RenderOptions
-from lipsync.report.provenance import SOURCE_TYPE, read_mark
+from lipsync.report.provenance import SOURCE_TYPE
+from lipsync.report.provenance_reader import read_marks
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.hashing import sha256
-from lipsync.runtime.prefetch import ahead
-from lipsync.runtime.timer import Clock
-from lipsync.speech import audio, features, lip_model
-from lipsync.speech.lip_profile import LipProfile
-from lipsync.types import LipTrack
+from lipsync.runtime.hashing import hash_file
+from lipsync.runtime.prefetch import read_ahead
+from lipsync.runtime.timer import StageTimer
 from tests.support import clips
+from tests.support.renders import correlate_openings, face_in, lips_in, predict_lips
 
 REPO = Path(__file__).resolve().parents[2]
 SAMPLE = REPO / "assets" / "sample"
 
 
-def lips_in(video: Path) -> LipTrack:
-    with Cache(Cache.default_root()) as cache:
-        track = landmarks.track_video(media.probe(video), landmarks.LandmarkOptions(), cache)
-    return tracked_face.lips(track, tracked_face.align(track))
-
-
 def positions(target: Path, n: int) -> np.ndarray:
     """What n frames of a longer speech show of a target."""
-    with Cache(Cache.default_root()) as cache:
-        track = landmarks.track_video(media.probe(target), landmarks.LandmarkOptions(), cache)
-    motion = retime.Motion.of(track)
-    return retime.retime(np.ones(n, bool), motion, retime.TimingOptions()).timing.position
+    motion = retime.Motion.of(face_in(target).track)
+    return retime.choose_timing(np.ones(n, bool), motion, retime.TimingOptions()).timing.position
 
 
 @pytest.fixture(scope="module")
@@ -77,31 +69,26 @@ def test_progress_counts_every_frame(rendered) -> None:  # type: ignore[no-untyp
 
 def test_the_result_says_what_it_is(rendered) -> None:  # type: ignore[no-untyped-def]
     result, _ = rendered
-    mark = read_mark(result.output)
+    mark = read_marks(result.output)
     assert mark.source_type == SOURCE_TYPE
     assert lipsync.__version__ in (mark.comment or "")
     assert mark.sidecar_fits
     record = json.loads(result.sidecar.read_text())
-    assert record["inputs"]["video"]["sha256"] == sha256(SAMPLE / "target.mp4")
+    assert record["inputs"]["video"]["sha256"] == hash_file(SAMPLE / "target.mp4")
     assert record["models"][0]["licence"]
     assert record["changed_frames"] == [[0, result.frames]]
 
 
 def test_the_mouth_says_what_was_predicted(rendered) -> None:  # type: ignore[no-untyped-def]
-
     result, _ = rendered
-    model = lip_model.LipLSTM.load(lip_model.LipOptions())
-    heard = features.extract(audio.load(SAMPLE / "speech.wav"), model.spec)
-    profile = LipProfile.of(lips_in(SAMPLE / "target.mp4"))
-    wanted = lip_model.predict(model, heard, profile, result.fps, result.frames)
-    seen = lips_in(result.output)
-    assert np.corrcoef(wanted.opening, seen.opening)[0, 1] > 0.8
+    wanted = predict_lips(SAMPLE / "speech.wav", lips_in(SAMPLE / "target.mp4"), result)
+    assert correlate_openings(wanted, lips_in(result.output)) > 0.8
 
 
 def test_the_same_input_gives_the_same_file(rendered, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     result, _ = rendered
     again = lipsync.render(SAMPLE / "speech.wav", SAMPLE / "target.mp4", tmp_path / "again.mp4")
-    assert sha256(again.output) == sha256(result.output)
+    assert hash_file(again.output) == hash_file(result.output)
 
 
 def test_longer_speech_plays_the_video_back_and_forth(tmp_path: Path) -> None:
@@ -178,20 +165,20 @@ def test_frames_without_a_face_keep_their_picture_and_are_counted(tmp_path: Path
 def test_a_clock_charges_the_innermost_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter(range(100))
     monkeypatch.setattr("time.perf_counter", lambda: float(next(now)))
-    clock = Clock()
+    clock = StageTimer()
     with clock.stage("outer"), clock.stage("inner"):
         pass
     assert clock.seconds == {"outer": 2.0, "inner": 1.0}
 
 
 def test_a_clock_charges_each_thread_for_its_own_stage() -> None:
-    clock = Clock()
+    clock = StageTimer()
 
     def numbers() -> Iterator[int]:
         yield from range(3)
 
     with clock.stage("here"):
-        assert list(ahead(clock.each("there", numbers()))) == [0, 1, 2]
+        assert list(read_ahead(clock.each("there", numbers()))) == [0, 1, 2]
     assert set(clock.seconds) == {"here", "there"}
 
 
@@ -207,25 +194,18 @@ def test_a_clock_charges_each_thread_for_its_own_stage() -> None:
 def test_real_footage_speaks_what_was_predicted(
     shared: Path, tmp_path: Path, target: str, speech: str, frames: int, seconds: float
 ) -> None:
-
     video, sound = shared / "data" / "targets" / target, shared / "data" / "speech" / speech
     result = lipsync.render(sound, video, tmp_path / "out.mp4")
     made = media.probe(result.output)
     assert (made.frame_count, made.fps) == (frames, media.probe(video).fps)
     assert float(media.probe_audio(result.output).duration) == pytest.approx(seconds, abs=1e-3)
-    model = lip_model.LipLSTM.load(lip_model.LipOptions())
-    heard = features.extract(audio.load(sound), model.spec)
-    profile = LipProfile.of(lips_in(video))
-    wanted = lip_model.predict(model, heard, profile, result.fps, frames)
-    seen = lips_in(result.output)
-    assert np.corrcoef(wanted.opening, seen.opening)[0, 1] >= 0.8
+    wanted = predict_lips(sound, lips_in(video), result)
+    assert correlate_openings(wanted, lips_in(result.output)) >= 0.8
 
 
 def test_a_varying_rate_keeps_its_times_and_its_lips(tmp_path: Path) -> None:
     """Every frame of the output at its target's time, with the lips that are due then."""
     import av
-
-    from tests.support import clips
 
     target, speech = tmp_path / "target.mkv", tmp_path / "speech.wav"
     shaky = "select='not(eq(mod(n,5),2))',setpts='PTS+mod(N,2)*0.003/TB'"
@@ -250,7 +230,7 @@ def test_a_varying_rate_keeps_its_times_and_its_lips(tmp_path: Path) -> None:
     with Cache(Cache.default_root()) as cache:
         info = media.probe(result.output, keep_stamps=True)
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
-    seen = tracked_face.lips(track, tracked_face.align(track)).opening
+    seen = TrackedFace.of(track).lips.opening
     want = lips_in(steady.output).opening
     at = np.array([float(t) for t in kept])
     due = np.interp(at, np.arange(len(want)) / float(steady.fps), want)

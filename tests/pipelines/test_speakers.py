@@ -13,15 +13,11 @@ import pytest
 import lipsync
 from lipsync import media
 from lipsync.cli.app import main
-from lipsync.face import landmarks, tracked_face
-from lipsync.face.landmarks import LandmarkOptions
 from lipsync.media import encode
 from lipsync.options import RenderOptions
-from lipsync.runtime.cache import Cache
-from lipsync.speech import audio, features, lip_model
-from lipsync.speech.lip_profile import LipProfile
-from lipsync.types import U8, LipTrack
+from lipsync.types import U8
 from tests.support.clips import run
+from tests.support.renders import lips_in, predict_lips
 
 SRT = """1
 00:00:00,600 --> 00:00:02,200
@@ -96,12 +92,6 @@ def spoken(pair: Path, shared: Path) -> tuple[lipsync.RenderResult, Seen]:
     return result, seen
 
 
-def lips_of(video: Path, face: str) -> LipTrack:
-    with Cache(Cache.default_root()) as cache:
-        track = landmarks.track_video(media.probe(video), LandmarkOptions(face=face), cache)
-    return tracked_face.lips(track, tracked_face.align(track))
-
-
 @pytest.mark.real
 def test_each_moves_only_in_their_spans(spoken: tuple[lipsync.RenderResult, Seen]) -> None:
     """Bit for bit, before encoding; both where the two speak at once."""
@@ -130,17 +120,13 @@ def test_each_mouth_follows_its_own_speech(
     spoken: tuple[lipsync.RenderResult, Seen], pair: Path, shared: Path
 ) -> None:
     result, _ = spoken
-    model = lip_model.LipLSTM.load(lip_model.LipOptions())
     for face, (first, end) in SPANS.items():
-        own = lips_of(pair, face)
+        own = lips_in(pair, face)
         inside = slice(round((first + 0.12) * FPS), round((end - 0.12) * FPS))
-        new = lips_of(result.output, face).opening[inside]
+        new = lips_in(result.output, face).opening[inside]
         fits = {}
         for whose, name in SPEECH.items():
-            wave = audio.load(shared / "data" / "speech" / name)
-            heard = features.extract(wave, model.spec)
-            profile = LipProfile.of(own)
-            wanted = lip_model.predict(model, heard, profile, result.fps, result.frames)
+            wanted = predict_lips(shared / "data" / "speech" / name, own, result)
             fits[whose] = np.corrcoef(new, wanted.opening[inside])[0, 1]
         assert fits[face] > 0.8, face
         assert fits[face] > max(v for k, v in fits.items() if k != face) + 0.3, face

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from lipsync.cli.app import main
-from lipsync.media import binary, container_tags, probe, probe_audio, read_audio, read_frames
+from lipsync.media import container_tags, ffmpeg_binary, probe, probe_audio, read_audio, read_frames
 from lipsync.report import provenance
-from lipsync.runtime.threads import one_thread
+from lipsync.report.provenance_reader import read_marks
+from lipsync.runtime.threads import single_threaded_torch
 from training.face_autoencoder import train
 
 TINY = """
@@ -51,11 +52,11 @@ def work(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         clips = sorted((data / name).glob(f"*.{kind}"))[:2]
         options = ("--per-second", "13", "--least-change", "0")
         assert run("faces", "extract", *clips, "-o", folder / name, *options) == 0
-        command = [binary(), "-y", "-v", "error", "-i", str(clips[0]), "-t", "0.6"]
+        command = [ffmpeg_binary(), "-y", "-v", "error", "-i", str(clips[0]), "-t", "0.6"]
         subprocess.run([*command, "-crf", "10", str(folder / f"{name}.mp4")], check=True)
     (folder / "tiny.yaml").write_text(TINY)
     arguments = ["--a", folder / "grid_s1", "--b", folder / "grid_s4", "--out", folder]
-    with one_thread():
+    with single_threaded_torch():
         train.main([str(a) for a in (folder / "tiny.yaml", *arguments)])
     return folder
 
@@ -81,7 +82,7 @@ def test_a_face_is_swapped_and_the_rest_stays(work: Path, tmp_path: Path) -> Non
     assert off[: h // 8].mean() < 2.0  # encoded anew, not changed
     assert off[h // 3 : 2 * h // 3, 2 * w // 5 : 3 * w // 5].mean() > 6.0
 
-    mark = provenance.read_mark(output)
+    mark = read_marks(output)
     assert mark.sidecar is not None
     assert mark.sidecar_fits
     assert mark.sidecar["consent"] == AGREED
@@ -96,7 +97,16 @@ def test_a_face_is_swapped_and_the_rest_stays(work: Path, tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_silent_target_gives_a_silent_result(work: Path, tmp_path: Path) -> None:
     silent, output = tmp_path / "silent.mp4", tmp_path / "out.mp4"
-    command = [binary(), "-y", "-v", "error", "-i", str(work / "grid_s1.mp4"), "-an", str(silent)]
+    command = [
+        ffmpeg_binary(),
+        "-y",
+        "-v",
+        "error",
+        "-i",
+        str(work / "grid_s1.mp4"),
+        "-an",
+        str(silent),
+    ]
     subprocess.run(command, check=True)
     model = work / "tiny" / "tiny.safetensors"
     code = run("swap", "--source-faces", work / "grid_s4", "-v", silent, "-m", model, "--json",
@@ -111,7 +121,7 @@ def test_a_swap_keeps_what_its_target_carries(work: Path, tmp_path: Path) -> Non
     """Sound, subtitles and title, in another container; and the chosen face."""
     (tmp_path / "s.srt").write_text("1\n00:00:00,100 --> 00:00:00,400\nHello\n")
     target, output = tmp_path / "target.mkv", tmp_path / "out.mkv"
-    command = [binary(), "-y", "-v", "error", "-i", str(work / "grid_s4.mp4")]
+    command = [ffmpeg_binary(), "-y", "-v", "error", "-i", str(work / "grid_s4.mp4")]
     command += ["-i", str(tmp_path / "s.srt"), "-metadata", "title=A title"]
     subprocess.run([*command, "-c:v", "copy", "-c:a", "flac", str(target)], check=True)
     model = work / "tiny" / "tiny.safetensors"
@@ -135,7 +145,7 @@ def test_a_swap_keeps_what_its_target_carries(work: Path, tmp_path: Path) -> Non
     assert run("swap", "--source-faces", work / "grid_s1", "-v", target, "-m", model,
                "--consent", AGREED, "-o", f"{frames}/") == 0  # fmt: skip
     assert len(list(frames.glob("*.png"))) == probe(target).frame_count
-    assert AGREED in (provenance.read_mark(frames).comment or "")
+    assert AGREED in (read_marks(frames).comment or "")
 
 
 @pytest.mark.real

@@ -18,9 +18,9 @@ from lipsync.report.contact_sheet import (
     HEADER,
     LABELS,
     MOUTH_TILE,
-    SheetCollector,
-    check_sheet,
-    telling_frames,
+    ContactSheet,
+    check_sheet_path,
+    select_sheet_frames,
 )
 from lipsync.types import LipTrack
 
@@ -43,7 +43,7 @@ def test_the_telling_frames_hold_the_opening_and_the_closure() -> None:
     gaps = [0.05] * 200
     gaps[60] = 0.3  # wide, but nowhere near a closure
     gaps[130], gaps[136] = 0.28, 0.0
-    frames = telling_frames(_lips(gaps))
+    frames = select_sheet_frames(_lips(gaps))
     assert len(frames) == COLUMNS
     assert {130, 136} <= set(frames)
     assert frames.start < 130
@@ -51,16 +51,16 @@ def test_the_telling_frames_hold_the_opening_and_the_closure() -> None:
 
 
 def test_short_clips_show_every_frame() -> None:
-    assert telling_frames(_lips([0.1, 0.2, 0.0])) == range(3)
+    assert select_sheet_frames(_lips([0.1, 0.2, 0.0])) == range(3)
 
 
 def test_frames_without_lips_are_not_chosen() -> None:
     gaps = [float("nan")] * 100 + [0.0, 0.1] * 20
-    assert telling_frames(_lips(gaps)).start >= 100
+    assert select_sheet_frames(_lips(gaps)).start >= 100
 
 
 def test_tiles_stand_where_the_labels_say() -> None:
-    sheet = SheetCollector(range(10, 13), FPS)
+    sheet = ContactSheet(range(10, 13), FPS)
     for i in range(20):
         sheet.add(i, _frame(10 * i), _frame(255 - 10 * i), TO_FRAME)
     picture = sheet.picture()
@@ -75,7 +75,7 @@ def test_tiles_stand_where_the_labels_say() -> None:
 
 
 def test_later_columns_stand_in_a_second_band() -> None:
-    sheet = SheetCollector(range(BAND + 1), FPS)
+    sheet = ContactSheet(range(BAND + 1), FPS)
     for i in range(BAND + 1):
         sheet.add(i, _frame(10 + i), _frame(0), TO_FRAME)
     picture = sheet.picture()
@@ -90,7 +90,7 @@ def test_later_columns_stand_in_a_second_band() -> None:
 def test_the_mouth_tile_is_centred_on_the_mouth() -> None:
     frame = _frame(0)
     cv2.circle(frame, (120, 132), 3, (250, 0, 0), -1)
-    sheet = SheetCollector(range(1), FPS)
+    sheet = ContactSheet(range(1), FPS)
     sheet.add(0, frame, frame, TO_FRAME)
     top = HEADER + 2 * (FACE_TILE[1] + GAP)
     tile = sheet.picture()[top : top + MOUTH_TILE[1], LABELS : LABELS + MOUTH_TILE[0], 0]
@@ -107,7 +107,7 @@ def test_a_large_video_gives_a_small_file(tmp_path: Path) -> None:
     frame = cv2.resize(blobs, (1920, 1080), interpolation=cv2.INTER_CUBIC)
     grain = rng.normal(0, 2, frame.shape)  # as a camera adds it
     frame = np.clip(frame + grain, 0, 255).astype(np.uint8)
-    sheet = SheetCollector(range(12), FPS)
+    sheet = ContactSheet(range(12), FPS)
     place = np.array([[300, 0, 960], [0, 300, 400]], np.float32)
     for i in range(12):
         sheet.add(i, frame, frame, place)
@@ -120,13 +120,13 @@ def test_a_large_video_gives_a_small_file(tmp_path: Path) -> None:
 
 def test_a_face_at_the_border_is_shown_on_grey() -> None:
     place = np.array([[60, 0, 2], [0, 60, 2]], np.float32)
-    sheet = SheetCollector(range(1), FPS)
+    sheet = ContactSheet(range(1), FPS)
     sheet.add(0, _frame(0), _frame(0), place)
     assert sheet.picture()[HEADER + 1, LABELS + 1].tolist() == [128, 128, 128]
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    sheet = SheetCollector(range(1), FPS)
+    sheet = ContactSheet(range(1), FPS)
     sheet.add(0, _frame(0), _frame(0), TO_FRAME)
     with pytest.raises(OutputError, match=r"gone/sheet.png: cannot be written"):
         sheet.save(tmp_path / "gone" / "sheet.png")
@@ -134,7 +134,7 @@ def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 def test_an_empty_sheet_is_a_bug() -> None:
     with pytest.raises(ValueError, match="none of the wanted"):
-        SheetCollector(range(3), FPS).picture()
+        ContactSheet(range(3), FPS).picture()
 
 
 @pytest.mark.parametrize(
@@ -152,10 +152,10 @@ def test_a_sheet_that_cannot_be_written_is_found_out_early(
     (tmp_path / "face.png").write_bytes(b"the target")
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(OutputError, match=line):
-        check_sheet(tmp_path / name, [tmp_path / "face.png"])
+        check_sheet_path(tmp_path / name, [tmp_path / "face.png"])
 
 
 def test_no_sheet_and_a_new_sheet_are_fine(tmp_path: Path) -> None:
-    check_sheet(None, [])
-    check_sheet(tmp_path / "new.png", [tmp_path / "face.png"])
+    check_sheet_path(None, [])
+    check_sheet_path(tmp_path / "new.png", [tmp_path / "face.png"])
     assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ import pytest
 
 from lipsync import media, retime
 from lipsync.face import landmarks
-from lipsync.retime import Motion, TimingOptions, in_order, path, plot, unchanged
+from lipsync.retime import Motion, TimingOptions, keep_timing, keeps_order, path, plot
 from lipsync.retime.loops import EDGE_S, bounce, hold, loop
 from lipsync.speech import audio, vad
 from lipsync.types import FaceTrack, Timing, VideoInfo, Waveform
@@ -47,7 +47,7 @@ def wanders(m: int, seed: int = 0) -> np.ndarray:
 
 
 def choose(speaking: np.ndarray, motion: Motion, how: str = "retime") -> np.ndarray:
-    made = retime.retime(speaking, motion, TimingOptions(timing=how))  # type: ignore[arg-type]
+    made = retime.choose_timing(speaking, motion, TimingOptions(timing=how))  # type: ignore[arg-type]
     return made.timing.position
 
 
@@ -93,7 +93,7 @@ def test_the_path_is_the_cheapest_of_all(seed: int) -> None:
     motion = head + rng.random(m).astype(np.float32)
     given = speaking, head, motion, rng.random(m) < (1 if seed % 2 else 0.7)
     least = min(cost(np.array(p), *given) for p in all_paths(n, m))
-    assert cost(path.best_path(*given), *given) == pytest.approx(least, abs=1e-5)
+    assert cost(path.find_best_path(*given), *given) == pytest.approx(least, abs=1e-5)
 
 
 def test_many_blocks_give_the_path_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,15 +101,15 @@ def test_many_blocks_give_the_path_of_one(monkeypatch: pytest.MonkeyPatch) -> No
     n, head = 300, wanders(400).astype(np.float32)
     speaking = speech_of(n, (0, 20), (90, 130), (200, 260))
     given = speaking, head, head, np.arange(400) % 90 > 4
-    whole = path.best_path(*given)
-    monkeypatch.setattr(path.np, "sqrt", lambda _: 7)
-    np.testing.assert_array_equal(path.best_path(*given), whole)
+    whole = path.find_best_path(*given)
+    monkeypatch.setattr(path, "BITS_PER_KEPT_FRAME", 7**2 / n)  # blocks of 7 rows
+    np.testing.assert_array_equal(path.find_best_path(*given), whole)
 
 
 def test_a_target_too_short_for_the_path() -> None:
     none = np.zeros(4, np.float32)
     with pytest.raises(ValueError, match="at least 5 target frames, got 4"):
-        path.best_path(np.ones(9, bool), none, none, np.ones(4, bool))
+        path.find_best_path(np.ones(9, bool), none, none, np.ones(4, bool))
 
 
 def test_an_hour_over_an_hour_stays_within_memory() -> None:
@@ -118,7 +118,7 @@ def test_an_hour_over_an_hour_stays_within_memory() -> None:
     head = np.tile(wanders(375), m // 375).astype(np.float32)
     tracemalloc.start()
     try:
-        path.best_path(np.arange(n) % 100 < 70, head, head, np.ones(m, bool))
+        path.find_best_path(np.arange(n) % 100 < 70, head, head, np.ones(m, bool))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -146,7 +146,7 @@ def test_speech_with_a_pause_over_even_motion_stays_in_order() -> None:
 def test_the_head_rests_in_the_pauses() -> None:
     motion = motion_of(wanders(1500))
     speaking = speech_of(275, (0, 9), (57, 82), (110, 135), (192, 205))
-    before, after = (motion.along(choose(speaking, motion, how)) for how in ("cut", "retime"))
+    before, after = (motion.speed_along(choose(speaking, motion, how)) for how in ("cut", "retime"))
     assert np.nanmean(after[~speaking]) < 0.5 * np.nanmean(before[~speaking])
     assert np.nanmean(after[speaking]) > 0.7 * np.nanmean(before[speaking])
 
@@ -167,7 +167,7 @@ def test_order_repeats_and_cuts(seed: int) -> None:
     # A frame is shown twice as it is only where its shot has no other.
     twice = np.flatnonzero(steps == 0)
     assert all(i == 0 or position[i] == 301 for i in twice)
-    frames = path.best_path(speaking, motion.head, motion.speed, motion.found)
+    frames = path.find_best_path(speaking, motion.head, motion.speed, motion.found)
     assert set(np.diff(frames).tolist()) == {0, 1}
     assert (frames[2:] > frames[:-2]).all()  # at most twice in a row
 
@@ -175,9 +175,13 @@ def test_order_repeats_and_cuts(seed: int) -> None:
 def test_a_repeat_before_a_cut_goes_half_way_back() -> None:
     shown, shot = np.arange(6), np.array([0, 0, 0, 1, 1, 1])
     path_ = np.array([1, 2, 2, 3, 3, 4])
-    np.testing.assert_array_equal(retime.halfway(path_, shown, shot), [1, 1.5, 2, 3, 3.5, 4])
+    np.testing.assert_array_equal(
+        retime.interpolate_repeats(path_, shown, shot), [1, 1.5, 2, 3, 3.5, 4]
+    )
     path_ = np.array([1, 1, 2, 2, 3, 4])
-    np.testing.assert_array_equal(retime.halfway(path_, shown, shot), [1, 1.5, 1.75, 2, 3, 4])
+    np.testing.assert_array_equal(
+        retime.interpolate_repeats(path_, shown, shot), [1, 1.5, 1.75, 2, 3, 4]
+    )
 
 
 def test_speech_is_not_laid_over_frames_without_a_face() -> None:
@@ -230,7 +234,7 @@ def test_bounce_turns_at_both_rests() -> None:
 
 @pytest.mark.parametrize("m", [2, 3, 5, 50])
 def test_bounce_goes_by_single_frames(m: int) -> None:
-    order = bounce(Motion.still(m, RATE), 5 * m)
+    order = bounce(Motion.motionless(m, RATE), 5 * m)
     assert set(np.abs(np.diff(order)).tolist()) == {1}
     assert order[0] == 0
     assert order.min() >= 0
@@ -262,7 +266,7 @@ def test_hold_stays_on_a_resting_frame() -> None:
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("n", [1, 40])
 def test_a_still_picture_is_held(how: str, n: int) -> None:
-    assert choose(np.ones(n, bool), Motion.still(1, RATE), how).tolist() == [0] * n
+    assert choose(np.ones(n, bool), Motion.motionless(1, RATE), how).tolist() == [0] * n
 
 
 @pytest.mark.parametrize("how", HOWS)
@@ -277,19 +281,19 @@ def test_a_target_longer_than_the_speech(how: str) -> None:
     ("n", "how"), [(100, "straight"), (90, "straight"), (80, "retime"), (101, "bounce")]
 )
 def test_what_is_chosen_by_itself(n: int, how: str) -> None:
-    made = retime.retime(speech_of(n, (20, 40)), motion_of(wanders(100)), TimingOptions())
-    assert made.how == how
+    made = retime.choose_timing(speech_of(n, (20, 40)), motion_of(wanders(100)), TimingOptions())
+    assert made.mode == how
     assert len(made.timing) == n
 
 
 def test_cut_ends_with_the_target_and_says_so() -> None:
     options = TimingOptions(timing="cut")
     info = VideoInfo(Path("a.mp4"), 96, 64, Fraction(25), 100)
-    assert retime.output_frames(150, info, options) == 100
-    assert retime.output_frames(50, info, options) == 50
-    assert retime.output_frames(150, replace(info, still=True), options) == 150
-    assert retime.output_frames(150, info, TimingOptions()) == 150
-    made = retime.retime(np.ones(100, bool), motion_of(wanders(100)), options)
+    assert retime.count_output_frames(150, info, options) == 100
+    assert retime.count_output_frames(50, info, options) == 50
+    assert retime.count_output_frames(150, replace(info, still=True), options) == 150
+    assert retime.count_output_frames(150, info, TimingOptions()) == 150
+    made = retime.choose_timing(np.ones(100, bool), motion_of(wanders(100)), options)
     assert list(made.warnings(150)) == [
         "the video ends 2.00 s before the speech, whose end was cut (--timing cut)"
     ]
@@ -298,7 +302,7 @@ def test_cut_ends_with_the_target_and_says_so() -> None:
 
 def test_a_loop_that_jumps_says_so() -> None:
     away = motion_of(np.full(100, 0.5))  # never comes back
-    made = retime.retime(np.ones(300, bool), away, TimingOptions(timing="loop"))
+    made = retime.choose_timing(np.ones(300, bool), away, TimingOptions(timing="loop"))
     (line,) = made.warnings(300)
     assert "jumps by 0.8" in line
     assert "--timing bounce" in line
@@ -312,7 +316,7 @@ def test_speed_is_that_of_the_head() -> None:
     motion = Motion.of(track_of(poses))
     np.testing.assert_allclose(motion.head, 25 * 2 / 80, rtol=1e-3)
     np.testing.assert_allclose(motion.speed, motion.head, atol=1e-3)
-    np.testing.assert_allclose(motion.along(np.arange(0, 20, 0.5))[1:], 25 / 80, rtol=1e-3)
+    np.testing.assert_allclose(motion.speed_along(np.arange(0, 20, 0.5))[1:], 25 / 80, rtol=1e-3)
 
 
 def test_a_blink_is_motion_of_the_lids_alone() -> None:
@@ -341,7 +345,7 @@ def test_no_speed_across_cuts_nor_without_a_face() -> None:
     assert np.flatnonzero(motion.near_cut(round(EDGE_S * RATE))).tolist() == [
         0, 1, 2, 12, 13, 14, 15, 16, 17, 27, 28, 29,
     ]  # fmt: skip
-    assert np.isnan(motion.along(np.arange(30))[[0, 15]]).all()
+    assert np.isnan(motion.speed_along(np.arange(30))[[0, 15]]).all()
 
 
 # The plot
@@ -352,7 +356,7 @@ def test_the_plot_shows_pauses_and_pictures_in_between() -> None:
     speaking = speech_of(100, (0, 10), (40, 70))
     position = choose(speaking, motion)
     wave = Waveform(np.zeros(4 * 16000, np.float32), 16000)
-    picture = retime.picture(wave, speaking, motion, position)
+    picture = retime.plot_timing(wave, speaking, motion, position)
     assert picture.dtype == np.uint8
     shaded = (picture == plot.PAUSE).all(-1)
     across = np.flatnonzero(shaded[plot.TOP + 5])
@@ -364,8 +368,8 @@ def test_the_plot_shows_pauses_and_pictures_in_between() -> None:
 @pytest.mark.parametrize("n", [1, 2])
 def test_the_plot_of_next_to_nothing(n: int) -> None:
     wave = Waveform(np.zeros(640 * n, np.float32), 16000)
-    still = Motion.still(1, RATE)
-    assert retime.picture(wave, np.ones(n, bool), still, np.zeros(n)).ndim == 3
+    still = Motion.motionless(1, RATE)
+    assert retime.plot_timing(wave, np.ones(n, bool), still, np.zeros(n)).ndim == 3
 
 
 # Real footage
@@ -379,13 +383,15 @@ def test_real_footage_rests_in_the_pauses(shared: Path) -> None:
     info = media.probe(shared / "data/targets/englishvideo.mp4")
     with Cache(Cache.default_root()) as cache:
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
-    wave = audio.load(shared / "data/speech/jfk.flac")
+    wave = audio.load_speech(shared / "data/speech/jfk.flac")
     times = np.arange(round(float(wave.duration) * 30)) / 30
-    speaking = vad.listen(wave).filled(retime.FILLED_S).at(times)
+    speaking = vad.detect_speech(wave).fill_pauses(retime.MIN_PAUSE_S).at(times)
     motion = Motion.of(track)
-    before, after = (motion.along(choose(speaking, motion, how)) for how in ("bounce", "retime"))
+    before, after = (
+        motion.speed_along(choose(speaking, motion, how)) for how in ("bounce", "retime")
+    )
     assert np.nanmean(after[~speaking]) < 0.5 * np.nanmean(before[~speaking])
-    largest = np.nanpercentile(motion.along(np.arange(len(motion))), 99.9)
+    largest = np.nanpercentile(motion.speed_along(np.arange(len(motion))), 99.9)
     assert np.nanmax(after) < 1.05 * largest
 
 
@@ -398,29 +404,29 @@ def test_positions_and_timing_are_one() -> None:
 
 def test_the_face_that_moves_most_counts() -> None:
     """Of two people: frames that show both, and the larger speed; apart, whoever is seen."""
-    still, quick = Motion.still(6, 25), Motion.still(6, 25)
+    still, quick = Motion.motionless(6, 25), Motion.motionless(6, 25)
     quick = replace(quick, head=quick.head + 0.5, speed=quick.speed + 0.5)
-    assert Motion.together([quick]) is quick
+    assert Motion.combine([quick]) is quick
     one = replace(still, found=np.array([1, 1, 1, 1, 0, 0], bool))
     other = replace(quick, found=np.array([0, 0, 1, 1, 1, 1], bool))
-    both = Motion.together([one, other])
+    both = Motion.combine([one, other])
     assert both.found.tolist() == [False, False, True, True, False, False]
     assert both.speed[2:4].tolist() == [0.5, 0.5]
     assert both.points.shape == (6, 2, 2)
     apart = replace(other, found=~one.found)
-    turns = Motion.together([one, apart])
+    turns = Motion.combine([one, apart])
     assert turns.found.all()
     assert turns.speed.tolist() == [0, 0, 0, 0, 0.5, 0.5]
 
 
 def test_a_face_that_is_not_seen_leaves_the_others_speed() -> None:
-    seen, gone = Motion.still(4, 25), Motion.still(4, 25)
+    seen, gone = Motion.motionless(4, 25), Motion.motionless(4, 25)
     seen.points[:, 0, 0] = np.arange(4) / 25  # one unit per second
     gone.points[:] = np.nan
-    speed = Motion.together([seen, gone]).along(np.arange(4.0))
+    speed = Motion.combine([seen, gone]).speed_along(np.arange(4.0))
     assert np.isnan(speed[0])
     assert speed[1:] == pytest.approx(1)
-    assert speed[1:] == pytest.approx(seen.along(np.arange(4.0))[1:])
+    assert speed[1:] == pytest.approx(seen.speed_along(np.arange(4.0))[1:])
 
 
 def test_whether_the_targets_order_stays_is_known_before() -> None:
@@ -429,7 +435,7 @@ def test_whether_the_targets_order_stays_is_known_before() -> None:
         ("cut", 5, True), ("retime", 9.9, False), ("bounce", 5, True),
     ):  # fmt: skip
         options = TimingOptions(timing=how)
-        assert in_order(Fraction(10), Fraction(length), options) == stays, (how, length)
-    same = unchanged(5, 25.0)
+        assert keeps_order(Fraction(10), Fraction(length), options) == stays, (how, length)
+    same = keep_timing(5, 25.0)
     assert same.straight
     assert not list(same.warnings(5))

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from lipsync.errors import WeightsError
 from lipsync.runtime import checkpoint
-from lipsync.runtime.hashing import sha256
+from lipsync.runtime.hashing import hash_file
 
 META = {"name": "tiny", "dims": {"hidden": 3}, "licence": "Apache-2.0"}
 
@@ -30,12 +30,12 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_the_same_weights_make_the_same_file(tmp_path: Path) -> None:
     for name in ("1", "2"):
         checkpoint.save(tmp_path / name, {"a": torch.ones(3)}, META)
-    assert sha256(tmp_path / "1") == sha256(tmp_path / "2")
+    assert hash_file(tmp_path / "1") == hash_file(tmp_path / "2")
 
 
 def test_sha256_of_known_content(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")  # FIPS 180-2, example B.1
-    assert sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
+    assert hash_file(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
 
 
 def test_a_failed_save_leaves_nothing(tmp_path: Path) -> None:
@@ -71,6 +71,6 @@ def test_what_is_not_ours_is_refused_in_one_line(tmp_path: Path, make, message: 
 
 
 def test_assets() -> None:
-    assert checkpoint.asset("face_landmarker.task").stat().st_size == 3758596
+    assert checkpoint.asset_path("face_landmarker.task").stat().st_size == 3758596
     with pytest.raises(WeightsError, match="missing from this installation"):
-        checkpoint.asset("no_such.safetensors")
+        checkpoint.asset_path("no_such.safetensors")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lipsync.runtime.prefetch import ahead
+from lipsync.runtime.prefetch import read_ahead
 
 
 def test_all_items_in_order_made_in_another_thread() -> None:
@@ -18,7 +18,7 @@ def test_all_items_in_order_made_in_another_thread() -> None:
             makers.add(threading.get_ident())
             yield i
 
-    assert list(ahead(numbers())) == list(range(50))
+    assert list(read_ahead(numbers())) == list(range(50))
     assert makers and threading.get_ident() not in makers
 
 
@@ -30,7 +30,7 @@ def test_it_works_ahead_and_not_further_than_it_may() -> None:
             made.append(i)
             yield i
 
-    stream = ahead(numbers(), depth=3)
+    stream = read_ahead(numbers(), depth=3)
     assert next(stream) == 0
     stream.close()  # type: ignore[attr-defined]
     assert len(made) <= 4
@@ -41,7 +41,7 @@ def test_what_goes_wrong_there_is_raised_here() -> None:
         yield 1
         raise RuntimeError("no more")
 
-    stream = ahead(broken())
+    stream = read_ahead(broken())
     assert next(stream) == 1
     with pytest.raises(RuntimeError, match="no more"):
         next(stream)
@@ -56,11 +56,11 @@ def test_what_it_draws_on_is_closed_with_it() -> None:
         finally:
             closed.append(True)
 
-    stream = ahead(numbers())
+    stream = read_ahead(numbers())
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert closed == [True]
 
 
 def test_an_empty_stream_stays_empty() -> None:
-    assert list(ahead(iter(()))) == []
+    assert list(read_ahead(iter(()))) == []

@@ -45,9 +45,9 @@ def test_unknown_lips_do_not_count() -> None:
 
 def test_what_never_varies_has_no_lag() -> None:
     assert np.isnan(av_sync.best_lag([babble(5)], [np.ones(125)], RATE, 0.4)).all()
-    still = av_sync.fit(babble(5), np.ones(125), RATE, np.ones(125, bool))
+    still = av_sync.measure_sync(babble(5), np.ones(125), RATE, np.ones(125, bool))
     assert np.isnan(still.r)
-    assert np.isnan(av_sync.fit(babble(5), babble(5), RATE, np.zeros(125, bool)).r)
+    assert np.isnan(av_sync.measure_sync(babble(5), babble(5), RATE, np.zeros(125, bool)).r)
 
 
 def test_opening_the_mouth_in_the_same_sentences_is_no_fit() -> None:
@@ -55,15 +55,15 @@ def test_opening_the_mouth_in_the_same_sentences_is_no_fit() -> None:
     swing = 0.1 * np.sin(2 * np.pi * np.arange(1000) / RATE / 4)
     seen, other, speaking = swing + babble(40, 1), swing + babble(40, 2), np.ones(1000, bool)
     assert av_sync.correlation(seen, other) > 0.6
-    assert av_sync.fit(seen, other, RATE, speaking).r < 0.4
-    assert av_sync.fit(seen, late(seen, 0.08), RATE, speaking).r > 0.9
+    assert av_sync.measure_sync(seen, other, RATE, speaking).r < 0.4
+    assert av_sync.measure_sync(seen, late(seen, 0.08), RATE, speaking).r > 0.9
 
 
 def test_stretches_tell_where_another_voice_speaks() -> None:
     seen, said = babble(40, 1), babble(40, 1)
     said[500:] = babble(20, 3)
-    found = av_sync.fit(seen, late(said, -0.04), RATE, np.ones(1000, bool))
+    found = av_sync.measure_sync(seen, late(said, -0.04), RATE, np.ones(1000, bool))
     assert found.lag_s == pytest.approx(-0.04, abs=0.008)
-    assert len(found.stretches) == 20
-    assert (found.stretches[:10] > 0.9).all()
-    assert (found.stretches[10:] < 0.6).mean() > 0.8
+    assert len(found.segments) == 20
+    assert (found.segments[:10] > 0.9).all()
+    assert (found.segments[10:] < 0.6).mean() > 0.8

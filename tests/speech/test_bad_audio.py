@@ -21,7 +21,7 @@ PROFILE = LipProfile(GRID.astype(np.float32), 0.5, 0.2)
 
 
 def lips(path: Path) -> LipTrack:
-    wave = audio.load(path)
+    wave = audio.load_speech(path)
     assert np.isfinite(wave.samples).all()
     assert np.abs(wave.samples).max() <= 1
     model = LipLSTM.load(LipOptions("default"))

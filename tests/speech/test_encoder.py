@@ -11,7 +11,7 @@ import torch
 from lipsync.runtime import checkpoint
 from lipsync.speech import audio, features
 from lipsync.speech.features import ENCODED, FeatureSpec, encoder
-from lipsync.types import F32, Waveform
+from lipsync.types import F32, SPEECH_RATE, Waveform
 
 SPEC = FeatureSpec("encoder")
 SAMPLE = Path(__file__).resolve().parents[2] / "assets" / "sample" / "speech.wav"
@@ -19,11 +19,11 @@ SAMPLE = Path(__file__).resolve().parents[2] / "assets" / "sample" / "speech.wav
 
 @pytest.fixture(scope="module")
 def speech() -> F32:
-    return audio.load(SAMPLE).samples
+    return audio.load_speech(SAMPLE).samples
 
 
 def states(samples: F32) -> F32:
-    return features.extract(Waveform(samples, features.RATE), SPEC).values
+    return features.extract(Waveform(samples, SPEECH_RATE), SPEC).values
 
 
 def test_every_step_has_its_values(speech: F32) -> None:
@@ -37,7 +37,7 @@ def test_bands_are_those_of_a_sound_of_unit_variance() -> None:
     """The front end that the network was trained with: |FFT|² of 400 Hann-windowed samples."""
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.1, 16000).astype(np.float32)
-    ours = features.power(noise) @ encoder.filters()
+    ours = features.power_spectra(noise) @ encoder.filters()
     window = np.hanning(401)[:-1]
     frames = np.lib.stride_tricks.sliding_window_view(noise / noise.std(), 400)[::160]
     theirs = np.abs(np.fft.rfft(frames * window)) ** 2
@@ -57,16 +57,16 @@ def test_level_does_not_count(speech: F32) -> None:
 
 
 def test_a_long_sound_is_read_in_windows_on_a_fixed_grid(speech: F32) -> None:
-    long = np.tile(speech, 3)[: 16 * features.RATE]
-    mel = features.power(long) @ encoder.filters()
-    whole = encoder.states(mel)
-    log = encoder.levelled(mel, encoder.loudness(mel))
+    long = np.tile(speech, 3)[: 16 * SPEECH_RATE]
+    mel = features.power_spectra(long) @ encoder.filters()
+    whole = encoder.encode(mel)
+    log = encoder.normalize_level(mel, encoder.loud_level(mel))
     for first in (0, encoder.WINDOW, 3 * encoder.WINDOW):
         start = max(0, first - encoder.CONTEXT)
-        network, mean, directions = encoder._network()
+        network, mean, directions = encoder.load_network()
         with torch.inference_mode():
             heard = torch.from_numpy(log[start : first + encoder.WINDOW + encoder.CONTEXT])
-            alone = ((network(heard[None], encoder.PLACE)[0] - mean) @ directions).numpy()
+            alone = ((network(heard[None], encoder.POSITION)[0] - mean) @ directions).numpy()
         kept = np.arange(first, first + encoder.WINDOW, encoder.STRIDE)
         np.testing.assert_allclose(whole[kept], alone[(kept - start) // 2], atol=1e-3)
         between = (alone[(kept - start) // 2] + alone[(kept - start) // 2 + 1]) / 2
@@ -93,9 +93,9 @@ def test_silence_and_a_click_are_no_trouble() -> None:
 def test_weights_are_packed_to_half_a_step() -> None:
     rng = torch.Generator().manual_seed(0)
     weights = {"a": torch.randn(5, 7, generator=rng), "b": torch.randn(5, generator=rng)}
-    stored = encoder.packed(weights)
+    stored = encoder.quantize(weights)
     assert stored["a"].dtype == torch.int8
-    found = encoder.unpacked(stored)
+    found = encoder.dequantize(stored)
     assert found.keys() == weights.keys()
     step = weights["a"].abs().amax(1, keepdim=True) / 127
     assert ((found["a"] - weights["a"]).abs() <= 0.51 * step).all()
@@ -103,7 +103,7 @@ def test_weights_are_packed_to_half_a_step() -> None:
 
 
 def test_the_asset_says_where_it_is_from() -> None:
-    _, meta = checkpoint.load(checkpoint.asset(encoder.ASSET))
+    _, meta = checkpoint.load(checkpoint.asset_path(encoder.ASSET))
     assert "pipecat" in meta["source"]
     for holder in ("Daily", "OpenAI"):
         assert holder in meta["licence"]
@@ -119,7 +119,7 @@ def test_it_is_for_whole_sounds_only() -> None:
 def test_weights_come_out_of_a_quantised_graph() -> None:
     """A product without names, a convolution and a bias, as the exporter writes them."""
     onnx = pytest.importorskip("onnx", reason="onnx is in the extra `training`")
-    from training.export.encoder import Graph
+    from training.export.encoder import OnnxWeights
 
     rng = np.random.default_rng(0)
     helper, kind = onnx.helper, onnx.TensorProto
@@ -151,7 +151,7 @@ def test_weights_come_out_of_a_quantised_graph() -> None:
         [helper.make_tensor_value_info("y", kind.FLOAT, None)],
         [onnx.numpy_helper.from_array(value, name) for name, value in arrays.items()],
     )
-    found = Graph(graph).weights("net.")
+    found = OnnxWeights(graph).weights("net.")
     np.testing.assert_allclose(found["net.fc.weight"], (stored * arrays["w_scale"]).T, rtol=1e-6)
     expected = kernel * arrays["k_scale"][:, None, None]
     np.testing.assert_allclose(found["net.conv1.weight"], expected, rtol=1e-6)
@@ -163,11 +163,10 @@ def test_weights_come_out_of_a_quantised_graph() -> None:
 def test_lips_of_people_never_seen(shared: Path, tmp_path: Path, name: str) -> None:
     """The bar: r_open 0.78 as the mean of clips, from the sound alone."""
     from lipsync.speech.lip_model import LipLSTM, LipOptions
-    from training.corpus.prepare import prepare
-    from training.evaluation.baselines import by_network
-    from training.evaluation.metrics import mean_clip_r_open
+    from training.corpus.prepare import prepare_clips
+    from training.metrics import mean_clip_r_open, network_predictor
 
-    speaker = prepare(shared / "data" / name, tmp_path)
+    speaker = prepare_clips(shared / "data" / name, tmp_path)
     clips = list(speaker.clips)
-    found = by_network(LipLSTM.load(LipOptions()))(speaker, clips)
+    found = network_predictor(LipLSTM.load(LipOptions()))(speaker, clips)
     assert mean_clip_r_open([clip.lips for clip in clips], found) >= 0.78

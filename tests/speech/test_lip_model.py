@@ -109,7 +109,7 @@ def test_neutral_and_width_of_the_target_are_put_back() -> None:
 def test_a_mouth_that_opens_wide_opens_wider(usual: float, gain: float) -> None:
     model = echoing(0)
     model.meta = {lip_model.OPENING_RATIO: usual}  # the profile's is 0.2 / 0.5 = 0.4
-    points = model.on(PROFILE, np.full((3, 18, 2), 0.1, np.float32)) - PROFILE.neutral
+    points = model.to_canonical(PROFILE, np.full((3, 18, 2), 0.1, np.float32)) - PROFILE.neutral
     np.testing.assert_allclose(points[..., 0], 0.5 * 0.1, atol=1e-6)
     np.testing.assert_allclose(points[..., 1], 0.5 * 0.1 * gain, atol=1e-6)
 
@@ -118,7 +118,7 @@ def test_a_mouth_that_opens_wide_opens_wider(usual: float, gain: float) -> None:
 def test_half_of_what_regression_opens_too_little_is_made_up_for(std: float, gain: float) -> None:
     model = echoing(0)
     model.meta = {lip_model.ARTICULATION: std}
-    points = model.on(PROFILE, np.full((3, 18, 2), 0.1, np.float32)) - PROFILE.neutral
+    points = model.to_canonical(PROFILE, np.full((3, 18, 2), 0.1, np.float32)) - PROFILE.neutral
     np.testing.assert_allclose(points[..., 0], 0.5 * 0.1, atol=1e-6)
     np.testing.assert_allclose(points[..., 1], 0.5 * 0.1 * gain, atol=1e-6)
 
@@ -149,14 +149,14 @@ def test_a_stream_is_causal_up_to_its_delay() -> None:
     model.basis.copy_(torch.randn(5, 36))
     whole, late = ramp(100), ramp(100)
     late.values[60:] = 9.0
-    a, b = model.eval().shapes(whole)[0], model.shapes(late)[0]
+    a, b = model.eval().predict_shapes(whole)[0], model.predict_shapes(late)[0]
     np.testing.assert_allclose(a[:40], b[:40], atol=1e-6)
     assert np.abs(a[41:60] - b[41:60]).max() > 1e-3
 
 
 def test_features_of_another_size_are_a_bug() -> None:
     with pytest.raises(ValueError, match="wanted 2 features, got 3"):
-        real_network().shapes(AudioFeatures(np.zeros((10, 3), np.float32)))
+        real_network().predict_shapes(AudioFeatures(np.zeros((10, 3), np.float32)))
 
 
 def test_weights_that_do_not_fit_are_refused_in_one_line(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_shipped_weights_load_and_carry_what_a_user_must_know(name: str) -> None
     model = LipLSTM.load(LipOptions(name))
     assert {"name", "description", "licence", "training_data", "version"} <= model.meta.keys()
     assert model.spec.size == model.dims.inputs
-    assert checkpoint.asset(lip_model.SHIPPED[name]).stat().st_size < 4_000_000
+    assert checkpoint.asset_path(lip_model.SHIPPED[name]).stat().st_size < 4_000_000
     lips = predict(
         model,
         AudioFeatures(np.zeros((300, model.dims.inputs), np.float32), 100.0, 0.0125),

@@ -62,7 +62,7 @@ def test_lips_that_come_to_the_neutral_mouth_come_to_the_shut_one() -> None:
     neutral = LipTrack(profile.neutral[None], FPS).opening[0]
     assert neutral > 0.05
     asked = np.array([neutral, neutral + 0.02, 0.2, 0.01, 0.03], np.float32)
-    found = LipTrack(profile.closing(track(asked).points), FPS).opening
+    found = LipTrack(profile.close_fully(track(asked).points), FPS).opening
     assert found[0] == pytest.approx(0.01, abs=2e-3)
     assert 0.01 < found[1] < neutral
     assert found[2] == pytest.approx(0.2, abs=1e-6)  # wide ones stay
@@ -70,14 +70,14 @@ def test_lips_that_come_to_the_neutral_mouth_come_to_the_shut_one() -> None:
     assert found[3] == pytest.approx(0.01, abs=2e-3)
     assert 0.0 < found[4] < 0.03
     order = np.linspace(0.0, 0.3, 200)
-    made = LipTrack(profile.closing(track(order).points), FPS).opening
+    made = LipTrack(profile.close_fully(track(order).points), FPS).opening
     assert (np.diff(made) > -1e-6).all()  # what was more open stays so
 
 
 def test_nothing_is_pressed_of_somebody_whose_neutral_mouth_is_shut() -> None:
     lips = track(gaps_of(0.0, 25))
     profile = LipProfile.of(lips)
-    assert np.array_equal(profile.closing(lips.points), lips.points)
+    assert np.array_equal(profile.close_fully(lips.points), lips.points)
 
 
 def test_frames_without_a_face_are_not_still() -> None:

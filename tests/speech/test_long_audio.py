@@ -16,7 +16,7 @@ import torch
 from lipsync import media
 from lipsync.speech import audio, features, lip_model
 from lipsync.speech.features import FeatureSpec
-from lipsync.speech.lip_model import LipDims, LipLSTM, LipOptions
+from lipsync.speech.lip_model import LipDims, LipLSTM, LipOptions, network
 from lipsync.types import AudioFeatures, Waveform
 
 REPO = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ SAMPLE = REPO / "assets" / "sample" / "speech.wav"
 @pytest.fixture(scope="module")
 def speech() -> Waveform:
     """More than a minute: three of the grid's windows."""
-    once = audio.load(SAMPLE).samples
+    once = audio.load_speech(SAMPLE).samples
     rng = np.random.default_rng(0)
     louder = [once * np.float32(gain) for gain in rng.uniform(0.3, 1.0, 10)]
     return Waveform(np.concatenate(louder), 16000)
@@ -36,11 +36,11 @@ def speech() -> Waveform:
 def test_windows_show_no_seam(name: str, speech: Waveform, monkeypatch: pytest.MonkeyPatch) -> None:
     model = LipLSTM.load(LipOptions(name))
     heard = features.extract(speech, model.spec)
-    monkeypatch.setattr(lip_model, "WINDOW", 10**9)
-    whole, times = model.shapes(heard)
+    monkeypatch.setattr(network, "WINDOW", 10**9)
+    whole, times = model.predict_shapes(heard)
     for window in (2400, 301, 1000):
-        monkeypatch.setattr(lip_model, "WINDOW", window)
-        found, found_times = model.shapes(heard)
+        monkeypatch.setattr(network, "WINDOW", window)
+        found, found_times = model.predict_shapes(heard)
         np.testing.assert_array_equal(found_times, times)
         # Shapes are in mouth widths.
         error = np.abs(found - whole).max((1, 2))
@@ -62,9 +62,9 @@ def test_any_length_gives_as_many_shapes_as_in_one_go(
     model = LipLSTM(LipDims(3, 8, 2, bidirectional, 5, delay, stride), FeatureSpec("logmel")).eval()
     model.basis.copy_(torch.randn(5, 36))
     values = np.random.default_rng(0).normal(0, 1, (steps, 3)).astype(np.float32)
-    whole, _ = model.shapes(AudioFeatures(values))
-    monkeypatch.setattr(lip_model, "WINDOW", 100)
-    found, times = model.shapes(AudioFeatures(values))
+    whole, _ = model.predict_shapes(AudioFeatures(values))
+    monkeypatch.setattr(network, "WINDOW", 100)
+    found, times = model.predict_shapes(AudioFeatures(values))
     assert found.shape == whole.shape == (-(-steps // stride), 18, 2)
     assert len(times) == len(found)
     np.testing.assert_allclose(found, whole, atol=1e-3)
@@ -75,10 +75,10 @@ def test_the_level_is_the_same_whatever_the_blocks(
 ) -> None:
     dirty = speech.samples + np.float32(0.1)
     dirty[1000], dirty[2000] = np.nan, np.inf
-    whole = audio.standard(Waveform(dirty, 16000)).samples
+    whole = audio.standardize(Waveform(dirty, 16000)).samples
     assert np.isnan(dirty[1000])  # ours is a copy
     monkeypatch.setattr(audio, "BLOCK", 999)
-    np.testing.assert_allclose(audio.standard(Waveform(dirty, 16000)).samples, whole, atol=1e-6)
+    np.testing.assert_allclose(audio.standardize(Waveform(dirty, 16000)).samples, whole, atol=1e-6)
 
 
 def test_an_hour_is_read_into_memory_once(tmp_path: Path) -> None:
@@ -93,10 +93,10 @@ def test_an_hour_is_read_into_memory_once(tmp_path: Path) -> None:
             file.writeframes(once)
     script = (
         "import resource, sys\n"
-        "from lipsync import audio\n"
+        "from lipsync.speech import audio\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
         "before = peak()\n"
-        "wave = audio.load(sys.argv[1])\n"
+        "wave = audio.load_speech(sys.argv[1])\n"
         "print((peak() - before) / (wave.samples.nbytes / 2**20), len(wave.samples))\n"
     )
     command = [sys.executable, "-c", script, str(path)]
@@ -111,14 +111,14 @@ def test_two_processes_give_identical_lips() -> None:
         "import hashlib, sys\n"
         "from fractions import Fraction\n"
         "import numpy as np\n"
-        "from lipsync import audio, features, lip_lstm, voice\n"
+        "from lipsync.speech import audio, features, lip_model, vad\n"
         "from lipsync.speech.lip_profile import LipProfile\n"
-        "wave = audio.load(sys.argv[1])\n"
-        "model = lip_lstm.LipLSTM.load(lip_lstm.LipOptions('default'))\n"
+        "wave = audio.load_speech(sys.argv[1])\n"
+        "model = lip_model.LipLSTM.load(lip_model.LipOptions('default'))\n"
         "heard = features.extract(wave, model.spec)\n"
         "profile = LipProfile(np.zeros((18, 2), np.float32), 1.0, 0.1)\n"
-        "lips = lip_lstm.predict(model, heard, profile, Fraction(25), 150)\n"
-        "spoken = voice.probabilities(wave.samples)\n"
+        "lips = lip_model.predict(model, heard, profile, Fraction(25), 150)\n"
+        "spoken = vad.speech_probabilities(wave.samples)\n"
         "print(hashlib.sha256(lips.points.tobytes() + spoken.tobytes()).hexdigest())\n"
     )
     command = [sys.executable, "-c", script, str(SAMPLE)]

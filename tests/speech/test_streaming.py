@@ -13,8 +13,8 @@ import torch
 from lipsync.errors import WeightsError
 from lipsync.speech import audio, features, lip_model
 from lipsync.speech.features import FeatureSpec
-from lipsync.speech.features.streaming import Live
-from lipsync.speech.lip_model import LipDims, LipLSTM, LipOptions
+from lipsync.speech.features.streaming import StreamingFeatureExtractor
+from lipsync.speech.lip_model import LipDims, LipLSTM, LipOptions, open_stream
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.running_mean import RunningMean
 from lipsync.types import LipTrack, Waveform
@@ -33,7 +33,7 @@ LIVE_MODELS = [name for name in sorted(lip_model.SHIPPED) if name != "default"]
 
 @pytest.fixture(scope="module")
 def speech() -> Waveform:
-    return audio.load(SAMPLE)
+    return audio.load_speech(SAMPLE)
 
 
 def cut(wave: Waveform, sizes: list[int]) -> list[Waveform]:
@@ -47,7 +47,7 @@ def cut(wave: Waveform, sizes: list[int]) -> list[Waveform]:
 
 
 def streamed(model: LipLSTM, pieces: list[Waveform]) -> LipTrack:
-    stream = model.stream(Live(model.spec), PROFILE, FPS)
+    stream = open_stream(model, StreamingFeatureExtractor(model.spec), PROFILE, FPS)
     tracks = [*(stream.push(piece) for piece in pieces), stream.finish()]
     return LipTrack(np.concatenate([track.points for track in tracks]), FPS)
 
@@ -92,7 +92,7 @@ def test_any_delay_stride_and_length(
 @pytest.mark.parametrize("name", LIVE_MODELS)
 def test_lips_come_as_soon_as_promised(name: str, speech: Waveform) -> None:
     model = LipLSTM.load(LipOptions(name))
-    stream = model.stream(Live(model.spec), PROFILE, Fraction(25))
+    stream = open_stream(model, StreamingFeatureExtractor(model.spec), PROFILE, Fraction(25))
     frames, waits = 0, []
     for i, piece in enumerate(cut(speech, [16])):  # 1 ms at a time
         for _ in range(len(stream.push(piece))):
@@ -109,7 +109,7 @@ def test_the_future_beyond_the_look_ahead_does_not_matter(speech: Waveform) -> N
     model = LipLSTM.load(LipOptions("paper"))
     other = speech.samples.copy()
     other[32000:] = np.random.default_rng(0).normal(0, 0.2, len(other) - 32000)
-    ahead = model.stream(Live(model.spec), PROFILE, FPS).look_ahead
+    ahead = open_stream(model, StreamingFeatureExtractor(model.spec), PROFILE, FPS).look_ahead
     sure = int((2.0 - ahead) * FPS)
     a = streamed(model, cut(speech, [1000])).points
     b = streamed(model, cut(Waveform(other, 16000), [1000])).points
@@ -120,9 +120,9 @@ def test_the_future_beyond_the_look_ahead_does_not_matter(speech: Waveform) -> N
 def test_a_network_that_needs_the_end_says_so() -> None:
     model = LipLSTM.load(LipOptions("default"))
     with pytest.raises(WeightsError, match="cannot follow a live one"):
-        model.stream(Live(model.spec), PROFILE, FPS)
+        open_stream(model, StreamingFeatureExtractor(model.spec), PROFILE, FPS)
     live = LipLSTM.load(LipOptions("paper"))
-    stream = live.stream(Live(live.spec), PROFILE, FPS)
+    stream = open_stream(live, StreamingFeatureExtractor(live.spec), PROFILE, FPS)
     with pytest.raises(ValueError, match="wanted 16000 Hz, got 8000"):
         stream.push(Waveform(np.zeros(800, np.float32), 8000))
 
@@ -132,7 +132,7 @@ def test_pieces_have_the_features_of_the_whole(spec: FeatureSpec, speech: Wavefo
     whole = features.extract(speech, spec)
     assert whole.values.shape == features.extract(speech, replace(spec, causal=False)).values.shape
     for size in (97, 160, 5000):
-        live = Live(spec)
+        live = StreamingFeatureExtractor(spec)
         pieces = [live.push(piece.samples) for piece in cut(speech, [size])]
         found = np.concatenate([*pieces, live.finish()])
         np.testing.assert_allclose(found, whole.values, atol=1e-4)

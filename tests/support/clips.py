@@ -7,14 +7,14 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from lipsync.media import binary
+from lipsync.media import ffmpeg_binary
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="lipsync-clips-")
 
 
 def run(*arguments: str) -> None:
     """ffmpeg with these arguments."""
-    command = [binary(), "-y", "-nostdin", "-v", "error", *arguments]
+    command = [ffmpeg_binary(), "-y", "-nostdin", "-v", "error", *arguments]
     subprocess.run(command, check=True, capture_output=True)
 
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from lipsync.face.schemes import MEDIAPIPE_478
-from lipsync.face.similarity import apply
-from lipsync.faceswap.face_crop import face_matrix
-from lipsync.faceswap.faceset.store import writing
+from lipsync.face.similarity import apply_affine
+from lipsync.faceswap.face_crop import canonical_to_crop
+from lipsync.faceswap.faceset.store import write_face_set
 from tests.support.faces import canonical_face
 
 SIZE = 64
@@ -34,8 +34,8 @@ def make(
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(person)
     looks = rng.normal(size=(40, 56)).astype(np.float16)
-    points = apply(face_matrix(SIZE), canonical_face())
-    with writing(folder) as writer:
+    points = apply_affine(canonical_to_crop(SIZE), canonical_face())
+    with write_face_set(folder) as writer:
         for _ in range(count):
             writer.add(picture(rng, skin, float(rng.uniform(0, 1))))
         writer.finish(

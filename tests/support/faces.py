@@ -5,12 +5,13 @@ Not a stand-in for footage: it exists because an oracle needs the exact answer.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from lipsync.face.schemes import MEDIAPIPE_478
-from lipsync.face.similarity import apply
+from lipsync.face.similarity import apply_affine
 from lipsync.types import F32, FaceTrack
 
 SCHEME = MEDIAPIPE_478
@@ -49,8 +50,21 @@ def track_of(poses: list[F32], openings: list[float] | None = None) -> FaceTrack
     """The track of the canonical face shown in the given poses."""
     openings = openings or [0.05] * len(poses)
     pairs = zip(poses, openings, strict=True)
-    points = np.stack([apply(pose, canonical_face(opening)) for pose, opening in pairs])
+    points = np.stack([apply_affine(pose, canonical_face(opening)) for pose, opening in pairs])
     n = len(poses)
     return FaceTrack(
         points, np.ones(n, bool), np.ones(n, np.float32), np.zeros(0, np.int64), FPS, SCHEME
     )
+
+
+def turned_head(yaw: np.ndarray, pitch: np.ndarray) -> FaceTrack:
+    """The canonical face, turned by so many degrees in each frame, with depth."""
+    track = track_of([similarity(60, 0, 110, 60)] * len(yaw))
+    flat = np.concatenate([track.points, np.zeros((*track.points.shape[:2], 1), np.float32)], -1)
+    middle = np.array([110, 60, 0], np.float32)
+    points = []
+    for face, y, p in zip(flat, np.radians(yaw), np.radians(pitch), strict=True):
+        about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+        about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+        points.append((face - middle) @ (about_y @ about_x).T + middle)
+    return replace(track, points=np.stack(points).astype(np.float32))

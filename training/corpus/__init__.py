@@ -1,11 +1,12 @@
-"""From footage to a corpus of clips with lips and sound.
+"""Prepare a training corpus: footage → clips with lips and sound that belong together.
 
-dataset              Sound and lips of one speaker's clips, in one file per speaker
-footage_files        A folder of videos, whatever its layout → who is in it, and why a part of i
-forced_alignment     When each phone of a clip is spoken, from its sound and its known words
-prepare              Footage → one file per speaker: the sound and the lips of every clip
-segments             A video → its takes: stretches with a face in view, short enough to be clip
-speaker_preparation  Videos of people → OUT/<speaker>.npz for each, without what would teach the
-sync_filter          Do the sound and the lips of clips belong together, and by how much is the
-tracks               Face tracks of clips: only the points that lips and alignment need, joined,
+benchmark_data       Speakers and sounds of the benchmark pages
+dataset              Clips of one speaker, their sound and lips, stored as one .npz file
+footage_files        Find the videos of each speaker in a folder; list what was dropped
+forced_alignment     Phone boundaries of GRID clips from their sound and transcript
+prepare              Command: footage → one file of clips per speaker
+segments             Cut a video into segments with a face in view, and analyze their speech
+speaker_preparation  Filter, synchronize and store the segments of each speaker
+sync_filter          Reject clips whose sound and lips do not match; correct constant delays
+tracks               Face tracks reduced to the points of lips and alignment: join, cut, measure
 """

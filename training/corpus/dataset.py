@@ -1,8 +1,7 @@
-"""Sound and lips of one speaker's clips, in one file per speaker."""
+"""Clips of one speaker, their sound and measured lips, stored as one .npz file."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,10 +10,11 @@ from zlib import crc32
 import numpy as np
 
 from lipsync.errors import MediaError
+from lipsync.runtime.atomic import atomic_write
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import F32, LipTrack, Waveform
 
-VALIDATION_EVERY = 10  # data/README: clips 0, 10, 20, … of the sorted names validate
+VALIDATION_EVERY = 10  # clips 0, 10, 20, … of the sorted names validate
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +28,14 @@ class Clip:
 
 @dataclass(frozen=True, eq=False)
 class Speaker:
-    """All clips of a person, and the mouth that is theirs."""
+    """All clips of one person, and the measurements of their mouth."""
 
     name: str
     profile: LipProfile
     clips: tuple[Clip, ...]
 
-    def relative(self, lips: LipTrack) -> F32:
-        """(n, 36): shapes as the network knows them, gaps filled linearly."""
+    def relative_shapes(self, lips: LipTrack) -> F32:
+        """Lip shapes (n, 36) in the network's coordinates; gaps filled linearly."""
         shapes = (lips.points - self.profile.neutral) / self.profile.width
         shapes = shapes.reshape(len(shapes), -1)
         known = np.isfinite(shapes).all(1)
@@ -45,42 +45,42 @@ class Speaker:
 
 
 def split(clips: tuple[Clip, ...]) -> tuple[list[Clip], list[Clip]]:
-    """(training, validation) clips of a speaker."""
-    if len(clips) == 1:  # all there is of somebody: it teaches, but for every tenth of such people
-        judges = crc32(clips[0].name.encode()) % VALIDATION_EVERY == 0
-        return ([], list(clips)) if judges else (list(clips), [])
+    """Split a speaker's clips into (training, validation)."""
+    if len(clips) == 1:  # speakers with a single clip: every tenth of them validates
+        validates = crc32(clips[0].name.encode()) % VALIDATION_EVERY == 0
+        return ([], list(clips)) if validates else (list(clips), [])
     validation = list(clips[::VALIDATION_EVERY])
     chosen = {clip.name for clip in validation}
     return [clip for clip in clips if clip.name not in chosen], validation
 
 
 def save(path: Path, speaker: Speaker) -> None:
-    """Write one speaker's file; it appears whole or not at all."""
+    """Write a speaker's file atomically."""
     clips = speaker.clips
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez(
-        partial,
-        names=np.array([c.name for c in clips]),
-        samples=np.concatenate([np.round(c.wave.samples * 32767).astype(np.int16) for c in clips]),
-        sample_ends=np.cumsum([len(c.wave.samples) for c in clips]),
-        sample_rate=clips[0].wave.rate,
-        points=np.concatenate([c.lips.points for c in clips]),
-        frame_ends=np.cumsum([len(c.lips) for c in clips]),
-        fps=np.array([[c.lips.rate.numerator, c.lips.rate.denominator] for c in clips]),
-        neutral=speaker.profile.neutral,
-        width=speaker.profile.width,
-        opening_range=speaker.profile.opening_range,
-        rest=_stored(speaker.profile.rest),
-        shut=_stored(speaker.profile.shut),
-    )
-    partial.replace(path)
+    samples = [np.round(c.wave.samples * 32767).astype(np.int16) for c in clips]
+    with atomic_write(path) as temporary:
+        np.savez(
+            temporary,
+            names=np.array([c.name for c in clips]),
+            samples=np.concatenate(samples),
+            sample_ends=np.cumsum([len(c.wave.samples) for c in clips]),
+            sample_rate=clips[0].wave.rate,
+            points=np.concatenate([c.lips.points for c in clips]),
+            frame_ends=np.cumsum([len(c.lips) for c in clips]),
+            fps=np.array([[c.lips.rate.numerator, c.lips.rate.denominator] for c in clips]),
+            neutral=speaker.profile.neutral,
+            width=speaker.profile.width,
+            opening_range=speaker.profile.opening_range,
+            rest=_stored(speaker.profile.rest),
+            shut=_stored(speaker.profile.shut),
+        )
 
 
 def load(folder: Path, name: str) -> Speaker:
-    """Read one speaker's file.
+    """Read a speaker's file.
 
     Raises:
-        MediaError: `training.corpus.prepare` has not written it.
+        MediaError: `training.corpus.prepare` has not written it, or an older version did.
     """
     path = folder / f"{name}.npz"
     if not path.is_file():
@@ -114,5 +114,5 @@ def load(folder: Path, name: str) -> Speaker:
 
 
 def _stored(shape: F32 | None) -> F32:
-    """A shape, or no points where there is none."""
+    """Replace None by an empty array, which .npz can hold."""
     return np.zeros((0, 2), np.float32) if shape is None else shape

@@ -1,4 +1,4 @@
-"""A folder of videos, whatever its layout → who is in it, and why a part of it was dropped."""
+"""Find the videos of each speaker in a folder, and list what was dropped."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from lipsync.errors import MediaError
 from lipsync.runtime import atomic
 
 # fmt: off
-VIDEOS = {
+VIDEO_SUFFIXES = {
     ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
     ".ogv", ".ts", ".webm", ".wmv",
 }
 # fmt: on
-NAME_MOST = 100  # characters: file systems allow 255 bytes
+MAX_NAME_LENGTH = 100  # characters: file systems allow 255 bytes
 
 SpeakerPer = Literal["folder", "file"]
 
 
 @dataclass(frozen=True)
 class Drop:
-    """A video, or a part of it, that nothing is learnt from."""
+    """A video, or a part of one, that is not used for training."""
 
     path: Path
     reason: str
-    figures: str = ""  # what was measured, or what there was to say about the file
-    part: tuple[float, float] | None = None  # begin and end in seconds; None: all of it
+    figures: str = ""  # measurements, or the error message of the file
+    part: tuple[float, float] | None = None  # begin and end, seconds; None: the whole video
 
 
 def find_speakers(root: Path, per: SpeakerPer = "folder") -> dict[str, list[Path]]:
-    """Every speaker's videos in `root` and below it, sorted; `root` may be a single video.
+    """Find every speaker's videos in and below `root`, sorted; `root` may be a single video.
 
     Args:
-        per: folder: every folder that itself holds videos is one speaker, named by its path from
-            `root` on (`root` by its own name); file: every video is.
+        per: folder: each folder that directly contains videos is one speaker, named by its path
+            relative to `root` (`root` itself by its own name); file: each video is one speaker.
 
     Raises:
         MediaError: no such folder, or no video in it.
@@ -52,38 +52,38 @@ def find_speakers(root: Path, per: SpeakerPer = "folder") -> dict[str, list[Path
     for video in sorted(_videos(root)):
         owners.setdefault(video if per == "file" else video.parent, []).append(video)
     if not owners:
-        kinds = " ".join(sorted(VIDEOS))
+        kinds = " ".join(sorted(VIDEO_SUFFIXES))
         raise MediaError(f"{root}: no video in this folder or below it ({kinds})")
     named: dict[str, list[Path]] = {}
     taken: set[str] = set()
     for owner, videos in owners.items():
         place = owner.relative_to(root)
         words = place.with_suffix("") if per == "file" else place
-        name = _free(_safe("-".join(words.parts) or root.resolve().name), taken)
+        name = _unique_name(_safe("-".join(words.parts) or root.resolve().name), taken)
         named[name] = videos
     return named
 
 
 def _videos(root: Path) -> Iterator[Path]:
-    """Videos in a folder and below it; links are followed, each folder is entered once."""
+    """List videos in and below a folder; links are followed, each folder is visited once."""
     entered = set()
     for folder, below, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         below[:] = [] if real in entered else sorted(n for n in below if not n.startswith("."))
         for name in [] if real in entered else names:
-            # A leading dot: hidden, or what macOS keeps beside a file on a foreign disk.
-            if Path(name).suffix.lower() in VIDEOS and not name.startswith("."):
+            # A leading dot: hidden, or macOS metadata on a foreign disk.
+            if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
                 yield Path(folder) / name
         entered.add(real)
 
 
 def _safe(name: str) -> str:
-    """A name that is a file's name everywhere, and an ordinary word in YAML and a shell."""
-    return re.sub(r"[^\w.-]+", "_", name)[:NAME_MOST].strip("._-") or "speaker"
+    """Make a name safe as a file name, as a plain YAML word and in a shell."""
+    return re.sub(r"[^\w.-]+", "_", name)[:MAX_NAME_LENGTH].strip("._-") or "speaker"
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """The name, numbered if there is one that some file systems take for the same."""
+def _unique_name(name: str, taken: set[str]) -> str:
+    """Number a name if it collides with another one on case-insensitive file systems."""
     free, number = name, 1
     while free.casefold() in taken:
         number += 1
@@ -93,14 +93,14 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def clip_names(videos: Iterable[Path]) -> dict[Path, str]:
-    """A name for each of a speaker's videos, all different."""
+    """Give each of a speaker's videos a unique name."""
     videos = list(videos)
     stems = Counter(video.stem for video in videos)
     return {video: video.stem if stems[video.stem] == 1 else video.name for video in videos}
 
 
 def write_drops(path: Path, root: Path, drops: Iterable[Drop]) -> None:
-    """What was dropped and why, as a table of tab-separated values.
+    """Write the list of drops and their reasons as tab-separated values.
 
     Raises:
         OutputError: it cannot be written.
@@ -111,16 +111,16 @@ def write_drops(path: Path, root: Path, drops: Iterable[Drop]) -> None:
         part = f"{drop.part[0]:.2f}-{drop.part[1]:.2f}" if drop.part else "all"
         cells = (place, part, drop.reason, drop.figures)
         lines.append("\t".join(re.sub(r"\s", " ", cell) for cell in cells))
-    with atomic.whole(path) as temporary, atomic.refusals(path):
+    with atomic.atomic_write(path) as temporary, atomic.os_errors_as_output_errors(path):
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="backslashreplace")
 
 
-def told(drops: Iterable[Drop]) -> str:
-    """How many were dropped for which reason, in one line."""
+def summarize_drops(drops: Iterable[Drop]) -> str:
+    """Count drops by reason, in one line."""
     counts = Counter(drop.reason for drop in drops)
     return ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
 
 
-def counted(count: int, what: str) -> str:
-    """So many of something."""
+def pluralize(count: int, what: str) -> str:
+    """Format a count with its noun."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,14 +1,13 @@
-"""When each phone of a clip is spoken, from its sound and its known words.
+"""Phone boundaries of GRID clips by forced alignment of their sound with their sentence.
 
-A GRID clip is named after its sentence: `bbaf2n` says "bin blue at f two now". pocketsphinx finds
-the words first and their phones in a second pass. What it found is kept in DATA/alignment.
+A GRID clip is named after its sentence: `bbaf2n` says "bin blue at f two now". pocketsphinx aligns
+the words first and their phones in a second pass. Results are cached in DATA/alignment.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -17,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from lipsync.errors import AudioError, MissingPackageError
+from lipsync.runtime.atomic import atomic_write
 from lipsync.types import Waveform
 from training.corpus.dataset import Clip, Speaker
 
 RATE = 16000  # Hz, of the acoustic model
 FRAMES_PER_SECOND = 100
-WAY = "pocketsphinx 5, clip by clip"  # change it when what is kept is no longer what is found
+METHOD = "pocketsphinx 5, clip by clip"  # change it to invalidate the cache
 
-# What each letter of a GRID clip's name stands for, by its place. The dictionary's `a` is the
-# article; `a.` is the letter. No sentence has a w for its letter.
+# Meaning of each letter of a GRID clip's name, by position. In the dictionary `a` is the article
+# and `a.` the letter. GRID leaves out the letter w.
 DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 GRAMMAR: tuple[dict[str, str], ...] = (
     {"b": "bin", "l": "lay", "p": "place", "s": "set"},
@@ -39,24 +39,24 @@ GRAMMAR: tuple[dict[str, str], ...] = (
 
 @dataclass(frozen=True)
 class Phone:
-    """A stretch of sound; the name is ARPABET's, `SIL` for silence."""
+    """A phone and its time span; names are ARPABET, `SIL` for silence."""
 
     name: str
     begin: float  # seconds
     end: float
 
 
-def sentence(clip: str) -> tuple[str, ...] | None:
-    """The words of a GRID clip by its name; None if it is not named after a GRID sentence."""
+def grid_sentence(clip: str) -> tuple[str, ...] | None:
+    """Decode the words of a GRID clip from its name; None if it is no GRID name."""
     if len(clip) != len(GRAMMAR):
         return None
     words = [choices.get(letter) for choices, letter in zip(GRAMMAR, clip, strict=True)]
-    said = tuple(word for word in words if word is not None)
-    return said if len(said) == len(GRAMMAR) else None
+    sentences = tuple(word for word in words if word is not None)
+    return sentences if len(sentences) == len(GRAMMAR) else None
 
 
 class Aligner:
-    """English words and their sound → phones.
+    """Aligns English words with their sound.
 
     Raises:
         MissingPackageError: pocketsphinx is not installed.
@@ -67,15 +67,16 @@ class Aligner:
             from pocketsphinx import Decoder
         except ModuleNotFoundError:
             raise MissingPackageError("pocketsphinx", "alignment of phones", "training") from None
-        # bestpath ends the words in a </s> of one frame, too short for its own phone. The mean is
-        # the clip's own, so that an answer does not depend on the clips before.
+        # bestpath ends the words in a </s> of one frame, too short for its phone. cmn=batch uses
+        # the mean of each clip, so that results do not depend on earlier clips.
         self._decoder: Any = Decoder(lm=None, bestpath=False, cmn="batch", loglevel="FATAL")
 
     def align(self, wave: Waveform, words: tuple[str, ...]) -> list[Phone]:
-        """All phones of a sound, silence included, each beginning where the last one ends.
+        """Find all phones of a sound, silence included, without gaps in time.
 
-        Boundaries of words are within 20 ms (median) and 67 ms (90 %) of those that come with
-        GRID s1; the first word's beginning is looser, its p or b reaching into the silence.
+        Word boundaries are within 20 ms (median) and 67 ms (90 %) of those that come with GRID
+        speaker 1; the beginning of the first word is looser, as its p or b reaches into the
+        silence.
 
         Raises:
             AudioError: a word is not in the dictionary, or the sound does not fit the words.
@@ -106,34 +107,42 @@ class Aligner:
         self._decoder.end_utt()
 
 
-def phones(folder: Path, speaker: Speaker, clips: list[Clip]) -> list[list[Phone] | None]:
-    """The phones of a speaker's clips; FOLDER/alignment/<speaker>.json keeps what was found.
+def align_phones(folder: Path, speaker: Speaker, clips: list[Clip]) -> list[list[Phone] | None]:
+    """Align a speaker's clips, using the cache FOLDER/alignment/<speaker>.json.
 
-    A clip is aligned again when its sound has changed. None: the words of the clip are not known,
-    or its sound does not fit them, which is then said on stderr.
+    A clip is aligned again when its sound has changed.
+
+    Returns:
+        The phones of each clip; None where the words are unknown or do not fit the sound (reported
+        on stderr).
 
     Raises:
-        MissingPackageError: pocketsphinx is not installed, and clips are still to be aligned.
+        MissingPackageError: pocketsphinx is not installed, and there are clips to align.
     """
     path = folder / "alignment" / f"{speaker.name}.json"
     kept = _read(path)
-    said = {clip.name: words for clip in clips if (words := sentence(clip.name)) is not None}
-    keys = {clip.name: _key(clip, said[clip.name]) for clip in clips if clip.name in said}
+    sentences = {
+        clip.name: words for clip in clips if (words := grid_sentence(clip.name)) is not None
+    }
+    keys = {clip.name: _key(clip, sentences[clip.name]) for clip in clips if clip.name in sentences}
     missing = [c for c in clips if c.name in keys and kept.get(c.name, [""])[0] != keys[c.name]]
     if missing:
         aligner = Aligner()
         try:
             for done, clip in enumerate(missing, 1):
-                kept[clip.name] = [keys[clip.name], _rows(aligner, clip, said[clip.name])]
+                kept[clip.name] = [
+                    keys[clip.name],
+                    _align_rows(aligner, clip, sentences[clip.name]),
+                ]
                 print(f"\r{speaker.name}: {done}/{len(missing)} aligned", end="", file=sys.stderr)
             print(file=sys.stderr)
-        finally:  # stopped half-way, it goes on from there
+        finally:  # an interrupted run resumes from here
             _write(path, kept)
     rows = [kept[clip.name][1] if clip.name in keys else None for clip in clips]
     return [None if found is None else [Phone(*row) for row in found] for found in rows]
 
 
-def _rows(aligner: Aligner, clip: Clip, words: tuple[str, ...]) -> list[Any] | None:
+def _align_rows(aligner: Aligner, clip: Clip, words: tuple[str, ...]) -> list[Any] | None:
     try:
         return [list(astuple(phone)) for phone in aligner.align(clip.wave, words)]
     except AudioError as error:
@@ -142,14 +151,14 @@ def _rows(aligner: Aligner, clip: Clip, words: tuple[str, ...]) -> list[Any] | N
 
 
 def _key(clip: Clip, words: tuple[str, ...]) -> str:
-    """Changes with the sound, the words and the way of aligning."""
-    digest = hashlib.sha256(repr((WAY, words)).encode())
+    """Cache key: changes with the sound, the words and the method."""
+    digest = hashlib.sha256(repr((METHOD, words)).encode())
     digest.update(clip.wave.samples.tobytes())
     return digest.hexdigest()[:32]
 
 
 def _read(path: Path) -> dict[str, list[Any]]:
-    """Clip → [key, phones or None]; nothing where there is no such file, or a damaged one."""
+    """Read the cache, clip → [key, phones or None]; empty if missing or damaged."""
     try:
         return dict(json.loads(path.read_text("utf-8")))
     except (FileNotFoundError, ValueError):
@@ -157,8 +166,7 @@ def _read(path: Path) -> dict[str, list[Any]]:
 
 
 def _write(path: Path, kept: dict[str, list[Any]]) -> None:
-    """Whole or not at all."""
+    """Write the cache atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.json")
-    partial.write_text(json.dumps(kept), encoding="utf-8")
-    partial.replace(path)
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(kept), encoding="utf-8")

@@ -1,12 +1,12 @@
-"""Footage → one file per speaker: the sound and the lips of every clip.
+"""Prepare a training corpus: footage → one file of clips per speaker.
 
     python -m training.corpus.prepare --videos my-videos --out runs/mine
     python -m training.corpus.prepare --data ../shared/data --out runs/data
 
---videos takes a folder of any layout: every folder in it that holds videos is one speaker. Long
-videos are cut into clips, and what would teach the wrong thing is dropped and listed in
-OUT/dropped.tsv. --data takes exactly what --speakers names, as it is: folders of clips, or single
-videos. Either goes on where it was stopped.
+--videos takes a folder of any layout: each folder in it that contains videos is one speaker. Long
+videos are cut into clips; unusable parts are dropped and listed in OUT/dropped.tsv. --data takes
+exactly what --speakers names, unfiltered: folders of clips, or single videos. An interrupted run
+resumes when the same command is run again.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from lipsync.types import FaceTrack
 from training.corpus import dataset
 from training.corpus.dataset import Clip, Speaker
 from training.corpus.footage_files import (
-    VIDEOS,
+    VIDEO_SUFFIXES,
     SpeakerPer,
-    counted,
     find_speakers,
-    told,
+    pluralize,
+    summarize_drops,
     write_drops,
 )
-from training.corpus.speaker_preparation import Prepared, prepare_people
-from training.corpus.tracks import OPTIONS, measure, reduced
-from training.parallel.workers import workers
+from training.corpus.speaker_preparation import PreparedSpeaker, prepare_speakers
+from training.corpus.tracks import LANDMARK_OPTIONS, measure, reduce
+from training.parallel.workers import worker_pool
 
 SPEAKERS = ("grid_s1", "grid_s4", "grid_s26", "grid_s31", "targets/englishvideo.mp4")
 CORES = os.cpu_count() or 1
@@ -57,10 +57,10 @@ def main(argv: list[str] | None = None) -> None:
             per: SpeakerPer = args.speaker_per or "folder"
             trust = args.no_sync_check
             made = prepare_videos(args.videos, args.out, per, trust, args.processes)
-            print(how_to_train(made, args.out))
+            print(training_instructions(made, args.out))
         else:
             for name in args.speakers or SPEAKERS:
-                prepare(args.data / name, args.out, args.processes)
+                prepare_clips(args.data / name, args.out, args.processes)
     except LipsyncError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -110,30 +110,31 @@ def prepare_videos(
     speaker_per: SpeakerPer = "folder",
     trust: bool = False,
     processes: int = CORES,
-) -> list[Prepared]:
-    """Write OUT/<speaker>.npz for everybody in a folder of any layout, and OUT/dropped.tsv.
+) -> list[PreparedSpeaker]:
+    """Write OUT/<speaker>.npz for every speaker in a folder of any layout, and OUT/dropped.tsv.
 
     Args:
         speaker_per: see `find_speakers`.
-        trust: do not judge whether sound and lips belong together.
+        trust: skip the check of sound against lips.
 
     Returns:
-        The speakers with a file.
+        The speakers that have a file.
 
     Raises:
-        MediaError: no video there, or none that teaches anything.
+        MediaError: no video there, or none that is usable.
     """
-    people = find_speakers(root, speaker_per)
-    with atomic.refusals(out):
+    speakers = find_speakers(root, speaker_per)
+    with atomic.os_errors_as_output_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    with workers(processes) as work:
-        made = prepare_people(people, out, trust, work)
+    with worker_pool(processes) as pool:
+        made = prepare_speakers(speakers, out, trust, pool)
     drops = [drop for prepared in made for drop in prepared.drops]
     table = out / "dropped.tsv"
     write_drops(table, root, drops)
     if drops:
         print(
-            f"dropped {len(drops)}: {told(drops)}; each with its reason in {table}", file=sys.stderr
+            f"dropped {len(drops)}: {summarize_drops(drops)}; each with its reason in {table}",
+            file=sys.stderr,
         )
     usable = [prepared for prepared in made if prepared.clips]
     if not usable:
@@ -141,15 +142,15 @@ def prepare_videos(
     return usable
 
 
-def how_to_train(made: list[Prepared], out: Path) -> str:
-    """What to do next, for people."""
+def training_instructions(made: list[PreparedSpeaker], out: Path) -> str:
+    """What to do next, as text for the user."""
     names = [prepared.name for prepared in made]
     clips, seconds = sum(p.clips for p in made), sum(p.seconds for p in made)
     line = yaml.safe_dump(
         {"speakers": names}, default_flow_style=None, allow_unicode=True, width=90
     )
     return (
-        f"{out} holds {counted(clips, 'clip')} of {counted(len(made), 'speaker')}, "
+        f"{out} holds {pluralize(clips, 'clip')} of {pluralize(len(made), 'speaker')}, "
         f"{seconds / 60:.1f} min.\n"
         "In a config (start from a copy of configs/train/lip_lstm.yaml):\n\n"
         f"{line}\n"
@@ -157,7 +158,7 @@ def how_to_train(made: list[Prepared], out: Path) -> str:
     )
 
 
-def prepare(source: Path, out: Path, processes: int = CORES) -> Speaker:
+def prepare_clips(source: Path, out: Path, processes: int = CORES) -> Speaker:
     """Track one speaker's clips, measure their mouth, and write OUT/<speaker>.npz.
 
     Raises:
@@ -167,28 +168,28 @@ def prepare(source: Path, out: Path, processes: int = CORES) -> Speaker:
     if not source.exists():
         raise MediaError(f"{source}: no such folder or video")
     files = [source] if source.is_file() else sorted(
-        p for p in source.iterdir() if p.suffix.lower() in VIDEOS
+        p for p in source.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES
     )  # fmt: skip
     if not files:
         raise MediaError(f"{source}: no video in this folder")
     out.mkdir(parents=True, exist_ok=True)
-    with workers(processes) as work:
-        found = work.each(partial(_track, cache_root=out / "cache"), files, source.name)
-    speaker = assemble(source.stem, files, found)
+    with worker_pool(processes) as pool:
+        found = pool.map(partial(_track, cache_root=out / "cache"), files, source.name)
+    speaker = assemble_speaker(source.stem, files, found)
     dataset.save(out / f"{speaker.name}.npz", speaker)
     return speaker
 
 
 def _track(path: Path, cache_root: Path) -> FaceTrack:
     with Cache(cache_root) as cache:
-        return reduced(track_video(media.probe(path), OPTIONS, cache))
+        return reduce(track_video(media.probe(path), LANDMARK_OPTIONS, cache))
 
 
-def assemble(name: str, files: list[Path], found: list[FaceTrack]) -> Speaker:
-    """One speaker from their clips; those without a face are left out.
+def assemble_speaker(name: str, files: list[Path], found: list[FaceTrack]) -> Speaker:
+    """Build a speaker from tracked clips, leaving out those without a face.
 
     Raises:
-        NoFaceError: there is none in any.
+        NoFaceError: no clip shows a face.
     """
     kept = [(f, t) for f, t in zip(files, found, strict=True) if t.found.any()]
     for file in sorted({*files} - {f for f, _ in kept}):
@@ -197,7 +198,7 @@ def assemble(name: str, files: list[Path], found: list[FaceTrack]) -> Speaker:
         raise NoFaceError(f"{name}: no video of this speaker shows a face")
     lips, profile = measure([track for _, track in kept])
     clips = [
-        Clip(file.stem, audio.load(file), track)
+        Clip(file.stem, audio.load_speech(file), track)
         for (file, _), track in zip(kept, lips, strict=True)
     ]
     return Speaker(name, profile, tuple(clips))

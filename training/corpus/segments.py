@@ -1,8 +1,8 @@
-"""A video → its takes: stretches with a face in view, short enough to be clips, and their speech.
+"""Cut a video into segments with a face in view, and predict their lip opening from the sound.
 
-    look → (track_piece, where it is long) → view → read
+    probe_video → (track_piece, for long videos) → find_segments → load_segments
 
-What was found is kept in OUT/cache, under the content of the file.
+Results are cached in OUT/cache under the hash of the file.
 """
 
 from __future__ import annotations
@@ -20,59 +20,59 @@ from lipsync import media
 from lipsync.errors import AudioError, MediaError
 from lipsync.face import landmarks
 from lipsync.learning.lip_losses import LOWER, UPPER
-from lipsync.media.container import container_of
-from lipsync.media.video_info import source_of
+from lipsync.media.container import open_container
+from lipsync.media.video_info import inspect_source
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.hashing import sha256
+from lipsync.runtime.code_digest import code_digest
+from lipsync.runtime.hashing import hash_file
 from lipsync.speech import audio, features, lip_model, vad
 from lipsync.speech.lip_model import LipLSTM, LipOptions
 from lipsync.types import F32, Bools, FaceTrack, VideoInfo, Waveform
 from training.corpus import tracks
 from training.corpus.footage_files import Drop
-from training.corpus.tracks import OPTIONS, cut, joined, reduced
+from training.corpus.tracks import LANDMARK_OPTIONS, cut, join, reduce
 
-VERSION = 1  # of what is kept; change it when the same file would give something else
-PIECE_S = 60  # of a long video, tracked at once: cores share it, and a stop costs little
-LEAD_S = 1  # tracked before a piece as well, to know the face and to see a cut at its start
-LONGEST_S = 10  # of a clip: a bad moment costs no more than that
-SHORTEST_S = 1
-AWAY_S = 0.4  # a face that is away for longer ends a take; shorter gaps are bridged
-IN_VIEW_LEAST = 0.9  # share of frames with a face
+PIECE_S = 60  # of a long video: unit of work for the pool and of progress when interrupted
+OVERLAP_S = 1  # tracked before each piece too: to lock on the face and to see a cut at its start
+MAX_SEGMENT_S = 10  # a clip is dropped as a whole, so this limits the loss
+MIN_SEGMENT_S = 1
+MAX_GAP_S = 0.4  # a longer gap in the face track ends a segment; shorter ones are bridged
+MIN_FACE_SHARE = 0.9  # share of frames with a face
 MICROSECONDS = 1_000_000  # per second: the unit of a container's start time
-RATE = 50  # Hz, at which seen and asked openings are compared, whatever the frame rate
+RATE = 50  # Hz, at which measured and predicted lip openings are compared
 
 Range = tuple[int, int]  # first frame, end
 
 
 @dataclass(frozen=True)
-class Footage:
+class SourceVideo:
     """A readable video with sound."""
 
     info: VideoInfo
     digest: str
-    lead_in: Fraction  # seconds of the file, and so of its sound, before the first picture
+    lead_in: Fraction  # seconds of the file, and so of its sound, before the first frame
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Frames first … end - 1 of a long video."""
+class VideoPiece:
+    """Frames first … end − 1 of a long video, tracked at once."""
 
-    footage: Footage
+    video: SourceVideo
     first: int
     end: int
 
 
 @dataclass(frozen=True, eq=False)
-class Take:
-    """Frames first … end - 1 of a video."""
+class Segment:
+    """Frames first … end − 1 of a video, with a face in view."""
 
     path: Path
-    whole: bool  # all of the video
+    whole: bool  # the segment is the whole video
     first: int
     end: int
-    lead_in: float  # seconds of the video's sound before its first picture
+    lead_in: float  # seconds of the video's sound before its first frame
     track: FaceTrack  # of these frames, reduced
-    asked: F32  # (m,) at RATE: how open the sound wants the mouth, in no unit
+    asked: F32  # (m,) at RATE: lip opening predicted from the sound, in arbitrary units
     speaking: Bools  # (m,) at RATE
 
     @property
@@ -82,57 +82,58 @@ class Take:
         return self.first / fps, self.end / fps
 
 
-def look(path: Path) -> Footage | Drop:
-    """Whether there may be something to learn from a file, before anything is decoded."""
+def probe_video(path: Path) -> SourceVideo | Drop:
+    """Check whether a file is usable, before decoding anything."""
     try:
         info = media.probe(path)
     except MediaError as error:
-        return Drop(path, "unreadable", _said(path, error))
-    if info.still or info.duration < SHORTEST_S:
+        return Drop(path, "unreadable", _message(path, error))
+    if info.still or info.duration < MIN_SEGMENT_S:
         return Drop(path, "too short", f"{float(info.duration):.2f} s")
     if not info.has_audio:
         return Drop(path, "no sound")
-    with container_of(path, MediaError) as container:
+    with open_container(path, MediaError) as container:
         opened = Fraction(container.start_time or 0, MICROSECONDS)
-    return Footage(info, sha256(path), max(info.start - opened, Fraction()))
+    return SourceVideo(info, hash_file(path), max(info.start - opened, Fraction()))
 
 
-def pieces(footage: Footage) -> list[Piece]:
-    """What the tracking of a video is divided into: one piece where it is short.
+def split_video(video: SourceVideo) -> list[VideoPiece]:
+    """Divide a long video into pieces to track in parallel; a short one stays whole.
 
-    A file without an index can only be read from its start, for every piece again: it stays whole.
+    A file without an index stays whole: every piece would have to be read from the start.
     """
-    n, size = footage.info.frame_count, round(PIECE_S * footage.info.fps)
-    if n < 2 * size or not source_of(footage.info.path).indexed:
-        return [Piece(footage, 0, n)]
+    n, size = video.info.frame_count, round(PIECE_S * video.info.fps)
+    if n < 2 * size or not inspect_source(video.info.path).indexed:
+        return [VideoPiece(video, 0, n)]
     edges = np.linspace(0, n, n // size + 1).astype(int).tolist()
-    return [Piece(footage, a, b) for a, b in pairwise(edges)]
+    return [VideoPiece(video, a, b) for a, b in pairwise(edges)]
 
 
-def track_piece(piece: Piece, cache_root: Path) -> None:
-    """Track a piece of a long video, and keep what was found."""
+def track_piece(piece: VideoPiece, cache_root: Path) -> None:
+    """Track a piece of a long video into the cache."""
     with Cache(cache_root) as cache:
-        _tracked_piece(piece, cache)
+        _track_piece(piece, cache)
 
 
-def view(footage: Footage, cache_root: Path) -> Path | Drop:
-    """Find a video's takes, and what its sound asks of the mouth in each.
+def find_segments(video: SourceVideo, cache_root: Path) -> Path | Drop:
+    """Find the segments of a video, and predict the lip opening in each from its sound.
 
     Returns:
-        The folder that `read` reads.
+        The cache folder for `load_segments`.
     """
-    info, weights = footage.info, lip_model.path_of(LipOptions())
-    key = {
-        **_key(footage), "model": sha256(weights), "limits": (LONGEST_S, SHORTEST_S, AWAY_S),
-    }  # fmt: skip
+    info, weights = video.info, lip_model.weights_path(LipOptions())
+    limits = MAX_SEGMENT_S, MIN_SEGMENT_S, MAX_GAP_S
+    key = {**_key(video), "model": hash_file(weights), "limits": limits}
 
     def make(folder: Path) -> None:
-        track = _tracked(footage, cache)
-        ranges = in_view(track)
-        ear = Ear(LipLSTM.load(weights), audio.load(info.path))
+        track = track_source(video, cache)
+        ranges = segment_ranges(track)
+        predictor = OpeningPredictor(LipLSTM.load(weights), audio.load_speech(info.path))
         whole = ranges == [(0, len(track))]
         heard = [
-            ear.hear(footage.lead_in + first / info.fps, footage.lead_in + end / info.fps, whole)
+            predictor.predict(
+                video.lead_in + first / info.fps, video.lead_in + end / info.fps, whole
+            )
             for first, end in ranges
         ]
         tracks.save(folder / "track.npz", track)
@@ -146,125 +147,127 @@ def view(footage: Footage, cache_root: Path) -> Path | Drop:
 
     try:
         with Cache(cache_root) as cache:
-            return cache.folder("takes", key, make)
+            return cache.folder("takes", key, make, code=code_digest(__name__))
     except AudioError as error:
-        return Drop(info.path, "no sound", _said(info.path, error))
+        return Drop(info.path, "no sound", _message(info.path, error))
     except MediaError as error:
-        return Drop(info.path, "unreadable", _said(info.path, error))
+        return Drop(info.path, "unreadable", _message(info.path, error))
 
 
-def read(footage: Footage, folder: Path) -> tuple[list[Take], list[Drop]]:
-    """What `view` found: the takes, and what lies between them."""
-    path, fps = footage.info.path, footage.info.fps
+def load_segments(video: SourceVideo, folder: Path) -> tuple[list[Segment], list[Drop]]:
+    """Load what `find_segments` found: the segments, and the parts between them."""
+    path, fps = video.info.path, video.info.fps
     with np.load(folder / "takes.npz") as file:
         data = dict(file)
-    track, n = tracks.load(folder / "track.npz", fps), footage.info.frame_count
+    track, n = tracks.load(folder / "track.npz", fps), video.info.frame_count
     ranges = [(first, end) for first, end in data["ranges"].tolist()]
     found = [
-        Take(
-            path, (first, end) == (0, n), first, end, float(footage.lead_in),
+        Segment(
+            path, (first, end) == (0, n), first, end, float(video.lead_in),
             cut(track, first, end), data["asked"][a:b], data["speaking"][a:b],
         )
         for (first, end), (a, b) in zip(ranges, pairwise(data["ends"].tolist()), strict=True)
     ]  # fmt: skip
     drops = []
     for first, end in pairwise([0, *(edge for both in ranges for edge in both), n]):
-        if (first, end) not in ranges and end - first >= max(1, AWAY_S * fps):
+        if (first, end) not in ranges and end - first >= max(1, MAX_GAP_S * fps):
             part = None if (first, end) == (0, n) else (float(first / fps), float(end / fps))
-            drops.append(Drop(path, *_why(track.found[first:end], float(fps)), part))
+            drops.append(Drop(path, *_drop_reason(track.found[first:end], float(fps)), part))
     return found, drops
 
 
-def in_view(track: FaceTrack) -> list[Range]:
-    """The takes of a video: all of it where it is short and shows a face nearly throughout.
+def segment_ranges(track: FaceTrack) -> list[Range]:
+    """Choose the segments of a video: all of it, if short and with a face in nearly every frame.
 
-    Else it is cut at its shots and where its face is away, and into parts of at most LONGEST_S.
+    Otherwise it is cut at shot changes and where the face is missing, into at most MAX_SEGMENT_S.
     """
     n, fps = len(track), float(track.fps)
-    if n <= LONGEST_S * fps and track.found.mean() >= IN_VIEW_LEAST:
+    if n <= MAX_SEGMENT_S * fps and track.found.mean() >= MIN_FACE_SHARE:
         return [(0, n)]
-    takes = []
+    ranges = []
     for shot, shot_end in track.shots():
         known = shot + np.flatnonzero(track.found[shot:shot_end])
-        away = np.flatnonzero(np.diff(known) > AWAY_S * fps) + 1
+        away = np.flatnonzero(np.diff(known) > MAX_GAP_S * fps) + 1
         for seen in np.split(known, away):
             if len(seen):
                 first, end = int(seen[0]), int(seen[-1]) + 1
-                count = math.ceil((end - first) / (LONGEST_S * fps))
+                count = math.ceil((end - first) / (MAX_SEGMENT_S * fps))
                 edges = np.linspace(first, end, count + 1).astype(int).tolist()
-                takes += list(pairwise(edges))
+                ranges += list(pairwise(edges))
     return [
         (a, b)
-        for a, b in takes
-        if b - a >= SHORTEST_S * fps and track.found[a:b].mean() >= IN_VIEW_LEAST
+        for a, b in ranges
+        if b - a >= MIN_SEGMENT_S * fps and track.found[a:b].mean() >= MIN_FACE_SHARE
     ]
 
 
-def _why(found: Bools, fps: float) -> tuple[str, str]:
-    """Why these frames are no take, and the figures."""
+def _drop_reason(found: Bools, fps: float) -> tuple[str, str]:
+    """Why these frames are no segment, and the measurements."""
     figures = f"face in {found.mean():.0%} of {len(found) / fps:.2f} s"
     if not found.any():
         return "no face", figures
-    if found.mean() < IN_VIEW_LEAST:
+    if found.mean() < MIN_FACE_SHARE:
         return "face in too few frames", figures
-    return "too short", f"{figures}, by shots of less than {SHORTEST_S} s"
+    return "too short", f"{figures}, by shots of less than {MIN_SEGMENT_S} s"
 
 
-class Ear:
-    """A file's sound, and the network that listens to it."""
+class OpeningPredictor:
+    """Predicts the lip opening from the sound of one file."""
 
     def __init__(self, model: LipLSTM, wave: Waveform) -> None:
-        self.model, self.wave, self.speech = model, wave, vad.listen(wave)
+        self.model, self.wave, self.speech = model, wave, vad.detect_speech(wave)
 
-    def hear(self, begin: Fraction, end: Fraction, whole: bool) -> tuple[F32, Bools]:
-        """How open the mouth should be, and whether somebody speaks: (m,) each, at RATE."""
-        samples = sound(self.wave, float(begin), None if whole else float(end)).samples
+    def predict(self, begin: Fraction, end: Fraction, whole: bool) -> tuple[F32, Bools]:
+        """Predict the lip opening, and detect speech: (m,) each, at RATE."""
+        samples = cut_sound(self.wave, float(begin), None if whole else float(end)).samples
         samples = np.pad(samples, (0, max(0, features.WINDOW - len(samples))))
         heard = features.extract(Waveform(samples, self.wave.rate), self.model.spec)
-        shapes, times = self.model.shapes(heard)
+        shapes, times = self.model.predict_shapes(heard)
         shapes = shapes.reshape(len(shapes), -1)
         at = np.arange(int((end - begin) * RATE)) / RATE
         asked = np.interp(at, times, shapes[:, LOWER] - shapes[:, UPPER])
         return asked.astype(np.float32), self.speech.at(float(begin) + at)
 
 
-def sound(wave: Waveform, begin: float, end: float | None) -> Waveform:
-    """The sound from `begin` to `end` seconds, as far as there is any; None: to its end."""
+def cut_sound(wave: Waveform, begin: float, end: float | None) -> Waveform:
+    """Cut out the sound from `begin` to `end` seconds, clipped to the file; None: to its end."""
     first = max(0, round(begin * wave.rate))
     last = None if end is None else round(end * wave.rate)
     return Waveform(wave.samples[first:last], wave.rate)
 
 
-def _tracked(footage: Footage, cache: Cache) -> FaceTrack:
-    parts = pieces(footage)
+def track_source(video: SourceVideo, cache: Cache) -> FaceTrack:
+    """Track a video, by pieces if it is long; uses the cache."""
+    parts = split_video(video)
     if len(parts) == 1:
-        return reduced(landmarks.track_video(footage.info, OPTIONS, cache))
-    return joined([_tracked_piece(piece, cache) for piece in parts], seamless=True)
+        return reduce(landmarks.track_video(video.info, LANDMARK_OPTIONS, cache))
+    return join([_track_piece(piece, cache) for piece in parts], seamless=True)
 
 
-def _tracked_piece(piece: Piece, cache: Cache) -> FaceTrack:
-    info, first, end = piece.footage.info, piece.first, piece.end
-    lead = min(first, round(LEAD_S * info.fps))
+def _track_piece(piece: VideoPiece, cache: Cache) -> FaceTrack:
+    info, first, end = piece.video.info, piece.first, piece.end
+    lead = min(first, round(OVERLAP_S * info.fps))
 
     def make(folder: Path) -> None:
         frames = media.read_frames(info, first - lead, end)
-        found = reduced(landmarks.track(frames, info.fps, OPTIONS))
+        found = reduce(landmarks.track_face(frames, info.fps, LANDMARK_OPTIONS))
         tracks.save(folder / "track.npz", cut(found, lead, len(found)))
 
-    key = {**_key(piece.footage), "first": first, "end": end}
-    return tracks.load(cache.folder("piece", key, make) / "track.npz", info.fps)
+    key = {**_key(piece.video), "first": first, "end": end}
+    detection = landmarks.detection_code(LANDMARK_OPTIONS)
+    code = detection + code_digest(tracks.__name__, alone=(__name__,))
+    return tracks.load(cache.folder("piece", key, make, code=code) / "track.npz", info.fps)
 
 
-def _key(footage: Footage) -> dict[str, Any]:
+def _key(video: SourceVideo) -> dict[str, Any]:
     return {
-        "procedure": VERSION,
-        "file": footage.digest,
-        "fps": footage.info.fps,
-        "frames": footage.info.frame_count,
-        "detector": landmarks.detector_class(OPTIONS).version,
+        "file": video.digest,
+        "fps": video.info.fps,
+        "frames": video.info.frame_count,
+        "detector": landmarks.detector_class(LANDMARK_OPTIONS).version,
     }
 
 
-def _said(path: Path, error: Exception) -> str:
-    """What an error says, without the path that it is about."""
+def _message(path: Path, error: Exception) -> str:
+    """An error's message without the path that it begins with."""
     return str(error).removeprefix(f"{path}: ")

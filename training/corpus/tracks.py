@@ -1,4 +1,4 @@
-"""Face tracks of clips: only the points that lips and alignment need, joined, cut and measured."""
+"""Face tracks reduced to the points of lips and alignment: join, cut and measure them."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ from pathlib import Path
 
 import numpy as np
 
-from lipsync.face import tracked_face
+from lipsync.face.alignment import rigid_template
 from lipsync.face.landmarks import LandmarkOptions
 from lipsync.face.schemes import SCHEMES
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import FaceTrack, LandmarkScheme, LipTrack
 
-OPTIONS = LandmarkOptions(landmark_threads=1)  # clips are tracked side by side, not frames
+LANDMARK_OPTIONS = LandmarkOptions(landmark_threads=1)  # clips are tracked in parallel, not frames
 
 
 def measure(tracks: Sequence[FaceTrack]) -> tuple[list[LipTrack], LipProfile]:
-    """The lips in each of one person's clips, and the mouth that is theirs.
+    """Measure the lips in each of one person's clips, and that person's mouth.
 
-    All clips are aligned to one face and measured by one neutral mouth, as a target's whole track
-    is when it is rendered. Neither knows of time: the clips' frame rates may differ.
+    All clips are aligned to one face template and share one neutral mouth, as the whole track of a
+    target does in a render. Frame rates may differ between clips.
 
     Raises:
         NoFaceError: no clip shows a face.
     """
-    template = tracked_face.rigid_template(joined(tracks))
-    lips = [tracked_face.lips(t, tracked_face.align(t, template=template)) for t in tracks]
+    template = rigid_template(join(tracks))
+    lips = [TrackedFace.of(t, template).lips for t in tracks]
     points = np.concatenate([track.points for track in lips])
     return lips, LipProfile.of(LipTrack(points, lips[0].rate))
 
 
-def joined(tracks: Sequence[FaceTrack], seamless: bool = False) -> FaceTrack:
-    """Tracks end to end, at the first one's frame rate: as shots, or (seamless) as one film."""
+def join(tracks: Sequence[FaceTrack], seamless: bool = False) -> FaceTrack:
+    """Concatenate tracks, at the frame rate of the first.
+
+    Args:
+        seamless: the tracks are consecutive parts of one video; otherwise each starts a new shot.
+    """
     ends = np.cumsum([len(t) for t in tracks])
     starts = [0, *ends[:-1].tolist()]
     cuts = [start + t.cuts for start, t in zip(starts, tracks, strict=True)]
@@ -51,7 +56,7 @@ def joined(tracks: Sequence[FaceTrack], seamless: bool = False) -> FaceTrack:
 
 
 def cut(track: FaceTrack, first: int, end: int) -> FaceTrack:
-    """Frames first … end - 1; a cut at the first of them stays known."""
+    """Cut out frames first … end − 1; a shot change at the first frame is kept."""
     inside = track.cuts[(track.cuts >= first) & (track.cuts < end)] - first
     here = slice(first, end)
     return FaceTrack(
@@ -60,16 +65,16 @@ def cut(track: FaceTrack, first: int, end: int) -> FaceTrack:
     )  # fmt: skip
 
 
-def reduced(track: FaceTrack) -> FaceTrack:
-    """The track without the points that are of no use here: a twentieth of the memory."""
-    kept, scheme = _reduced(track.scheme)
+def reduce(track: FaceTrack) -> FaceTrack:
+    """Keep only the points of lips and alignment: a twentieth of the memory."""
+    kept, scheme = _reduced_scheme(track.scheme)
     points = np.ascontiguousarray(track.xy[:, kept])
     return FaceTrack(points, track.found, track.confidence, track.cuts, track.fps, scheme)
 
 
 @cache
-def _reduced(full: LandmarkScheme) -> tuple[list[int], LandmarkScheme]:
-    """The points that stay, and which of them are which part of the face."""
+def _reduced_scheme(full: LandmarkScheme) -> tuple[list[int], LandmarkScheme]:
+    """Indices of the kept points, and the landmark scheme of the reduced track."""
     kept = sorted({*full.lips, *full.rigid, *full.outer_eyes})
     lips, rigid, (left, right) = (
         tuple(kept.index(point) for point in points)
@@ -96,7 +101,7 @@ def save(path: Path, track: FaceTrack) -> None:
 def load(path: Path, fps: Fraction) -> FaceTrack:
     """Read what `save` wrote."""
     with np.load(path) as data:
-        scheme = _reduced(SCHEMES[str(data["scheme"])])[1]
+        scheme = _reduced_scheme(SCHEMES[str(data["scheme"])])[1]
         points, found, confidence, cuts = (
             data[name] for name in ("points", "found", "confidence", "cuts")
         )

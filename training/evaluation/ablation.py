@@ -1,9 +1,9 @@
-"""Many small training runs → docs/benchmarks/ablation.md and .png: what matters, and how much.
+"""Ablation study: many small training runs → docs/benchmarks/ablation.md and .png.
 
     python -m training.evaluation.ablation --data runs/data
 
-What a row found is kept in runs/ablate/, so that a stopped ablation goes on where it was. Page and
-plot are written after every row, from the rows that are there.
+The record of each row is kept in runs/ablate/, so that an interrupted study resumes. Page and plot
+are rewritten after every row.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import json
 import multiprocessing
-import os
 import shutil
 import signal
 import sys
@@ -20,43 +19,29 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from lipsync.errors import LipsyncError, MediaError
-from lipsync.learning.run_state import plain
-from lipsync.runtime.hashing import sha256
+from lipsync.learning.run_state import as_plain_values
+from lipsync.runtime.atomic import atomic_write
+from lipsync.runtime.hashing import hash_file
 from lipsync.speech.lip_model import LipLSTM
 from training.corpus import dataset
+from training.corpus.benchmark_data import SEEN
 from training.evaluation import ablation_page
-from training.evaluation.ablation_rows import Row, Section, sections
-from training.evaluation.metrics import figures, mean_clip_r_open
-from training.speech_model.train import predicted, train
+from training.evaluation.ablation_rows import Record, Row, Section, sections
+from training.metrics import lip_metrics, mean_clip_r_open
+from training.speech_model.train import predict_lips, train
 
-SEEN = "grid_s1"
 UNSEEN = (("grid_s4",), ("grid_s26", "grid_s31"))  # one column each
 
 
-@dataclass(frozen=True)
-class Record:
-    """What a row found: on validation clips of the speaker of the training, and on others."""
-
-    r_open: float
-    r_width: float
-    rmse: float
-    articulation: float
-    lag_ms: float
-    unseen: tuple[float, ...]  # per column of UNSEEN: r_open, mean of all their clips
-    epochs: int
-    parameters: int
-    seconds: float  # of training, on one core
-
-
 def main(argv: list[str] | None = None) -> None:
-    """Parse the command line, run what is missing, write the page."""
+    """Parse the command line, run the missing rows, write the page."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluation.ablation",
         description=__doc__,
@@ -70,9 +55,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        ablation_page.need_matplotlib()
+        ablation_page.require_matplotlib()
         todo = sections()
-        study = Study(todo, args.data, args.runs, args.out)
+        study = AblationStudy(todo, args.data, args.runs, args.out)
         failed = study.run(0 if args.page_only else args.processes)
     except LipsyncError as error:
         sys.exit(f"error: {error}")
@@ -89,11 +74,11 @@ def _count(text: str) -> int:
     return int(text)
 
 
-class Study:
-    """The rows of an ablation, on the same data, and what they have found so far.
+class AblationStudy:
+    """All rows of the study and their records.
 
     Raises:
-        MediaError: a speaker is missing, or has nothing to train or to judge on.
+        MediaError: a speaker is missing, or has no training or validation clips.
     """
 
     def __init__(self, todo: tuple[Section, ...], data: Path, runs: Path, page: Path) -> None:
@@ -103,16 +88,16 @@ class Study:
             speaker = dataset.load(data, name)
             if name == SEEN and not all(dataset.split(speaker.clips)):
                 raise MediaError(f"{data / name}.npz: too few clips to train on")
-        self._data_digest = "".join(sha256(data / f"{name}.npz") for name in names)
+        self._data_digest = "".join(hash_file(data / f"{name}.npz") for name in names)
 
     def file(self, row: Row) -> Path:
-        """Where a row's record is kept: another file for other options and for other data."""
-        told = json.dumps(plain(row.options), sort_keys=True) + self._data_digest
-        digest = hashlib.sha256(told.encode()).hexdigest()[:12]
+        """Path of a row's record; it depends on options and data."""
+        key = json.dumps(as_plain_values(row.options), sort_keys=True) + self._data_digest
+        digest = hashlib.sha256(key.encode()).hexdigest()[:12]
         return self.runs / f"{row.options.name}-{digest}.json"
 
     def record(self, row: Row) -> Record | None:
-        """What a row has found; None: not run yet."""
+        """Load the record of a row; None: not run yet."""
         try:
             found = json.loads(self.file(row).read_text("utf-8"))["found"]
             return Record(**{**found, "unseen": tuple(found["unseen"])})
@@ -120,12 +105,12 @@ class Study:
             return None
 
     def missing(self) -> dict[Path, Row]:
-        """Rows that are still to be run, each once."""
+        """Rows still to be run, without duplicates."""
         rows = [row for section in self.sections for row in section.rows]
         return {self.file(row): row for row in rows if self.record(row) is None}
 
     def run(self, processes: int) -> list[str]:
-        """Run every missing row, writing the page after each; returns what went wrong.
+        """Run every missing row, writing the page after each; returns the errors.
 
         Args:
             processes: rows at a time; 0 only writes the page.
@@ -133,15 +118,15 @@ class Study:
         missing = self.missing() if processes else {}
         try:
             return self._run(missing, processes) if missing else []
-        finally:  # stopped or not
+        finally:
             self.write()
 
     def _run(self, missing: dict[Path, Row], processes: int) -> list[str]:
         failed: list[str] = []
         started_s = time.perf_counter()
-        with _workers(processes) as pool:
+        with _process_pool(processes) as pool:
             futures = {
-                pool.submit(compute, row, self.data, file): row for file, row in missing.items()
+                pool.submit(run_row, row, self.data, file): row for file, row in missing.items()
             }
             for done, future in enumerate(as_completed(futures), 1):
                 row = futures[future]
@@ -160,19 +145,19 @@ class Study:
         return failed
 
     def write(self) -> None:
-        """Page and plot of the rows that are there."""
-        told = [
+        """Write page and plot of the finished rows."""
+        results = [
             (section, [(row.label, self.record(row)) for row in section.rows])
             for section in self.sections
         ]
-        ablation_page.write(self.page, told, len(self.missing()))
+        ablation_page.write(self.page, results, len(self.missing()))
 
 
 @contextmanager
-def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end at once when this one is stopped: a run's state is always whole."""
+def _process_pool(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes that end at once with this one; saved states are always complete."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_alone) as pool:
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_init_worker) as pool:
         try:
             yield pool
         except BaseException:
@@ -182,13 +167,13 @@ def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
             raise
 
 
-def _alone() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process tells us
+def _init_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends us
     torch.set_num_threads(1)
 
 
-def compute(row: Row, data: Path, file: Path) -> Record:
-    """Train and judge a row; keeps its record in the file, and says how it goes in a log beside.
+def run_row(row: Row, data: Path, file: Path) -> Record:
+    """Train and evaluate a row; writes its record, and a log next to it.
 
     Raises:
         LipsyncError: it cannot be trained.
@@ -199,37 +184,36 @@ def compute(row: Row, data: Path, file: Path) -> Record:
     with (folder / "log.txt").open("a", encoding="utf-8") as log, redirect_stderr(log):
         weights = train(row.options, data, folder, resume=True)
     seconds = time.process_time() - started_s
-    found = judge(LipLSTM.load(weights), data, row.options.epochs, seconds)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    told = {"options": plain(row.options), "found": asdict(found)}
-    partial.write_text(json.dumps(told, indent=1), encoding="utf-8")
-    partial.replace(file)
+    found = evaluate(LipLSTM.load(weights), data, row.options.epochs, seconds)
+    record = {"options": as_plain_values(row.options), "found": asdict(found)}
+    with atomic_write(file) as temporary:
+        temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
     shutil.rmtree(folder)
     return found
 
 
-def judge(model: LipLSTM, data: Path, epochs: int, seconds: float) -> Record:
-    """All figures of a trained network."""
+def evaluate(model: LipLSTM, data: Path, epochs: int, seconds: float) -> Record:
+    """Measure a trained network."""
     seen = dataset.load(data, SEEN)
     clips = dataset.split(seen.clips)[1]
-    f = figures([clip.lips for clip in clips], predicted(model, seen, clips))
+    f = lip_metrics([clip.lips for clip in clips], predict_lips(model, seen, clips))
     return Record(
         f.r_open, f.r_width, f.rmse, f.articulation, f.lag_ms,
-        unseen=tuple(_strangers(model, data, names) for names in UNSEEN),
+        unseen=tuple(_unseen_r_open(model, data, names) for names in UNSEEN),
         epochs=epochs,
         parameters=sum(p.numel() for p in model.parameters()),
         seconds=seconds,
     )  # fmt: skip
 
 
-def _strangers(model: LipLSTM, data: Path, names: tuple[str, ...]) -> float:
-    """Mean over all clips of these people of each clip's r_open."""
+def _unseen_r_open(model: LipLSTM, data: Path, names: tuple[str, ...]) -> float:
+    """Mean over all clips of these speakers of each clip's own r_open."""
     scores, counts = [], []
     for name in names:
         speaker = dataset.load(data, name)
         clips = list(speaker.clips)
         true = [clip.lips for clip in clips]
-        scores.append(mean_clip_r_open(true, predicted(model, speaker, clips)))
+        scores.append(mean_clip_r_open(true, predict_lips(model, speaker, clips)))
         counts.append(len(clips))
     return float(np.average(scores, weights=counts))
 

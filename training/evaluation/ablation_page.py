@@ -1,4 +1,4 @@
-"""The ablation's page and plot, from the rows that have been run."""
+"""Page and plot of the ablation's finished rows."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ import platform
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from lipsync.errors import MissingPackageError
-from training.evaluation.ablation_rows import Section
+from lipsync.runtime.atomic import atomic_write
+from training.evaluation.ablation_rows import Record, Section
 
-if TYPE_CHECKING:
-    from training.evaluation.ablation import Record
-
-Told = list[tuple[Section, "list[tuple[str, Record | None]]"]]
+Results = list[tuple[Section, list[tuple[str, Record | None]]]]
 
 HEADER = (
     "| row | r_open | r_width | RMSE | articulation | lag ms | s4 | s26, s31 | epochs "
@@ -29,27 +27,27 @@ COLUMNS = 4  # of the plot
 DOTS_PER_INCH = 80
 
 
-def need_matplotlib() -> None:
+def require_matplotlib() -> None:
     """Raise MissingPackageError unless the plot can be drawn."""
     if find_spec("matplotlib") is None:
         raise MissingPackageError("matplotlib", "the ablation's plot", "training")
 
 
-def write(page: Path, told: Told, missing: int) -> None:
-    """Write the page, and its plot beside it as .png."""
+def write(page: Path, results: Results, missing: int) -> None:
+    """Write the page, and its plot next to it as .png."""
     page.parent.mkdir(parents=True, exist_ok=True)
     plot = page.with_suffix(".png")
-    _draw(plot, told)
-    _whole(page, text(told, missing, plot.name).encode())
+    _draw(plot, results)
+    _write_atomically(page, text(results, missing, plot.name).encode())
 
 
-def text(told: Told, missing: int, plot: str) -> str:
-    """The page as Markdown."""
+def text(results: Results, missing: int, plot: str) -> str:
+    """Format the page as Markdown."""
     lines = [
         "# Ablation: what matters for lips from audio",
         "",
         "Written by `python -m training.evaluation.ablation`; definitions in the module "
-        "`training.evaluation.metrics`.",
+        "`training.metrics`.",
         f"{date.today().isoformat()}, {os.cpu_count()} cores ({platform.machine()}), "
         f"torch {torch.__version__}.",
         "",
@@ -72,7 +70,7 @@ def text(told: Told, missing: int, plot: str) -> str:
         f"![r_open of every row]({plot})",
         "",
     ]
-    for section, rows in told:
+    for section, rows in results:
         lines += [f"## {section.title}", "", section.text, "", HEADER]
         lines += ["|" + " --- |" * (HEADER.count("|") - 1)]
         lines += [_line(label, record) for label, record in rows]
@@ -96,14 +94,14 @@ def _number(value: float, form: str) -> str:
     return "–" if np.isnan(value) else format(value, form)
 
 
-def _draw(path: Path, told: Told) -> None:
-    """One panel per section: r_open of every row, for the three groups of people."""
+def _draw(path: Path, results: Results) -> None:
+    """Plot one panel per section: r_open of every row, for the three groups of speakers."""
     from matplotlib.figure import Figure
 
-    down = -(-len(told) // COLUMNS)
+    down = -(-len(results) // COLUMNS)
     figure = Figure(figsize=(3.4 * COLUMNS, 3.2 * down), layout="constrained")
     panels = figure.subplots(down, COLUMNS, sharey=True, squeeze=False).flat
-    for panel, (section, rows) in zip(panels, told, strict=False):
+    for panel, (section, rows) in zip(panels, results, strict=False):
         for name, heights in zip(SERIES, _heights(rows), strict=True):
             style = "o-" if section.ordered else "o"
             panel.plot(range(len(rows)), heights, style, label=name, markersize=4)
@@ -114,18 +112,14 @@ def _draw(path: Path, told: Told) -> None:
             fontsize="small",
         )  # fmt: skip
         panel.grid(axis="y", alpha=0.3)
-    for panel in list(figure.axes)[len(told) :]:
+    for panel in list(figure.axes)[len(results) :]:
         panel.set_axis_off()
     for panel in list(figure.axes)[::COLUMNS]:
         panel.set_ylabel("r_open")
     lines, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=len(SERIES), frameon=False)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        figure.savefig(partial, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
 
 
 def _heights(rows: list[tuple[str, Record | None]]) -> list[Any]:
@@ -135,7 +129,6 @@ def _heights(rows: list[tuple[str, Record | None]]) -> list[Any]:
     return list(np.array(found, np.float64).reshape(-1, len(SERIES)).T)
 
 
-def _whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+def _write_atomically(path: Path, content: bytes) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)

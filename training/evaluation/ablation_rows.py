@@ -1,12 +1,12 @@
-"""What the ablation varies: sections of rows, each row a training run of its own.
+"""What the ablation varies: sections of rows, each row one training run.
 
 Delay, layers, units and amount of data vary the network of the paper; features, augmentation and
-losses a small one that hears both ways. Both train for far fewer epochs than what ships: rows are
-to be compared with one another.
+losses vary a small bidirectional one. Both train for far fewer epochs than the shipped models:
+compare rows with one another only.
 
-The paper's own schedule is slow: after 50 of its 300 epochs rows differ by how fast they learn (a
-delay of 20 steps: r_open 0.848, of 5: 0.877). With the schedule here both end near 0.90, which is
-what its 300 epochs give.
+The paper's own schedule is slow: after 50 of its 300 epochs, rows differ by how fast they learn
+(r_open 0.848 with a delay of 20 steps, 0.877 with 5). With the schedule used here both end near
+0.90, the result of the paper's 300 epochs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 from training.speech_model.options import TrainOptions, read_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "train"
-PAPER_OUTPUTS = 100  # per training sequence, whatever the delay
+PAPER_OUTPUTS = 100  # per training sequence, for any delay
 PAPER_EPOCHS = 50
 PAPER_SCHEDULE = {"learning_rate": 0.005, "anneal": True, "batch": 50}
 SMALL_EPOCHS = 8
-CLIPS_PER_MINUTE = 20  # GRID's last 3 s
-CLIPS = 882  # that train, of speaker s1
+CLIPS_PER_MINUTE = 20  # GRID clips last 3 s
+CLIPS = 882  # training clips of GRID speaker 1
 
 PHONES = {"kind": "logmel+phones", "per_clip": True}
 HEARD = {"kind": "phones+encoder"}
@@ -38,10 +38,25 @@ VOICES = {
 
 @dataclass(frozen=True)
 class Row:
-    """One run; the same options under two labels are run once."""
+    """One run; equal options under two labels are run once."""
 
     label: str
     options: TrainOptions
+
+
+@dataclass(frozen=True)
+class Record:
+    """Result of a row: on validation clips of the training speaker, and on other speakers."""
+
+    r_open: float
+    r_width: float
+    rmse: float
+    articulation: float
+    lag_ms: float
+    unseen: tuple[float, ...]  # r_open, mean over all clips, per group of `ablation.UNSEEN`
+    epochs: int
+    parameters: int
+    seconds: float  # of training, on one core
 
 
 @dataclass(frozen=True)
@@ -51,14 +66,14 @@ class Section:
     title: str
     text: str
     rows: tuple[Row, ...]
-    ordered: bool = True  # by more and more of something, or added to one another
+    ordered: bool = True  # rows form a series: plotted with a line
 
 
 def sections() -> tuple[Section, ...]:
     """The whole ablation.
 
     Raises:
-        OptionsError: configs/train/ is not there, or does not fit.
+        OptionsError: configs/train/ is missing or invalid.
     """
     return (*_of_the_papers_network(), *_of_the_small_network(), _seeds())
 
@@ -90,15 +105,15 @@ def _of_the_papers_network() -> tuple[Section, ...]:
             "Minutes of training data",
             "The paper's network, delay 20. Every row takes the same number of steps.",
             (
-                *(Row(f"{m} min", paper(minutes=m, epochs=_epochs(m))) for m in (1, 3, 10, 30)),
+                *(Row(f"{m} min", paper(minutes=m, epochs=epochs_for(m))) for m in (1, 3, 10, 30)),
                 Row("all (44 min)", paper()),
             ),
         ),
     )
 
 
-def _epochs(minutes: int) -> int:
-    """For as many steps as all the data give."""
+def epochs_for(minutes: int) -> int:
+    """Epochs that take as many steps as training on all data."""
     batch = paper().batch
     per_epoch = max(1, minutes * CLIPS_PER_MINUTE // batch)
     return PAPER_EPOCHS * (CLIPS // batch) // per_epoch
@@ -164,7 +179,7 @@ def _seeds() -> Section:
 
 
 def paper(**changes: Any) -> TrainOptions:
-    """The network of the paper with something changed."""
+    """The paper's network with changed options."""
     base = {
         "name": "paper", "epochs": PAPER_EPOCHS, "report_every_epochs": 10_000, **PAPER_SCHEDULE,
     }  # fmt: skip
@@ -172,7 +187,7 @@ def paper(**changes: Any) -> TrainOptions:
 
 
 def small(**changes: Any) -> TrainOptions:
-    """A small relative of the shipped network with something changed."""
+    """A small relative of the shipped network with changed options."""
     base = {
         "name": "small", "features": PHONES, "hidden": 64, "members": 1, "ema": 0, "batch": 16,
         "epochs": SMALL_EPOCHS, "augmentation": {**TEMPO, **NOISE},

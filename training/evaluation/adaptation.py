@@ -1,8 +1,8 @@
-"""Adaptation → docs/benchmarks/adapt.md: half of a person's clips adapts, the other half judges.
+"""Fine-tuning benchmark: half of a person's clips trains, the other half tests → adapt.md.
 
     python -m training.evaluation.adaptation --data runs/data
 
-Also: what adapting costs other voices, and which sounds are taken for the target's own.
+Also: the cost for other voices, and which sounds pass as the target's own.
 """
 
 from __future__ import annotations
@@ -22,31 +22,35 @@ import numpy as np
 import torch
 
 from lipsync.errors import AdaptError, LipsyncError
-from lipsync.learning.fine_tuning import Lesson, TuneOptions, Tuning, blocks, tune
-from lipsync.pipelines import adapt
+from lipsync.learning import own_speech
+from lipsync.learning.fine_tuning import (
+    FineTuningResult,
+    TrainingData,
+    TuneOptions,
+    fine_tune,
+    split_blocks,
+)
 from lipsync.speech import av_sync, features, lip_model, vad
 from lipsync.speech.lip_model import LipLSTM, LipOptions
 from lipsync.types import LipTrack, Waveform
 from training.corpus import dataset
+from training.corpus.benchmark_data import SEEN, UNSEEN
 from training.corpus.dataset import Clip, Speaker
-from training.evaluation.baselines import by_network
-from training.evaluation.lip_accuracy import UNSEEN
-from training.evaluation.metrics import LipFigures, figures, mean_clip_r_open
+from training.metrics import LipMetrics, lip_metrics, mean_clip_r_open, network_predictor
 
-SEEN = "grid_s1"
-SEEN_EVERY = 4  # of the validation clips, to judge the cost for that voice
+SEEN_EVERY = 4  # every fourth validation clip, to measure the cost for that voice
 SHARES = (0.5, TuneOptions().adapt_share, 1.0)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One person, before and after."""
+    """One person, before and after fine-tuning."""
 
     name: str
-    clips: tuple[int, int]  # adapting, judging
-    tuning: Tuning
-    before: tuple[LipFigures, float]  # with the mean of clips' r_open
-    after: tuple[LipFigures, float]
+    clips: tuple[int, int]  # training, test
+    tuning: FineTuningResult
+    before: tuple[LipMetrics, float]  # and r_open, mean of clips
+    after: tuple[LipMetrics, float]
     others: tuple[float, float]  # mean r_open of the other people, before and after
     seconds: float
 
@@ -75,12 +79,11 @@ def page(data: Path, model: str) -> str:
     seen = dataset.load(data, SEEN)
     seen = replace(seen, clips=tuple(dataset.split(seen.clips)[1][::SEEN_EVERY]))
     everyone = [seen, *speakers]
-    rows = [half(speaker, everyone, model, TuneOptions()) for speaker in speakers]
+    rows = [adapt_half(speaker, everyone, model, TuneOptions()) for speaker in speakers]
     lines = [
         "# Adaptation",
         "",
-        "Written by `python -m training.evaluation.adaptation`; definitions in "
-        "`training.evaluation.metrics`.",
+        "Written by `python -m training.evaluation.adaptation`; definitions in `training.metrics`.",
         f"{date.today().isoformat()}, {os.cpu_count()} cores ({platform.machine()}), "
         f"torch {torch.__version__}. Model: `{model}`, never trained on the people below.",
         "",
@@ -107,32 +110,32 @@ def page(data: Path, model: str) -> str:
     for share in SHARES:
         options = TuneOptions(adapt_share=share)
         found = rows if options == TuneOptions() else [
-            half(s, everyone, model, options) for s in speakers
+            adapt_half(s, everyone, model, options) for s in speakers
         ]  # fmt: skip
         cells = [f"{row.after[1]:.3f}" for row in found]
         cells.append(f"{np.mean([row.others[1] for row in found]):.3f}")
         lines.append(f"| {share:g} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *ownership(everyone, model)]) + "\n"
+    return "\n".join([*lines, "", *ownership_table(everyone, model)]) + "\n"
 
 
-def half(speaker: Speaker, everyone: list[Speaker], model: str, options: TuneOptions) -> Row:
-    """Adapt to the first half of a speaker's clips and judge on the second."""
-    first, second = halves(speaker)
+def adapt_half(speaker: Speaker, everyone: list[Speaker], model: str, options: TuneOptions) -> Row:
+    """Fine-tune on the first half of a speaker's clips and evaluate on the second."""
+    first, second = split_halves(speaker)
     network = LipLSTM.load(LipOptions(model))
     others = [s for s in everyone if s.name != speaker.name]
-    before, others_before = _judge(network, speaker, second), _others(network, others)
+    before, others_before = _evaluate(network, speaker, second), _other_voices(network, others)
     started = time.perf_counter()
-    tuning = tune(network, lesson(network, speaker, first), options)
+    tuning = fine_tune(network, training_data(network, speaker, first), options)
     seconds = time.perf_counter() - started
-    with tempfile.TemporaryDirectory() as folder:  # as it ships: in half precision
+    with tempfile.TemporaryDirectory() as folder:  # stored in half precision, like shipped weights
         network.save(Path(folder) / "person.safetensors")
         network = LipLSTM.load(Path(folder) / "person.safetensors")
-    after, others_after = _judge(network, speaker, second), _others(network, others)
+    after, others_after = _evaluate(network, speaker, second), _other_voices(network, others)
     sizes = len(first), len(second)
     return Row(speaker.name, sizes, tuning, before, after, (others_before, others_after), seconds)
 
 
-def halves(speaker: Speaker) -> tuple[list[Clip], list[Clip]]:
+def split_halves(speaker: Speaker) -> tuple[list[Clip], list[Clip]]:
     """The first and the second half of the clips; a single clip is cut in two."""
     clips = list(speaker.clips)
     if len(clips) > 1:
@@ -147,8 +150,8 @@ def halves(speaker: Speaker) -> tuple[list[Clip], list[Clip]]:
     )
 
 
-def joined(clips: list[Clip]) -> tuple[Waveform, LipTrack]:
-    """Clips end to end, as one target video holds them; the sound cut to the picture's length."""
+def join_clips(clips: list[Clip]) -> tuple[Waveform, LipTrack]:
+    """Concatenate clips like one target video; the sound is cut to the length of the video."""
     rate, fps = clips[0].wave.rate, Fraction(clips[0].lips.rate)
     sounds = []
     for clip in clips:
@@ -159,30 +162,32 @@ def joined(clips: list[Clip]) -> tuple[Waveform, LipTrack]:
     return Waveform(np.concatenate(sounds), rate), LipTrack(points, fps)
 
 
-def lesson(network: LipLSTM, speaker: Speaker, clips: list[Clip]) -> Lesson:
-    """What `lipsync adapt` would learn from these clips."""
-    wave, lips = joined(clips)
+def training_data(network: LipLSTM, speaker: Speaker, clips: list[Clip]) -> TrainingData:
+    """Data that `lipsync adapt` would train on, given these clips."""
+    wave, lips = join_clips(clips)
     rate = float(lips.rate)
     heard = features.extract(wave, network.spec)
-    speech = vad.listen(wave)
-    around = vad.Speech(speech.spans + np.array([-adapt.AROUND_S, adapt.AROUND_S]))
+    speech = vad.detect_speech(wave)
+    around = vad.SpeechSegments(
+        speech.spans + np.array([-own_speech.AROUND_S, own_speech.AROUND_S])
+    )
     usable = around.at(np.arange(len(lips)) / rate) & np.isfinite(lips.points).all((1, 2))
-    learn, held = blocks(usable, rate)
-    return Lesson(heard, lips, speaker.profile, learn, held)
+    learn, held = split_blocks(usable, rate)
+    return TrainingData(heard, lips, speaker.profile, learn, held)
 
 
-def ownership(everyone: list[Speaker], model: str) -> list[str]:
-    """Whose sound is taken for whose: right sound, the same sound moved, other people's sound."""
+def ownership_table(everyone: list[Speaker], model: str) -> list[str]:
+    """Which sounds pass as the target's own: the right one, shifted, and other people's."""
     network = LipLSTM.load(LipOptions(model))
-    sounds = {s.name: joined(list(s.clips)) for s in everyone}
+    sounds = {s.name: join_clips(list(s.clips)) for s in everyone}
     names = list(sounds)
     lines = [
         "## Is this the target's own sound?",
         "",
         f"Correlation and lag (ms) that `auto` decides by: r ≥ {av_sync.LEAST_R}, "
         f"|lag| ≤ {av_sync.LAG_MOST_S * 1000:.0f} ms, at most "
-        f"{adapt.MISFITS_MOST:.0%} of the 2 s stretches of speech below "
-        f"{adapt.MISFIT_R}. ✓: adapts.",
+        f"{own_speech.MISFITS_MOST:.0%} of the 2 s stretches of speech below "
+        f"{own_speech.MISFIT_R}. ✓: adapts.",
         "",
         "| lips | own sound | 160 ms early | 120 ms late | 350 ms late | "
         + " | ".join(f"sound of {name}" for name in names) + " |",
@@ -190,9 +195,9 @@ def ownership(everyone: list[Speaker], model: str) -> list[str]:
     ]  # fmt: skip
     for speaker in everyone:
         wave, lips = sounds[speaker.name]
-        moved = [_moved(wave, ms / 1000) for ms in (0, -160, 120, 350)]
+        moved = [_shift(wave, ms / 1000) for ms in (0, -160, 120, 350)]
         others = [
-            None if name == speaker.name else _looped(sounds[name][0], len(wave.samples))
+            None if name == speaker.name else _loop(sounds[name][0], len(wave.samples))
             for name in names
         ]
         cells = [_fit(network, speaker, sound, lips) for sound in (*moved, *others)]
@@ -206,33 +211,33 @@ def _fit(network: LipLSTM, speaker: Speaker, wave: Waveform | None, lips: LipTra
     n, rate = len(lips), float(lips.rate)
     heard = features.extract(wave, network.spec)
     predicted = lip_model.predict(network, heard, speaker.profile, lips.rate, n)
-    speaking = vad.listen(wave).at(np.arange(n) / rate)
-    found = av_sync.fit(lips.opening, predicted.opening, rate, speaking)
+    speaking = vad.detect_speech(wave).at(np.arange(n) / rate)
+    found = av_sync.measure_sync(lips.opening, predicted.opening, rate, speaking)
     try:
-        adapt.in_sync(found)
+        own_speech.correctable_lag(found)
         verdict = " ✓"
     except AdaptError:
         verdict = ""
     return f"{found.r:.2f} ({found.lag_s * 1000:+.0f}){verdict}"
 
 
-def _moved(wave: Waveform, seconds: float) -> Waveform:
-    """The sound so much later; its end comes first."""
+def _shift(wave: Waveform, seconds: float) -> Waveform:
+    """Delay a sound; its end wraps around to the beginning."""
     return Waveform(np.roll(wave.samples, round(seconds * wave.rate)), wave.rate)
 
 
-def _looped(wave: Waveform, length: int) -> Waveform:
+def _loop(wave: Waveform, length: int) -> Waveform:
     return Waveform(np.resize(wave.samples, length), wave.rate)
 
 
-def _judge(network: LipLSTM, speaker: Speaker, clips: list[Clip]) -> tuple[LipFigures, float]:
+def _evaluate(network: LipLSTM, speaker: Speaker, clips: list[Clip]) -> tuple[LipMetrics, float]:
     true = [clip.lips for clip in clips]
-    found = by_network(network)(speaker, clips)
-    return figures(true, found), mean_clip_r_open(true, found)
+    found = network_predictor(network)(speaker, clips)
+    return lip_metrics(true, found), mean_clip_r_open(true, found)
 
 
-def _others(network: LipLSTM, others: list[Speaker]) -> float:
-    return float(np.mean([_judge(network, s, list(s.clips))[1] for s in others]))
+def _other_voices(network: LipLSTM, others: list[Speaker]) -> float:
+    return float(np.mean([_evaluate(network, s, list(s.clips))[1] for s in others]))
 
 
 def _row(row: Row) -> str:

@@ -1,48 +1,26 @@
-"""Where lips come from: a network, and what it is measured against (the mean mouth, chance, a
-linear map).
-
-A predictor gives the lips of every clip of a speaker, from the clips' sound alone.
-"""
+"""Baseline predictors: mean shape, shuffled sound (chance), and ridge regression on MFCC."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync.speech import features, lip_model, silence, vad
+from lipsync.speech import features
 from lipsync.speech.features import FeatureSpec
-from lipsync.speech.lip_model import LipLSTM
 from lipsync.types import F32, LipTrack, Waveform
 from training.corpus.dataset import Clip, Speaker
+from training.metrics import Predictor
 
 RIDGE_REACH_STEPS = 24  # ± 240 ms
 RIDGE_EVERY_STEPS = 4  # of those, every 40 ms
-RIDGE_PENALTY = 1.0  # per sample, of z-normalised features
-
-# (speaker, clips) → the lips of every clip
-Predictor = Callable[[Speaker, list[Clip]], list[LipTrack]]
+RIDGE_PENALTY = 1.0  # per sample, of z-normalized features
 
 
-def by_network(model: LipLSTM) -> Predictor:
-    """What `lipsync render` does with a clip's sound."""
-
-    def lips(speaker: Speaker, clip: Clip) -> LipTrack:
-        heard = features.extract(clip.wave, model.spec)
-        found = lip_model.predict(model, heard, speaker.profile, clip.lips.rate, len(clip.lips))
-        return silence.rested(found, vad.listen(clip.wave), speaker.profile)
-
-    def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
-        return [lips(speaker, clip) for clip in clips]
-
-    return predict
-
-
-def mean_shape(seen: Speaker, training: list[Clip]) -> Predictor:
-    """The mean of the training shapes, whatever is said."""
-    mean = np.concatenate([seen.relative(clip.lips) for clip in training]).mean(0)
+def mean_shape_predictor(seen: Speaker, training: list[Clip]) -> Predictor:
+    """Predict the mean training shape for every frame."""
+    mean = np.concatenate([seen.relative_shapes(clip.lips) for clip in training]).mean(0)
 
     def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
         return [_track(speaker, clip, np.tile(mean, (len(clip.lips), 1))) for clip in clips]
@@ -50,8 +28,8 @@ def mean_shape(seen: Speaker, training: list[Clip]) -> Predictor:
     return predict
 
 
-def shuffled(predict: Predictor) -> Predictor:
-    """Chance: every clip hears the next one's sound; a single clip its own second half first."""
+def shuffled_predictor(predict: Predictor) -> Predictor:
+    """Chance level: each clip gets the next clip's sound; a single clip is rolled by half."""
 
     def predict_wrongly(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
         waves = [clip.wave for clip in clips[1:] + clips[:1]]
@@ -66,7 +44,7 @@ def shuffled(predict: Predictor) -> Predictor:
 
 @dataclass(frozen=True, eq=False)
 class Ridge:
-    """Linear regression from MFCC around a frame to its shape."""
+    """Ridge regression from the MFCC around a frame to its lip shape."""
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
@@ -75,16 +53,18 @@ class Ridge:
 
     @staticmethod
     def fit(seen: Speaker, training: list[Clip]) -> Ridge:
-        """Least squares with a penalty on the weights."""
+        """Fit by least squares with an L2 penalty on the weights."""
         x = np.concatenate([_context(clip) for clip in training]).astype(np.float64)
-        y = np.concatenate([seen.relative(clip.lips) for clip in training]).astype(np.float64)
+        y = np.concatenate([seen.relative_shapes(clip.lips) for clip in training]).astype(
+            np.float64
+        )
         mean, std, offset = x.mean(0), x.std(0) + 1e-6, y.mean(0)
         x = (x - mean) / std
         gram = x.T @ x + RIDGE_PENALTY * len(x) * 0.01 * np.eye(x.shape[1])
         return Ridge(mean, std, np.linalg.solve(gram, x.T @ (y - offset)), offset)
 
     def predict(self, speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
-        """The lips of clips, each frame by itself."""
+        """Predict the lips of clips, each frame independently."""
         return [
             _track(
                 speaker,
@@ -96,14 +76,14 @@ class Ridge:
 
 
 def _context(clip: Clip) -> F32:
-    """(n frames, 13 · 13): cepstra from 240 ms before to 240 ms after every frame."""
+    """MFCC from 240 ms before to 240 ms after every frame, (n frames, 13 · 13)."""
     sound = features.extract(clip.wave, FeatureSpec("paper28", per_clip=True))
     cepstra = sound.values[:, : features.CEPSTRA]
     seconds = np.arange(len(clip.lips)) / float(clip.lips.rate)
-    centre = np.round((seconds - sound.start) * sound.rate).astype(np.int64)
+    center = np.round((seconds - sound.start) * sound.rate).astype(np.int64)
     around = np.arange(-RIDGE_REACH_STEPS, RIDGE_REACH_STEPS + 1, RIDGE_EVERY_STEPS)
-    places = np.clip(centre[:, None] + around[None], 0, len(cepstra) - 1)
-    return np.asarray(cepstra[places].reshape(len(seconds), -1))
+    positions = np.clip(center[:, None] + around[None], 0, len(cepstra) - 1)
+    return np.asarray(cepstra[positions].reshape(len(seconds), -1))
 
 
 def _track(speaker: Speaker, clip: Clip, relative: NDArray[np.floating]) -> LipTrack:

@@ -1,10 +1,10 @@
-"""Weights → docs/benchmarks/lips.md: every model and baseline in one table.
+"""Accuracy of predicted lips: every model and baseline → docs/benchmarks/lips.md.
 
     python -m training.evaluation.lip_accuracy --data runs/data
 
 Baselines: the mean shape, the shipped model with another clip's sound (chance), and a ridge
-regression on MFCC, which is fitted here on the training clips. SPEECH holds running speech, whose
-pauses are looked at as well.
+regression on MFCC, fitted here on the training clips. SPEECH holds running speech, for stillness
+in its pauses.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from pathlib import Path
 
 import torch
 
-from lipsync.errors import LipsyncError, MediaError
+from lipsync.errors import LipsyncError
 from lipsync.speech import lip_model
 from lipsync.speech.lip_model import LipLSTM, LipOptions
 from training.corpus import dataset
-from training.evaluation.baselines import Ridge, by_network, mean_shape, shuffled
-from training.evaluation.lip_metric_tables import NEAR_S, Exam, Row, original, running_speech
-from training.evaluation.metrics import CLOSED, OPEN, STILL, TOLERANCE_S
-
-SEEN = "grid_s1"
-UNSEEN = ("grid_s4", "grid_s26", "grid_s31", "englishvideo")
-SPEECH = Path("../shared/data/speech")
-SOUNDS = {".flac", ".wav", ".mp3", ".ogg", ".m4a"}
+from training.corpus.benchmark_data import SEEN, SPEECH, UNSEEN, find_sounds
+from training.evaluation.baselines import Ridge, mean_shape_predictor, shuffled_predictor
+from training.evaluation.lip_metric_tables import (
+    NEAR_S,
+    LipEvaluation,
+    Row,
+    measured_lips,
+    running_speech_table,
+)
+from training.metrics import CLOSED, OPEN, STILL, TOLERANCE_S, network_predictor
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -44,24 +46,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", action="append", default=[], help="more weights (repeatable)")
     args = parser.parse_args(argv)
     try:
-        text = table(args.data, sounds(args.speech), args.model)
+        text = table(args.data, find_sounds(args.speech), args.model)
     except LipsyncError as error:
         sys.exit(f"error: {error}")
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(text, encoding="utf-8")
     print(text)
-
-
-def sounds(folder: Path) -> list[Path]:
-    """The sound files of a folder, sorted.
-
-    Raises:
-        MediaError: there are none.
-    """
-    found = sorted(p for p in folder.glob("*") if p.suffix.lower() in SOUNDS)
-    if not found:
-        raise MediaError(f"{folder}: no sound in this folder; name another with --speech")
-    return found
 
 
 def table(data: Path, speech: list[Path], more: list[str]) -> str:
@@ -72,34 +62,37 @@ def table(data: Path, speech: list[Path], more: list[str]) -> str:
     further = [*(name for name in lip_model.SHIPPED if name not in ("paper", "default")), *more]
     network = {name: LipLSTM.load(LipOptions(name)) for name in ("paper", "default", *further)}
     models = [
-        Row("the paper's LSTM", by_network(network["paper"])),
-        Row("**shipped** (`default`)", by_network(network["default"])),
-        *(Row(f"`{Path(name).stem}`", by_network(network[name])) for name in further),
+        Row("the paper's LSTM", network_predictor(network["paper"])),
+        Row("**shipped** (`default`)", network_predictor(network["default"])),
+        *(Row(f"`{Path(name).stem}`", network_predictor(network[name])) for name in further),
     ]
     rows = [
-        Row("original", original, settled=False),
-        Row("mean shape", mean_shape(seen, training)),
-        Row("another clip's sound, shipped model", shuffled(by_network(network["default"]))),
+        Row("original", measured_lips, settled=False),
+        Row("mean shape", mean_shape_predictor(seen, training)),
+        Row(
+            "another clip's sound, shipped model",
+            shuffled_predictor(network_predictor(network["default"])),
+        ),
         Row("ridge regression, MFCC ± 240 ms", Ridge.fit(seen, training).predict),
         *models,
     ]
-    parts = [_head(network["default"], network["paper"])]
-    exam = Exam.of(seen, validation, data)
-    parts += exam.block(f"{SEEN}, validation: {len(validation)} clips", rows)
+    parts = [_introduction(network["default"], network["paper"])]
+    evaluation = LipEvaluation.of(seen, validation, data)
+    parts += evaluation.table(f"{SEEN}, validation: {len(validation)} clips", rows)
     for speaker in unseen:
         clips = list(speaker.clips)
         title = f"{speaker.name}, not adapted: {len(clips)} clip" + "s" * (len(clips) > 1)
-        parts += Exam.of(speaker, clips, data).block(title, rows)
-    parts += running_speech(speech, exam, models)
+        parts += LipEvaluation.of(speaker, clips, data).table(title, rows)
+    parts += running_speech_table(speech, evaluation, models)
     return "\n".join(parts) + "\n"
 
 
-def _head(shipped: LipLSTM, paper: LipLSTM) -> str:
+def _introduction(shipped: LipLSTM, paper: LipLSTM) -> str:
     lines = [
         "# Lips from audio",
         "",
         "Written by `python -m training.evaluation.lip_accuracy`; definitions in the module "
-        "`training.evaluation.metrics`.",
+        "`training.metrics`.",
         f"{date.today().isoformat()}, {os.cpu_count()} cores ({platform.machine()}), "
         f"torch {torch.__version__}.",
         "",

@@ -1,5 +1,5 @@
-"""Bring weights of others into our format (encoder, phones).
+"""Convert third-party weights to our format.
 
-encoder  The encoder of the smart-turn model in the pipecat-ai package → assets/encoder.safetens
-phones   The acoustic model of the pocketsphinx package → assets/phones.safetensors
+encoder  Speech encoder of the smart-turn model → assets/encoder.safetensors
+phones   Acoustic model of pocketsphinx → assets/phones.safetensors
 """

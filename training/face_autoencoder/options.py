@@ -1,4 +1,4 @@
-"""What a run of `train_autoencoder` can be told: a YAML file of configs/train/."""
+"""Options of a face-autoencoder run, read from a YAML file in configs/train/."""
 
 from __future__ import annotations
 
@@ -12,89 +12,90 @@ from pydantic.dataclasses import dataclass
 from lipsync.errors import OptionsError
 from lipsync.faceswap.autoencoder import FaceDims, expression
 from training.face_autoencoder.augment import FaceAugmentation
-from training.speech_model.options import Count, Positive, Precision, Share, checked, read_values
+from training.speech_model.options import Count, Positive, Precision, Share, read_values, validate
 
 CALM, CALM_OVER = 0.12, 0.1
 Weight = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class FaceLosses:
-    """How much each part of the loss counts; 0: it is not computed."""
+class FaceLossWeights:
+    """Weight of each loss term; a term of weight 0 is not computed."""
 
-    pixel: Weight = 1.0  # mean absolute difference of colours, 0..1
+    pixel: Weight = 1.0  # mean absolute error of colors, 0..1
     edge: Weight = 0.0  # of first differences
-    eyes: Weight = 0.0  # of the eyes' surroundings, on top
-    mouth: Weight = 0.0  # … and of the mouth's
+    eyes: Weight = 0.0  # additional, around the eyes
+    mouth: Weight = 0.0  # … and around the mouth
     perceptual: Weight = 0.0  # of features of a small network trained on the same faces
     adversarial: Weight = 0.0  # mixup LSGAN
-    face_mask: Weight = 0.0  # the mask is the face, less what is before it
+    face_mask: Weight = 0.0  # cross-entropy of the mask against the visible face
     mask_tv: Weight = 0.0  # its total variation
-    mask_size: Weight = 0.0  # hinge: what it lacks of `mask_least`
-    mask_least: Share = 0.3  # share of the picture that the mask is to cover at least
+    mask_size: Weight = 0.0  # hinge: shortfall of the mask's area below `mask_least`
+    mask_least: Share = 0.3  # share of the picture
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class AutoencoderOptions:
-    """One run."""
+    """Options of one run."""
 
     name: str  # of the run's folder and of the weights
-    description: str  # one line, goes into the weights
+    description: str  # one line, stored in the weights
     architecture: Literal["original", "light", "gan"]
-    size: Count  # pixels across what the network sees
+    size: Count  # pixels across the input of the network
     batch: Count  # faces of each person per step, of all processes together
     steps: Count
     learning_rate: Positive
     width: Count = 24  # channels of the first layer
     latent: Count = 256
-    marks: bool = False  # tell the network where lips, lids and chin are (light)
+    marks: bool = False  # landmarks of lips, lids and chin as a second input (light)
     betas: tuple[Share, Share] = (0.9, 0.999)
     discriminator_rate: Positive = 2e-4
     discriminator_width: Count = 32
     alternate: bool = False  # a step on A's faces, then one on B's; else both in one step
-    tone: bool = True  # shift A's mean colour to B's
-    anneal: bool = False  # learning rate: up over the first 2 %, then down by a cosine
-    losses: FaceLosses = FaceLosses()
-    perceptual_from: Share = 0.2  # of the steps, before the perceptual loss counts
+    tone: bool = True  # shift A's mean color to B's
+    anneal: bool = False  # learning rate: warm-up over the first 5 %, cosine decay
+    losses: FaceLossWeights = FaceLossWeights()
+    perceptual_from: Share = 0.2  # share of the steps before the perceptual loss is added
     perceptual_weights: str | None = None  # safetensors; None: trained on these faces beforehand
     perceptual_steps: Count = 300
     augmentation: FaceAugmentation = FaceAugmentation()
-    # Turns, shifts and mirrors fade from this share of the steps on, over a tenth of all, to CALM:
-    # a swap aligns every face alike, and a small network is sharper on what it will be shown.
+    # From this share of the steps on, over a tenth of all, rotation, shift and mirror fade to CALM:
+    # a swap aligns every face, and a small network is sharper if it trains on aligned faces.
     calm_from: Annotated[float, Field(ge=0, le=1)] = 1.0
     precision: Precision = "float32"
-    ema: Share = 0.0  # what ships: mean over 1 / (1 − ema) steps
-    held_out: Share = 0.1  # of each set's shots: never learnt from
-    patience: int = 0  # reports without a better held-out figure before it stops; 0: never
-    report_every: Count = 200  # steps between figures, previews and states
+    ema: Share = 0.0  # decay of the saved weight average, about 1 / (1 − ema) steps long
+    held_out: Share = 0.1  # of each set's shots: never trained on
+    patience: int = 0  # reports without a better held-out PSNR before it stops; 0: never
+    report_every: Count = 200  # steps between reports, previews and saved states
     licence: str = "that of the two people's footage"
     seed: int = 0
 
     def augmentation_at(self, step: int) -> FaceAugmentation:
-        """What faces go through in this step."""
+        """Augmentation in a step: `calm_from` reduces it late in the run."""
         along = np.clip((step / self.steps - self.calm_from) / CALM_OVER, 0, 1)
-        return (
-            self.augmentation.calmed(1 - (1 - CALM) * float(along)) if along else self.augmentation
-        )
+        return self.augmentation.calm(1 - (1 - CALM) * float(along)) if along else self.augmentation
 
     @property
     def dims(self) -> FaceDims:
-        """The network's."""
-        told = expression.COUNT if self.marks else 0
-        return FaceDims(self.architecture, self.size, self.width, self.latent, told)
+        """Dimensions of the network."""
+        landmarks = expression.COUNT if self.marks else 0
+        return FaceDims(self.architecture, self.size, self.width, self.latent, landmarks)
 
 
-# What a resumed run may be given anew; everything else would make another run of it.
-FREE = frozenset(("description", "licence", "steps", "precision", "report_every", "patience"))
+# Options that may change when a run is resumed; any other change would make it a different run.
+CHANGEABLE = frozenset(("description", "licence", "steps", "precision", "report_every", "patience"))
 
 
 def read_config(path: Path, **changes: Any) -> AutoencoderOptions:
-    """The options of a YAML file, with `changes` in place of the file's values, checked.
+    """Read and check the options of a YAML file.
+
+    Args:
+        changes: values that override the file's.
 
     Raises:
-        OptionsError: missing file, unknown key, or a value that does not fit.
+        OptionsError: missing file, unknown key, or invalid value.
     """
-    options = checked(AutoencoderOptions, {**read_values(path), **changes}, str(path))
+    options = validate(AutoencoderOptions, {**read_values(path), **changes}, str(path))
     try:
         options.dims  # noqa: B018  (checked by building it)
     except ValueError as error:

@@ -1,9 +1,9 @@
-"""Features by which two faces can be compared, of a small network trained on the faces at hand.
+"""Perceptual loss: features of a small network trained on the two face sets at hand.
 
-Perceptual losses usually take the features of a network that knows a million photographs; its
-weights need not be at hand. Here a small one learns, on the two sets themselves, where the
-landmarks of a face are and whose it is: what it must look at for that (eyes, brows, lips, skin)
-is what a viewer looks at.
+Perceptual losses usually take features of a network trained on millions of photographs, whose
+weights we do not have. Here a small network learns, on the two sets themselves, to predict a
+face's landmarks and identity; the features that it needs for that (eyes, brows, lips, skin) are
+those that viewers look at.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from lipsync.errors import WeightsError
 from lipsync.runtime import checkpoint
-from training.face_autoencoder.batches import People, landmark_batch
+from training.face_autoencoder.batches import TrainingFaces, landmark_batch
 from training.face_autoencoder.options import AutoencoderOptions
 
 KIND = "face features"
@@ -27,7 +27,7 @@ BATCH, RATE = 8, 2e-3
 
 
 class FaceFeatures(nn.Module):
-    """(b, 3, s, s), 0..1 → a list of feature maps, from fine to coarse."""
+    """Pictures (b, 3, s, s), 0..1 → a list of feature maps, from fine to coarse."""
 
     def __init__(self, places: int) -> None:
         super().__init__()
@@ -51,16 +51,18 @@ class FaceFeatures(nn.Module):
             found.append(x)
         return found
 
-    def answers(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        """Landmarks (b, k, 2), −1..1, and logits of who it is (b, 2)."""
+    def predict(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict landmarks (b, k, 2), −1..1, and logits of the identity (b, 2)."""
         last = self(faces)[-1]
         places = self.places(functional.adaptive_avg_pool2d(last, 4).flatten(1))
         return places.unflatten(1, (-1, 2)), self.person(last.mean((2, 3)))
 
 
-def distance(features: FaceFeatures, made: Tensor, wanted: Tensor) -> Tensor:
-    """How differently two batches of faces look: mean over the levels of the maps' L1 distance,
-    each channel in units of its own spread over the wanted faces."""
+def perceptual_distance(features: FaceFeatures, made: Tensor, wanted: Tensor) -> Tensor:
+    """Mean L1 distance of feature maps over all levels, normalized per channel.
+
+    The norm of a channel is its standard deviation over the target faces.
+    """
     with torch.no_grad():
         there = features(wanted)
     total = made.new_zeros(())
@@ -70,18 +72,18 @@ def distance(features: FaceFeatures, made: Tensor, wanted: Tensor) -> Tensor:
     return total / len(there)
 
 
-def prepare(people: People, options: AutoencoderOptions, place: Path) -> None:
-    """Train the network and write it to `place`, unless it is there."""
+def train_features(people: TrainingFaces, options: AutoencoderOptions, place: Path) -> None:
+    """Train the network and write it to `place`, unless the file exists."""
     if place.is_file():
         return
-    indices = _indices(people)
+    indices = _landmark_indices(people)
     network = FaceFeatures(len(indices))
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     total = torch.zeros(())
     for step in range(options.perceptual_steps):
         faces, places, who = landmark_batch(people, options, step, indices, BATCH)
-        found, person = network.answers(faces.contiguous(memory_format=torch.channels_last))
+        found, person = network.predict(faces.contiguous(memory_format=torch.channels_last))
         total = (found - places).abs().mean() + 0.02 * functional.cross_entropy(person, who)
         optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
@@ -94,7 +96,7 @@ def prepare(people: People, options: AutoencoderOptions, place: Path) -> None:
 
 
 def load(place: Path, device: torch.device) -> FaceFeatures:
-    """Read what `prepare` wrote, with gradients for its inputs only.
+    """Load what `train_features` wrote, frozen.
 
     Raises:
         WeightsError: missing, damaged, or of another kind.
@@ -108,7 +110,7 @@ def load(place: Path, device: torch.device) -> FaceFeatures:
     return network.requires_grad_(False).eval()
 
 
-def _indices(people: People) -> list[int]:
-    """The landmarks that are learnt: all parts of the face that have a name."""
+def _landmark_indices(people: TrainingFaces) -> list[int]:
+    """Indices of the landmarks to predict: all named parts of the face."""
     scheme = people.sets["a"].scheme
     return [*scheme.warp, *scheme.nose, *scheme.outer_eyes]

@@ -1,4 +1,4 @@
-"""What a running training shows: held-out figures, a grid of faces, curves of the loss."""
+"""Held-out PSNR, preview grid and loss curves of a running training."""
 
 from __future__ import annotations
 
@@ -11,40 +11,49 @@ import torch
 from lipsync.faceswap.autoencoder import SIDES, FaceAutoencoder, Side
 from lipsync.faceswap.autoencoder.network import to_tensor
 from lipsync.learning import picture_losses
-from lipsync.learning.metrics_log import append, read
-from lipsync.runtime.atomic import refusals, whole
+from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 from lipsync.types import U8
-from training.face_autoencoder.batches import People, expressions, plain_faces
+from training.face_autoencoder.batches import (
+    TrainingFaces,
+    held_out_expressions,
+    load_aligned_faces,
+)
 
-__all__ = ["append", "curves", "grid", "held_out", "read", "save_grid"]
 COLUMNS = 8
 ROWS = ("A", "A->A", "A->B", "B", "B->B", "B->A")
 LABEL = 44  # pixels
 
 
 @torch.no_grad()
-def held_out(network: FaceAutoencoder, people: People) -> dict[Side, float]:
-    """PSNR (dB) of each person's held-out faces, made by their own decoder from unbent inputs."""
+def held_out_psnr(network: FaceAutoencoder, people: TrainingFaces) -> dict[Side, float]:
+    """PSNR (dB) of each person's held-out faces, reconstructed from unwarped inputs."""
     found: dict[Side, float] = {}
     for side in SIDES:
-        pictures, _ = plain_faces(people.sets[side], people.held[side], network.dims.size)
-        faces = network.toned(_on(network, pictures), side)
-        told = expressions(network, people, side)
-        made = network(faces, side, told)[0].float()
+        pictures, _ = load_aligned_faces(
+            people.sets[side], people.held_out[side], network.dims.size
+        )
+        faces = network.to_encoder_color(_to_device(network, pictures), side)
+        expression = held_out_expressions(network, people, side)
+        made = network(faces, side, expression)[0].float()
         found[side] = picture_losses.psnr(made, faces)
     return found
 
 
 @torch.no_grad()
-def grid(network: FaceAutoencoder, people: People) -> U8:
-    """Held-out faces of both, made by both decoders: ROWS × COLUMNS."""
+def draw_grid(network: FaceAutoencoder, people: TrainingFaces) -> U8:
+    """Held-out faces of both people, decoded by both decoders: ROWS × COLUMNS."""
     rows: list[U8] = []
     for side in SIDES:
-        pictures, _ = plain_faces(people.sets[side], people.held[side], network.dims.size, COLUMNS)
-        faces = network.toned(_on(network, pictures), side)
+        pictures, _ = load_aligned_faces(
+            people.sets[side], people.held_out[side], network.dims.size, COLUMNS
+        )
+        faces = network.to_encoder_color(_to_device(network, pictures), side)
         other: Side = "b" if side == "a" else "a"
-        told = expressions(network, people, side, COLUMNS)
-        rows += [_row(faces), *(_row(network(faces, who, told)[0]) for who in (side, other))]
+        expression = held_out_expressions(network, people, side, COLUMNS)
+        rows += [
+            _tile_row(faces),
+            *(_tile_row(network(faces, who, expression)[0]) for who in (side, other)),
+        ]
     height = rows[0].shape[0]
     labels = []
     for name in ROWS:
@@ -55,11 +64,11 @@ def grid(network: FaceAutoencoder, people: People) -> U8:
     return np.concatenate([np.concatenate(pair, axis=1) for pair in pairs])
 
 
-def _on(network: FaceAutoencoder, pictures: U8) -> torch.Tensor:
+def _to_device(network: FaceAutoencoder, pictures: U8) -> torch.Tensor:
     return to_tensor(pictures).to(network.device)
 
 
-def _row(faces: torch.Tensor) -> U8:
+def _tile_row(faces: torch.Tensor) -> U8:
     pictures = (faces.float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     missing = COLUMNS - len(pictures)
     if missing:
@@ -68,13 +77,13 @@ def _row(faces: torch.Tensor) -> U8:
 
 
 def save_grid(path: Path, picture: U8) -> None:
-    """Write a grid as PNG; the file appears whole or not at all."""
-    with whole(path) as temporary, refusals(path):
+    """Write a grid as PNG, atomically."""
+    with atomic_write(path) as temporary, os_errors_as_output_errors(path):
         temporary.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
 
 
-def curves(path: Path, rows: list[dict[str, float]]) -> None:
-    """Draw the reports: parts of the loss on the left, held-out PSNR on the right."""
+def plot_curves(path: Path, rows: list[dict[str, float]]) -> None:
+    """Plot the reports: loss terms on the left, held-out PSNR on the right."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -95,6 +104,6 @@ def curves(path: Path, rows: list[dict[str, float]]) -> None:
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
     figure.tight_layout()
-    with whole(path) as temporary, refusals(path):
+    with atomic_write(path) as temporary, os_errors_as_output_errors(path):
         figure.savefig(temporary, dpi=90)
     plt.close(figure)

@@ -1,5 +1,5 @@
 """Processes and machines that share the work.
 
-distributed  The processes that train together: one by itself, or those that torchrun started
-workers      Processes that share the work on many files; they end with the one that started the
+distributed  Process group of a training run: one process, or those started by torchrun
+workers      Pool of worker processes that ends with its parent
 """

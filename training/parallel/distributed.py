@@ -1,7 +1,6 @@
-"""The processes that train together: one by itself, or those that torchrun started.
+"""Process group of a training run: a single process, or those started by torchrun.
 
-Each has its rank, 0 to count − 1, and its device. Whatever only one may do (print, write) is
-done by the first.
+Every process has a rank, 0 to count − 1, and a device. Rank 0, the main process, prints and writes.
 """
 
 from __future__ import annotations
@@ -21,44 +20,44 @@ from lipsync.errors import LipsyncError, OptionsError
 
 T = TypeVar("T")
 
-# The others wait while the first validates; torch's own limit is 10 minutes.
-PATIENCE = timedelta(hours=1)
+# The others wait while the main process validates; torch's default is 10 minutes.
+TIMEOUT = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """This process among those that train together."""
+class ProcessGroup:
+    """This process as a member of the group."""
 
     rank: int
     count: int
     device: torch.device
 
     @property
-    def first(self) -> bool:
-        """Whether this is the process that prints and writes."""
+    def is_main(self) -> bool:
+        """Whether this process prints and writes."""
         return self.rank == 0
 
     def mean(self, value: torch.Tensor) -> float:
-        """The mean of every process's number."""
+        """Average a scalar over all processes."""
         if self.count > 1:
             value = value.detach().to(self.device)
             distributed.all_reduce(value)
         return value.item() / self.count
 
     def gather(self, thing: Any) -> list[Any]:
-        """Every process's thing, by rank, for everybody."""
+        """Collect an object of every process, by rank, in all processes."""
         if self.count == 1:
             return [thing]
         things: list[Any] = [None] * self.count
         distributed.all_gather_object(things, thing)
         return things
 
-    def from_first(self, read: Callable[[], T]) -> T:
-        """What the first process reads, for everybody; so is a LipsyncError that it meets."""
+    def from_main(self, read: Callable[[], T]) -> T:
+        """Call a function in the main process only; its result or LipsyncError reaches all."""
         if self.count == 1:
             return read()
         found: list[Any] = [None]
-        if self.first:
+        if self.is_main:
             try:
                 found = [read()]
             except LipsyncError as error:
@@ -70,50 +69,50 @@ class Ranks:
         return thing
 
 
-def speaks() -> bool:
-    """Whether this process tells the user what is wrong: the first one of its machine."""
+def is_local_main() -> bool:
+    """Whether this process reports errors to the user: the first one of its machine."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 @contextmanager
-def command() -> Iterator[None]:
-    """A training as a command: what stops it is told once, in one line, with its exit code."""
+def exit_with_message() -> Iterator[None]:
+    """Run a training command; on an error or Ctrl-C print one line and exit with its code."""
     try:
         yield
     except LipsyncError as error:
-        sys.exit(f"error: {error}" if speaks() else 1)
+        sys.exit(f"error: {error}" if is_local_main() else 1)
     except KeyboardInterrupt as stop:
-        if speaks():
+        if is_local_main():
             print(str(stop) or "stopped", file=sys.stderr)
         sys.exit(130)
 
 
 @contextmanager
-def together(device: str) -> Iterator[Ranks]:
-    """Join the other processes, over NCCL on GPUs and over gloo otherwise; leave at the end.
+def join_processes(device: str) -> Iterator[ProcessGroup]:
+    """Join the other processes, over NCCL on GPUs and gloo otherwise; leave on exit.
 
     Raises:
-        OptionsError: no such device, or not one for every process.
+        OptionsError: no such device, or fewer devices than processes.
     """
     if not distributed.is_torchelastic_launched():
-        yield Ranks(0, 1, device_of(device))
+        yield ProcessGroup(0, 1, parse_device(device))
         return
     own = _device_of_rank(device, int(os.environ["LOCAL_RANK"]))
     on_gpu = own.type == "cuda"
     distributed.init_process_group(
-        "nccl" if on_gpu else "gloo", timeout=PATIENCE, device_id=own if on_gpu else None
+        "nccl" if on_gpu else "gloo", timeout=TIMEOUT, device_id=own if on_gpu else None
     )
     try:
-        yield Ranks(distributed.get_rank(), distributed.get_world_size(), own)
-        # Nobody leaves before the first has judged and written: torch aborts a process whose
-        # threads still wait for the others.
+        yield ProcessGroup(distributed.get_rank(), distributed.get_world_size(), own)
+        # Wait for the main process to validate and write: torch aborts processes whose peers
+        # have left.
         distributed.barrier()
     finally:
         distributed.destroy_process_group()
 
 
-def device_of(name: str) -> torch.device:
-    """A device by its name.
+def parse_device(name: str) -> torch.device:
+    """Parse and check the name of a device.
 
     Raises:
         OptionsError: torch does not know it, or this machine does not have it.
@@ -132,12 +131,12 @@ def device_of(name: str) -> torch.device:
 
 
 def _device_of_rank(name: str, local_rank: int) -> torch.device:
-    """The device of a process that torchrun started."""
+    """Pick the device of a process started by torchrun."""
     if name == "cpu":
         return torch.device("cpu")
     if name != "cuda":
         raise OptionsError(f"--device {name}: with torchrun use cpu or cuda (a GPU per process)")
-    device_of("cuda")
+    parse_device("cuda")
     wanted, have = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
     if wanted > have:
         raise OptionsError(f"--nproc-per-node {wanted}: this machine has {have} GPUs")

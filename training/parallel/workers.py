@@ -1,4 +1,4 @@
-"""Processes that share the work on many files; they end with the one that started them."""
+"""Pool of worker processes that share many files and end with their parent."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Workers:
-    """Use with `workers`."""
+class WorkerPool:
+    """Maps a function over items; made by `worker_pool`."""
 
     def __init__(self, pool: ProcessPoolExecutor | None) -> None:
         self._pool = pool
 
-    def each(self, job: Callable[[T], R], items: Sequence[T], what: str = "") -> list[R]:
-        """The job's result for every item, in order; `what` is counted on stderr."""
+    def map(self, job: Callable[[T], R], items: Sequence[T], what: str = "") -> list[R]:
+        """Apply a job to every item; results in order.
+
+        Args:
+            what: label of the progress counter on stderr; empty: no counter.
+        """
         found: list[R] = []
         for result in self._results(job, items):
             found.append(result)
@@ -39,7 +43,7 @@ class Workers:
     def _results(self, job: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         if self._pool is None:
             return map(job, items)
-        # The processes start here, and never hear of Ctrl-C: it is for this one to end them.
+        # The workers start here with SIGINT blocked: the parent handles Ctrl-C and ends them.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return self._pool.map(job, items)
@@ -48,22 +52,22 @@ class Workers:
 
 
 @contextmanager
-def workers(processes: int) -> Iterator[Workers]:
-    """So many processes; 1: everything happens in this one.
+def worker_pool(processes: int) -> Iterator[WorkerPool]:
+    """Open a pool of processes; with 1, everything runs in this process.
 
-    They end at once, whatever they are at, if an exception comes by or this process is killed.
+    The workers are terminated at once if an exception passes through or this process is killed.
 
     Raises:
-        LipsyncError: one of them was killed.
+        LipsyncError: a worker was killed.
     """
     if processes == 1:
-        yield Workers(None)
+        yield WorkerPool(None)
         return
     others = set(active_children())
-    with _one_thread_each():
-        pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin)
+    with _limit_threads():
+        pool = ProcessPoolExecutor(processes, get_context("spawn"), _exit_with_parent)
         try:
-            yield Workers(pool)
+            yield WorkerPool(pool)
         except BrokenProcessPool:
             raise LipsyncError(
                 "a process was ended from outside, usually for want of memory: start fewer "
@@ -77,8 +81,8 @@ def workers(processes: int) -> Iterator[Workers]:
             pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
-    """End with the main process, however that ends."""
+def _exit_with_parent() -> None:
+    """Make a worker exit when its parent ends, even if killed."""
     main = parent_process()
     assert main is not None  # noqa: S101  (this is a child)
 
@@ -90,8 +94,8 @@ def _begin() -> None:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """What is started inside does its sums on one thread: processes share the cores already."""
+def _limit_threads() -> Iterator[None]:
+    """Start processes with one thread each: they already share the cores."""
     name = "OMP_NUM_THREADS"
     before = os.environ.get(name)
     os.environ.setdefault(name, "1")

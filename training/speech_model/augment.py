@@ -1,9 +1,9 @@
-"""Many voices, rooms and microphones from one recording; the lips stay true.
+"""Augment voice, room and microphone of a recording; the lips stay valid.
 
-A step's log power spectrum is split by its cepstrum into an envelope (the vocal tract) and a
-fine structure (the voice's harmonics). Both are stretched along the frequency axis, each by its
-own factor, and put together again: another throat, another pitch. Then the room's echo, the
-microphone's colour and noise are put on.
+The cepstrum splits each step's log power spectrum into an envelope (the vocal tract) and a fine
+structure (the harmonics of the voice). Both are stretched along the frequency axis by separate
+factors and recombined: another vocal tract length, another pitch. Then reverberation, microphone
+response and noise are applied.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy.signal import lfilter
 
 from lipsync.speech import features
 from lipsync.speech.features import BINS, NEPERS_PER_DB
-from lipsync.types import F32
+from lipsync.types import F32, SPEECH_RATE
 
 LIFTER = 40  # cepstral bins (of 16 kHz: 2.5 ms) that make up the envelope
 ECHO_60_DB_S = (0.1, 0.6)  # reverberation times
@@ -29,48 +29,51 @@ QUIETEST_NOISE_DB = 60.0  # below the loud steps
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is drawn for every voice; 1 or 0 switches a change off."""
+    """Ranges that are drawn from for every voice; 1 or 0 switches an effect off."""
 
-    voices: int = 0  # per clip, beside the recorded one
-    recorded: float = 0.1  # how often the recorded voice is heard
-    formants_up: float = 1.0  # throat up to so many times as short
-    formants_down: float = 1.0  # … and as long
-    pitch_up: float = 1.0  # voice up to so many times as high
-    pitch_down: float = 1.0  # … and as low
-    tilt_db: float = 0.0  # the microphone's colour, standard deviation
-    telephone: float = 0.0  # share of voices without anything below 300 and above 3400 Hz
+    voices: int = 0  # augmented voices per clip
+    recorded: float = 0.1  # share of rows in the recorded voice
+    formants_up: float = 1.0  # largest factor by which formants are raised
+    formants_down: float = 1.0  # … and lowered
+    pitch_up: float = 1.0  # largest factor by which pitch is raised
+    pitch_down: float = 1.0  # … and lowered
+    tilt_db: float = 0.0  # microphone response, standard deviation
+    telephone: float = 0.0  # share of voices band-limited to 300–3400 Hz
     noise: float = 0.0  # share of voices with noise
-    noise_db: float = 5.0  # of the loud steps above the loudest noise
+    noise_db: float = 5.0  # lowest signal-to-noise ratio, relative to loud steps
     echo: float = 0.0  # share of voices in a room
-    tempo: float = 1.0  # speech up to so many times as fast or slow; lips resampled along
-    feature_noise: float = 0.0  # standard deviation, of normalised features
-    masks: int = 0  # stretches of mel bands, and as many of time, that go unheard in a sequence
-    early_ms: float = 0.0  # the lips come so much earlier than their sound says
-    lead: float = 0.0  # opening ranges by which lips part further before speech (`breath`)
+    tempo: float = 1.0  # largest time-stretch factor of speech and lips, either way
+    feature_noise: float = 0.0  # standard deviation, in units of each feature's own
+    masks: int = 0  # masked spans of mel bands, and of time, per sequence
+    early_ms: float = 0.0  # by which target lips lead the sound
+    lead: float = 0.0  # extra opening before speech, opening ranges (`breath_augmentation`)
     tail: float = 0.0  # … and after it
 
 
-def disguise(spectrum: F32, ranges: Augmentation, rng: np.random.Generator) -> F32:
-    """Another voice, room and microphone for a clip's power spectrum (n, 257); same steps."""
+def disguise_voice(spectrum: F32, ranges: Augmentation, rng: np.random.Generator) -> F32:
+    """Change voice, room and microphone of a power spectrum (n, 257)."""
     log = np.log(spectrum + 0.01)
-    envelope = log @ _lifter()
+    envelope = log @ envelope_filter()
     formants = _log_uniform(1 / ranges.formants_down, ranges.formants_up, rng)
     pitch = formants * _log_uniform(1 / ranges.pitch_down, ranges.pitch_up, rng)
-    changed = np.exp(stretch(envelope, formants, True) + stretch(log - envelope, pitch, False))
+    changed = np.exp(
+        stretch_frequency(envelope, formants, True)
+        + stretch_frequency(log - envelope, pitch, False)
+    )
     if rng.random() < ranges.echo:
-        changed = _echo(changed, rng)
-    changed *= np.exp(_microphone(ranges, rng))
+        changed = _add_echo(changed, rng)
+    changed *= np.exp(_microphone_response(ranges, rng))
     if rng.random() < ranges.noise:
         changed += _noise(changed, ranges, rng)
     return np.asarray(changed, dtype=np.float32)
 
 
-def mask(
+def mask_features(
     values: F32, mean: F32, mel: slice, ranges: Augmentation, rng: np.random.Generator
 ) -> None:
-    """Put the mean in place of some stretches of features (t, d), and of some of their mel bands.
+    """Replace random spans of time of features (t, d), and of their mel bands, by the mean.
 
-    SpecAugment (Park et al. 2019): nothing may hang on one band or one moment.
+    SpecAugment (Park et al. 2019): the network must not depend on single bands or moments.
     """
     for _ in range(ranges.masks):
         width, length = (int(rng.integers(0, most + 1)) for most in (MASK_BANDS, MASK_STEPS))
@@ -82,14 +85,14 @@ def mask(
         values[step : step + length] = mean
 
 
-def tempos(n: int, ranges: Augmentation, rng: np.random.Generator) -> F32:
-    """(n,) drawn factors: 1.2 speaks 1.2 times as fast."""
+def draw_tempos(n: int, ranges: Augmentation, rng: np.random.Generator) -> F32:
+    """Draw n tempo factors; 1.2 is 1.2 times as fast."""
     reach = math.log(ranges.tempo)
     return np.exp(rng.uniform(-reach, reach, n)).astype(np.float32)
 
 
-def stretch(log: F32, factor: float, hold: bool) -> F32:
-    """Bin f of the result shows bin f / factor; past the top the last one, or 0."""
+def stretch_frequency(log: F32, factor: float, hold: bool) -> F32:
+    """Bin f of the result is bin f / factor; above the top hold the last bin, or 0."""
     source = np.arange(BINS) / factor
     left = np.minimum(source.astype(np.int64), BINS - 2)
     share = np.minimum(source - left, 1.0).astype(np.float32)
@@ -100,8 +103,8 @@ def stretch(log: F32, factor: float, hold: bool) -> F32:
 
 
 @cache
-def _lifter() -> F32:
-    """(257, 257): keeps the low end of a log spectrum's cepstrum, fading out by a half cosine."""
+def envelope_filter() -> F32:
+    """Matrix (257, 257) that keeps the low quefrencies, with a raised-cosine fade-out."""
     mirrored = np.concatenate([np.arange(BINS), np.arange(BINS - 2, 0, -1)])
     quefrency = np.minimum(np.arange(features.FFT), features.FFT - np.arange(features.FFT))
     keep = np.where(quefrency < LIFTER, 0.5 + 0.5 * np.cos(np.pi * quefrency / LIFTER), 0.0)
@@ -113,8 +116,8 @@ def _log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
     return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
-def _echo(spectrum: F32, rng: np.random.Generator) -> F32:
-    """Add an exponentially decaying tail of the sound's energy."""
+def _add_echo(spectrum: F32, rng: np.random.Generator) -> F32:
+    """Add an exponentially decaying reverberation tail, in power."""
     steps_60_db = _log_uniform(*ECHO_60_DB_S, rng) * features.STEPS_PER_SECOND
     decay = 10 ** (-6 / steps_60_db)
     gain = math.exp(NEPERS_PER_DB * rng.uniform(*ECHO_DB)) * (1 - decay) / decay
@@ -123,9 +126,9 @@ def _echo(spectrum: F32, rng: np.random.Generator) -> F32:
     return np.asarray(spectrum + gain * tail, dtype=np.float32)
 
 
-def _microphone(ranges: Augmentation, rng: np.random.Generator) -> F32:
-    """(257,) gain in nepers: a smooth random colour, sometimes a telephone's narrow band."""
-    hertz = np.arange(BINS) * features.RATE / features.FFT
+def _microphone_response(ranges: Augmentation, rng: np.random.Generator) -> F32:
+    """Random smooth gain in nepers, (257,); sometimes band-limited like a telephone."""
+    hertz = np.arange(BINS) * SPEECH_RATE / features.FFT
     place = np.log1p(hertz / 700) / np.log1p(8000 / 700)  # the mel scale, 0..1
     gain = sum(
         rng.normal(0, ranges.tilt_db / waves) * np.cos(np.pi * waves * place)
@@ -138,14 +141,14 @@ def _microphone(ranges: Augmentation, rng: np.random.Generator) -> F32:
 
 
 def _noise(spectrum: F32, ranges: Augmentation, rng: np.random.Generator) -> F32:
-    """Noise (n, 257) of a random colour that swells a little."""
+    """Noise power (n, 257) with a random spectral tilt and slow level changes."""
     n = len(spectrum)
     loud = float(np.percentile(spectrum.mean(1), features.LOUD_PERCENTILE))
     below = rng.uniform(ranges.noise_db, QUIETEST_NOISE_DB)
     place = np.linspace(-1, 1, BINS)
-    colour = rng.normal(0, 6) * place + rng.normal(0, 4) * np.cos(2 * np.pi * place)
+    color = rng.normal(0, 6) * place + rng.normal(0, 4) * np.cos(2 * np.pi * place)
     swell = rng.normal(0, 3) * np.cos(2 * np.pi * (np.linspace(0, 2, n) + rng.random()))
-    decibels = colour[None] + swell[:, None] - below
+    decibels = color[None] + swell[:, None] - below
     # A bin of Gaussian noise has exponentially distributed power.
     scatter = rng.standard_exponential((n, BINS), dtype=np.float32)
     return np.asarray(loud * np.exp(NEPERS_PER_DB * decibels) * scatter, dtype=np.float32)

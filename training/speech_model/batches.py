@@ -1,7 +1,7 @@
-"""Clips → batches: crops of their sound and the lips that belong to it.
+"""Clips → a padded training set → batches of random crops.
 
-Processes that train together draw the same batch, all of it, and each makes its own rows. So
-the batches do not depend on how many processes there are.
+All processes of a distributed run draw the same whole batch, and each builds its own rows of it.
+So the batches do not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from lipsync.speech.features import FeatureSpec, encoder
 from lipsync.speech.lip_model import LipDims
 from lipsync.types import F32, I64, Waveform
 from training.corpus import dataset
-from training.parallel.distributed import Ranks
-from training.parallel.workers import workers
+from training.parallel.distributed import ProcessGroup
+from training.parallel.workers import worker_pool
 from training.speech_model import augment
 from training.speech_model.augment import Augmentation
-from training.speech_model.breath_augmentation import Habit
+from training.speech_model.breath_augmentation import BreathPose
 from training.speech_model.options import TrainOptions
 
 STEP_S = 1 / features.STEPS_PER_SECOND
-THROAT_CLIPS = 20  # of a speaker, in which the throat's length is looked for
-CLIPS_EACH = 50  # to be worth starting another process
-SMALLEST_STD = 0.03  # of features: what hardly ever varies must not be blown up to a unit
+VTLN_CLIPS = 20  # of a speaker, used to estimate the vocal tract length
+CLIPS_PER_PROCESS = 50  # the least that makes another process worthwhile
+MIN_STD = 0.03  # of features: nearly constant ones must not be amplified
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +48,15 @@ class TrainingSet:
         return len(self.lips)
 
     def shapes(self) -> torch.Tensor:
-        """(m, 36): the lips of all frames, without the padding."""
+        """Lip shapes of all frames without padding, (m, 36)."""
         return self.lips[torch.arange(self.lips.shape[1]) < self.frames[:, None]]
 
     def scales(self, stride: int) -> dict[str, float]:
-        """What `lip_loss` divides by, at the rate of the network's outputs."""
+        """Variances that normalize `lip_loss`, at the network's output rate."""
         rate = features.STEPS_PER_SECOND / stride
         outputs = int((self.frames / self.fps).max() * rate)
-        places = torch.arange(outputs) * stride / features.STEPS_PER_SECOND * self.fps[:, None]
-        return variances(resample(self.lips, places), places < self.frames[:, None])
+        positions = torch.arange(outputs) * stride / features.STEPS_PER_SECOND * self.fps[:, None]
+        return variances(resample(self.lips, positions), positions < self.frames[:, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,60 +65,60 @@ class Batch:
 
     values: torch.Tensor  # (b, t, d) features
     wanted: torch.Tensor  # (b, m, 36) true shapes of the outputs
-    share: float  # rows here / rows per process, on average: the weight of their loss
+    share: float  # loss weight: rows here / mean rows per process
 
 
-def gather(
+def build_training_set(
     speakers: list[dataset.Speaker],
     options: TrainOptions,
     what: str = "",
     processes: int = 1,
 ) -> TrainingSet:
-    """Training clips of all speakers, each in its own voice and in drawn ones.
+    """Extract features and lips of all training clips, in recorded and augmented voices.
 
     Args:
-        what: counted on stderr.
+        what: label of the progress counter on stderr.
 
     Raises:
-        MediaError: no clip is left to train on.
-        OptionsError: other voices are wanted for features that cannot be disguised.
+        MediaError: there is no clip to train on.
+        OptionsError: voice augmentation is requested for features that do not support it.
     """
     spec, ranges = options.features, options.augmentation
     if ranges.voices and spec.kind == "paper28":
         raise OptionsError("augmentation.voices: the paper's features cannot be disguised; use 0")
     pairs = [(speaker, clip) for speaker in speakers for clip in dataset.split(speaker.clips)[0]]
-    pairs = _limited(pairs, options.minutes)
+    pairs = _limit_minutes(pairs, options.minutes)
     if not pairs:
         raise MediaError(
             f"{', '.join(options.speakers)}: nothing left to train on; every "
             f"{dataset.VALIDATION_EVERY}th clip is kept for validation (minutes: {options.minutes})"
         )
-    throats = {speaker.name: _throat(speaker, spec) for speaker in speakers}
-    habits = {speaker.name: Habit(speaker) for speaker in speakers}
+    stretches = {speaker.name: _vocal_tract_stretch(speaker, spec) for speaker in speakers}
+    breath_poses = {speaker.name: BreathPose(speaker) for speaker in speakers}
     jobs = [
-        _Job(clip.wave, spec, throats[speaker.name], ranges, (options.seed, i))
+        _Job(clip.wave, spec, stretches[speaker.name], ranges, (options.seed, i))
         for i, (speaker, clip) in enumerate(pairs)
     ]
-    with workers(min(processes, 1 + len(jobs) // CLIPS_EACH)) as work:
-        voices = list(zip(*work.each(_voices_of, jobs, what), strict=True))
-    lips = [habits[s.name].parted(clip, ranges.lead, ranges.tail) for s, clip in pairs]
+    with worker_pool(min(processes, 1 + len(jobs) // CLIPS_PER_PROCESS)) as pool:
+        voices = list(zip(*pool.map(_extract_voices, jobs, what), strict=True))
+    lips = [breath_poses[s.name].part_lips(clip, ranges.lead, ranges.tail) for s, clip in pairs]
     everything = np.concatenate(voices[0])
     return TrainingSet(
-        values=torch.stack([_padded(voice).half() for voice in voices]),
+        values=torch.stack([_pad(voice).half() for voice in voices]),
         steps=torch.tensor([len(values) for values in voices[0]]),
-        lips=_padded(lips),
+        lips=_pad(lips),
         frames=torch.tensor([len(clip.lips) for _, clip in pairs]),
         fps=torch.tensor([float(clip.lips.rate) for _, clip in pairs]),
         mean=torch.from_numpy(everything.mean(0)),
-        std=torch.from_numpy(np.maximum(everything.std(0), SMALLEST_STD)),
+        std=torch.from_numpy(np.maximum(everything.std(0), MIN_STD)),
     )
 
 
-Pairs = list[tuple[dataset.Speaker, dataset.Clip]]
+SpeakerClips = list[tuple[dataset.Speaker, dataset.Clip]]
 
 
-def _limited(pairs: Pairs, minutes: float | None) -> Pairs:
-    """As many clips as the minutes allow, spread evenly over all of them."""
+def _limit_minutes(pairs: SpeakerClips, minutes: float | None) -> SpeakerClips:
+    """Keep as many clips as the minutes allow, spread evenly."""
     total = sum(float(clip.wave.duration) for _, clip in pairs)
     if minutes is None or total <= 60 * minutes:
         return pairs
@@ -126,10 +126,10 @@ def _limited(pairs: Pairs, minutes: float | None) -> Pairs:
     return [pair for i, pair in enumerate(pairs) if int((i + 1) * share) > int(i * share)]
 
 
-def _throat(speaker: dataset.Speaker, spec: FeatureSpec) -> float:
-    """A speaker's throat is the same in all clips; found in one short clip, it wavers."""
-    some = speaker.clips[:: max(1, len(speaker.clips) // THROAT_CLIPS)]
-    return float(np.median([features.throat_of(clip.wave.samples, spec) for clip in some]))
+def _vocal_tract_stretch(speaker: dataset.Speaker, spec: FeatureSpec) -> float:
+    """VTLN factor of a speaker: the median over clips, as short clips alone are noisy."""
+    some = speaker.clips[:: max(1, len(speaker.clips) // VTLN_CLIPS)]
+    return float(np.median([features.stretch_of_voice(clip.wave.samples, spec) for clip in some]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,71 +138,75 @@ class _Job:
     spec: FeatureSpec
     stretch: float
     ranges: Augmentation
-    seed: tuple[int, int]  # of the run and of the clip: whoever does the work, the voices are equal
+    seed: tuple[int, int]  # of run and clip: independent of the process that does the work
 
 
-def _voices_of(job: _Job) -> list[F32]:
-    """Features of a clip in its own voice and in every drawn one.
+def _extract_voices(job: _Job) -> list[F32]:
+    """Features of a clip in its recorded voice and in each augmented one.
 
-    The disguise is drawn about the usual throat, to which a render brings every voice.
+    Augmented voices vary around the normalized vocal tract, to which a render maps every voice.
     """
     rng = np.random.default_rng(job.seed)
     found = [features.extract(job.wave, job.spec, job.stretch).values]
     if job.ranges.voices:
-        spectrum = features.power(job.wave.samples)
+        spectrum = features.power_spectra(job.wave.samples)
     for _ in range(job.ranges.voices):
-        voice = augment.disguise(spectrum, job.ranges, rng)
-        energies = features.bands(voice, job.spec, job.stretch)
-        # A clip may stand anywhere in the sound of a render.
-        place = int(rng.integers(encoder.WIDEST + 1)) if "encoder" in job.spec.parts else 0
-        found.append(features.of_bands(energies, job.spec, place))
+        voice = augment.disguise_voice(spectrum, job.ranges, rng)
+        energies = features.band_energies(voice, job.spec, job.stretch)
+        # In a render, a clip may lie anywhere in the encoder's windows.
+        place = int(rng.integers(encoder.LAST_POSITION + 1)) if "encoder" in job.spec.parts else 0
+        found.append(features.features_of_bands(energies, job.spec, place))
     return found
 
 
-def _padded(arrays: Sequence[F32]) -> torch.Tensor:
+def _pad(arrays: Sequence[F32]) -> torch.Tensor:
     longest = max(len(array) for array in arrays)
     padded = [np.pad(a, ((0, longest - len(a)), (0, 0)), mode="edge") for a in arrays]
     return torch.from_numpy(np.stack(padded))
 
 
-def per_epoch(data: TrainingSet, options: TrainOptions, here: Ranks) -> int:
-    """Batches in an epoch.
+def batches_per_epoch(data: TrainingSet, options: TrainOptions, group: ProcessGroup) -> int:
+    """Number of batches in an epoch.
 
     Raises:
-        OptionsError: there is not a row for every member in every process.
+        OptionsError: there are fewer rows than members times processes.
     """
-    rows, needed = min(options.batch, len(data)), here.count * options.members
+    rows, needed = min(options.batch, len(data)), group.count * options.members
     if rows < needed:
         raise OptionsError(
             f"batches of {rows} (batch: {options.batch}, training clips: {len(data)}) are too "
-            f"small: {here.count} processes with {options.members} members each need {needed} rows"
+            f"small: {group.count} processes with {options.members} members each need {needed} rows"
         )
     return max(1, len(data) // options.batch)
 
 
-def epoch(
-    data: TrainingSet, options: TrainOptions, dims: LipDims, rng: np.random.Generator, here: Ranks
+def epoch_batches(
+    data: TrainingSet,
+    options: TrainOptions,
+    dims: LipDims,
+    rng: np.random.Generator,
+    group: ProcessGroup,
 ) -> Iterator[Batch]:
-    """The batches of an epoch, in a drawn order; this process's rows of each."""
+    """Draw the batches of an epoch in random order; this process's rows of each."""
     order = torch.from_numpy(rng.permutation(len(data)))
-    for batch in range(per_epoch(data, options, here)):
+    for batch in range(batches_per_epoch(data, options, group)):
         chosen = order[batch * options.batch : (batch + 1) * options.batch]
-        own = own_rows(len(chosen), dims.members, here)
-        values, wanted = draw(data, chosen, dims, options, rng, own)
-        yield Batch(values, wanted, len(values) * here.count / len(chosen))
+        own = rows_of_process(len(chosen), dims.members, group)
+        values, wanted = draw_batch(data, chosen, dims, options, rng, own)
+        yield Batch(values, wanted, len(values) * group.count / len(chosen))
 
 
-def own_rows(b: int, members: int, here: Ranks) -> I64:
-    """Which of b rows this process makes.
+def rows_of_process(b: int, members: int, group: ProcessGroup) -> I64:
+    """Rows of a batch of b that this process builds.
 
-    The members of a network take rows in turn. A process makes whole rounds of them, so that a
-    member learns from the same rows however many processes there are.
+    Rows are assigned to the members of the network in turn. A process takes whole rounds of them,
+    so that a member trains on the same rows for any number of processes.
     """
     rows = np.arange(b)
-    return np.flatnonzero(rows // members % here.count == here.rank)
+    return np.flatnonzero(rows // members % group.count == group.rank)
 
 
-def draw(
+def draw_batch(
     data: TrainingSet,
     chosen: torch.Tensor,
     dims: LipDims,
@@ -210,21 +214,22 @@ def draw(
     rng: np.random.Generator,
     own: I64 | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The own rows of a batch: features (b, t, d), and the true shapes (b, m, 36) of the outputs.
+    """Draw a batch: features (b, t, d), and target shapes (b, m, 36) of the outputs.
 
-    All rows are drawn, whichever are made (None: all): the next batch is the same for everybody.
+    Random numbers are drawn for all rows even if only `own` rows are built (None: all), so that all
+    processes stay in step.
     """
     ranges, b, d = options.augmentation, len(chosen), data.values.shape[-1]
     own = np.arange(b) if own is None else own
     length = int(rng.choice(options.crop_steps))
-    tempo = torch.from_numpy(augment.tempos(b, ranges, rng))
+    tempo = torch.from_numpy(augment.draw_tempos(b, ranges, rng))
     spare = (data.steps[chosen] - length * tempo).clamp(min=0)
     first = torch.from_numpy(rng.random(b, np.float32)) * spare
     if ranges.tempo == 1.0:
         first = first.floor()
-    voice = torch.from_numpy(_voices(b, len(data.values), ranges.recorded, rng))
+    voice = torch.from_numpy(_draw_voices(b, len(data.values), ranges.recorded, rng))
     noise = torch.from_numpy(rng.standard_normal((b, length, d), np.float32)[own])
-    seeds = rng.integers(2**32, size=b)[own]  # of what each row draws for itself
+    seeds = rng.integers(2**32, size=b)[own]  # of the random draws within each row
     chosen, voice = chosen[own], voice[own]
     tempo, first = tempo[own][:, None], first[own][:, None]
     values = resample(data.values[voice, chosen].float(), first + tempo * torch.arange(length))
@@ -232,15 +237,15 @@ def draw(
     mel = options.features.parts.get("logmel", slice(0, 0))
     for row, seed in zip(values.numpy(), seeds, strict=True):
         draws = np.random.default_rng(seed)
-        augment.mask(row, data.mean.numpy(), mel, ranges, draws)
+        augment.mask_features(row, data.mean.numpy(), mel, ranges, draws)
     outputs = length // dims.stride - dims.delay // dims.stride
     middles = torch.arange(outputs) * dims.stride + (dims.stride - 1) / 2
-    seconds = features.FIRST_CENTRE + (first + tempo * middles) * STEP_S + ranges.early_ms / 1000
+    seconds = features.FIRST_CENTER + (first + tempo * middles) * STEP_S + ranges.early_ms / 1000
     return values, resample(data.lips[chosen], seconds * data.fps[chosen][:, None])
 
 
-def _voices(b: int, count: int, recorded: float, rng: np.random.Generator) -> I64:
-    """(b,) which of a clip's voices is heard; 0 is the recorded one."""
+def _draw_voices(b: int, count: int, recorded: float, rng: np.random.Generator) -> I64:
+    """Choose a voice of each clip, (b,); 0 is the recorded one."""
     if count == 1:
         return np.zeros(b, np.int64)
     other = rng.integers(1, count, size=b)

@@ -1,4 +1,4 @@
-"""What a training run can be told: a YAML file of configs/train/ → `TrainOptions`."""
+"""Options of a speech-model run, read from a YAML file in configs/train/."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from lipsync.errors import OptionsError
-from lipsync.learning.lip_losses import Losses
-from lipsync.learning.run_state import plain
+from lipsync.learning.lip_losses import LipLossWeights
+from lipsync.learning.run_state import as_plain_values
 from lipsync.speech.features import FeatureSpec
 from lipsync.types import N_LIPS
 from training.speech_model.augment import Augmentation
@@ -26,10 +26,10 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class TrainOptions:
-    """One run."""
+    """Options of one run."""
 
     name: str  # of the run's folder and of the weights
-    description: str  # one line, goes into the weights
+    description: str  # one line, stored in the weights
     features: FeatureSpec
     hidden: Count
     layers: Count
@@ -41,36 +41,39 @@ class TrainOptions:
     epochs: Count
     learning_rate: Positive
     clip_gradient: Positive
-    members: Count = 1  # networks whose answers are averaged; each learns from its rows of a batch
+    members: Count = 1  # networks whose outputs are averaged; each trains on its rows of a batch
     components: Annotated[int, Field(gt=0, le=2 * N_LIPS)] = 20
     dropout: Share = 0.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    anneal: bool = False  # learning rate: up over the first 5 %, then down by a cosine
-    losses: Losses = Losses()
+    anneal: bool = False  # learning rate: warm-up over the first 5 %, cosine decay
+    losses: LipLossWeights = LipLossWeights()
     augmentation: Augmentation = Augmentation()
     speakers: Annotated[tuple[str, ...], Field(min_length=1)] = ("grid_s1",)
     minutes: Positive | None = None  # of training clips; None: all
-    precision: Precision = "float32"  # of the network's products, in training
-    ema: Share = 0.0  # what ships: mean over 1 / (1 − ema) steps
+    precision: Precision = "float32"  # of matrix products in training
+    ema: Share = 0.0  # decay of the saved weight average, about 1 / (1 − ema) steps long
     licence: str = "Apache-2.0"
     seed: int = 0
     report_every_epochs: Count = 5
 
 
 def read_config(path: Path, **changes: Any) -> TrainOptions:
-    """The options of a YAML file, with `changes` in place of the file's values, checked.
+    """Read and check the options of a YAML file.
+
+    Args:
+        changes: values that override the file's.
 
     Raises:
-        OptionsError: missing file, unknown key, or a value that does not fit.
+        OptionsError: missing file, unknown key, or invalid value.
     """
-    return options_of({**read_values(path), **changes}, str(path))
+    return parse_options({**read_values(path), **changes}, str(path))
 
 
 def read_values(path: Path) -> dict[str, Any]:
-    """The values of a YAML file, unchecked.
+    """Read the values of a YAML file, unchecked.
 
     Raises:
-        OptionsError: missing, not YAML, or no mapping.
+        OptionsError: missing, not YAML, or not a mapping.
     """
     if not path.is_file():
         raise OptionsError(f"{path}: no such config; configs/train/ has some to start from")
@@ -83,11 +86,11 @@ def read_values(path: Path) -> dict[str, Any]:
     return found
 
 
-def checked(kind: type[T], values: dict[str, Any], where: str) -> T:
-    """Values as options of a kind.
+def validate(kind: type[T], values: dict[str, Any], where: str) -> T:
+    """Check values and convert them to an options dataclass.
 
     Raises:
-        OptionsError: unknown key, or a value that does not fit; begins with `where`.
+        OptionsError: unknown key or invalid value; the message begins with `where`.
     """
     try:
         return TypeAdapter(kind).validate_python(values)
@@ -97,13 +100,13 @@ def checked(kind: type[T], values: dict[str, Any], where: str) -> T:
         raise OptionsError(f"{where}: {key}: {first['msg']}") from None
 
 
-def options_of(values: dict[str, Any], where: str) -> TrainOptions:
-    """Checked options.
+def parse_options(values: dict[str, Any], where: str) -> TrainOptions:
+    """Check values and convert them to `TrainOptions`.
 
     Raises:
-        OptionsError: unknown key, or a value that does not fit; begins with `where`.
+        OptionsError: unknown key or invalid value; the message begins with `where`.
     """
-    found = checked(TrainOptions, values, where)
+    found = validate(TrainOptions, values, where)
     shortest, stride = min(found.crop_steps), found.stride
     if shortest // stride - found.delay // stride < 2:
         raise OptionsError(
@@ -113,6 +116,6 @@ def options_of(values: dict[str, Any], where: str) -> TrainOptions:
     return found
 
 
-def text(options: Any) -> str:
-    """The options as YAML."""
-    return yaml.safe_dump(plain(options), sort_keys=False, allow_unicode=True)
+def to_yaml(options: Any) -> str:
+    """Format options as YAML."""
+    return yaml.safe_dump(as_plain_values(options), sort_keys=False, allow_unicode=True)

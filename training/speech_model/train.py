@@ -1,11 +1,11 @@
-"""Train the network that turns speech into lips.
+"""Train the speech model: audio features → lips.
 
     python -m training.speech_model.train configs/train/lip_lstm.yaml [--resume] [--dry-run]
-    torchrun --nproc-per-node 4 -m training.speech_model.train configs/train/lip_lstm.yaml --device
-    cuda
+    torchrun --nproc-per-node 4 -m training.speech_model.train configs/train/lip_lstm.yaml \\
+        --device cuda
 
-The options are printed and saved beside the run. `state.pt` resumes it, to the same end as if it
-had not stopped; the .safetensors file is what ships.
+The options are printed and saved in the run's folder. `state.pt` resumes a stopped run with the
+same final result; the .safetensors file is the trained model.
 """
 
 from __future__ import annotations
@@ -32,17 +32,16 @@ from lipsync.learning import run_state
 from lipsync.speech import lip_model
 from lipsync.speech.lip_model import LipDims, LipLSTM
 from lipsync.types import LipTrack
+from training import metrics
 from training.corpus import dataset
-from training.evaluation import metrics
-from training.evaluation.baselines import by_network
 from training.parallel import distributed
-from training.parallel.distributed import Ranks
+from training.parallel.distributed import ProcessGroup
 from training.speech_model import batches
 from training.speech_model.batches import TrainingSet
-from training.speech_model.options import TrainOptions, read_config, text
-from training.speech_model.trainer import Learner
+from training.speech_model.options import TrainOptions, read_config, to_yaml
+from training.speech_model.trainer import SpeechModelTrainer
 
-Pairs = list[tuple[LipTrack, LipTrack]]  # true, predicted
+TrackPairs = list[tuple[LipTrack, LipTrack]]  # true, predicted
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -61,13 +60,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--precision", help="float32, bfloat16 or float16, for the config's")
     parser.add_argument("--dry-run", action="store_true", help="print the options and stop")
     args = parser.parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # torchrun ends the others so
-    with distributed.command():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # torchrun ends processes by SIGTERM
+    with distributed.exit_with_message():
         changes = {"speakers": args.speakers, "precision": args.precision}
         changes = {key: value for key, value in changes.items() if value is not None}
         options = read_config(args.config, **changes)
-        if distributed.speaks():
-            print(text(options))
+        if distributed.is_local_main():
+            print(to_yaml(options))
         if not args.dry_run:
             train(options, args.data, args.out / options.name, args.resume, args.device)
 
@@ -77,46 +76,55 @@ def train(
 ) -> Path:
     """Train and write run/<name>.safetensors; returns its path."""
     weights = run / f"{options.name}.safetensors"
-    with distributed.together(device) as here:
+    with distributed.join_processes(device) as group:
         speakers = [dataset.load(data, name) for name in options.speakers]
-        if here.first:
+        if group.is_main:
             run.mkdir(parents=True, exist_ok=True)
-            (run / "options.yaml").write_text(text(options), "utf-8")
-        model = fit(options, speakers, run, resume, here)
-        if here.first:
-            model.meta = _meta(options, speakers, articulation(model, speakers))
+            (run / "options.yaml").write_text(to_yaml(options), "utf-8")
+        model = fit(options, speakers, run, resume, group)
+        if group.is_main:
+            model.meta = _metadata(options, speakers, validation_articulation(model, speakers))
             model.save(weights)
     return weights
 
 
 def fit(
-    options: TrainOptions, speakers: list[dataset.Speaker], run: Path, resume: bool, here: Ranks
+    options: TrainOptions,
+    speakers: list[dataset.Speaker],
+    run: Path,
+    resume: bool,
+    group: ProcessGroup,
 ) -> LipLSTM:
-    """Train, keeping run/state.pt after every epoch; returns the network that ships.
+    """Train, saving run/state.pt after every epoch; returns the network to save.
 
     Raises:
-        LipsyncError: data or options that cannot be trained with.
-        KeyboardInterrupt: stopped; the text says how to go on.
+        LipsyncError: unusable data or options.
+        KeyboardInterrupt: stopped; the message says how to resume.
     """
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
-    shared = here.count > 1 or parent_process() is not None  # others are at work on these cores
+    shared = group.count > 1 or parent_process() is not None  # other processes share these cores
     processes = 1 if shared else os.cpu_count() or 1
-    data = batches.gather(speakers, options, "features" if here.first else "", processes)
+    data = batches.build_training_set(
+        speakers, options, "features" if group.is_main else "", processes
+    )
     model = build(options, data)
-    if not here.first:
-        torch.manual_seed(options.seed + here.rank)  # dropout of its own
-    learner = Learner(model, options, here, data.scales(options.stride))
-    done = _resumed(run / "state.pt", learner, rng) if resume else 0
+    if not group.is_main:
+        torch.manual_seed(options.seed + group.rank)  # a dropout seed per process
+    trainer = SpeechModelTrainer(model, options, group, data.scales(options.stride))
+    done = _resume(run / "state.pt", trainer, rng) if resume else 0
     try:
         while done < options.epochs:
             started_s = time.perf_counter()
-            line = f"epoch {done + 1}/{options.epochs} loss {_epoch(learner, data, rng, done):.4f}"
-            _store(run / "state.pt", done + 1, learner, rng)
+            loss = _train_epoch(trainer, data, rng, done)
+            line = f"epoch {done + 1}/{options.epochs} loss {loss:.4f}"
+            _save_state(run / "state.pt", done + 1, trainer, rng)
             done += 1
-            if here.first and (done % options.report_every_epochs == 0 or done == options.epochs):
-                line += "  " + validate(learner.result, speakers)
-            if here.first:
+            if group.is_main and (
+                done % options.report_every_epochs == 0 or done == options.epochs
+            ):
+                line += "  " + validation_summary(trainer.result, speakers)
+            if group.is_main:
                 took_s = time.perf_counter() - started_s
                 print(f"{line}  {took_s:.1f} s", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
@@ -125,19 +133,21 @@ def fit(
             if done
             else "stopped in the first epoch; there is nothing to resume yet"
         ) from None
-    return learner.result
+    return trainer.result
 
 
-def _epoch(learner: Learner, data: TrainingSet, rng: np.random.Generator, epoch: int) -> float:
-    """Take an epoch's steps; returns the mean loss."""
-    options, here = learner.options, learner.here
-    steps = batches.per_epoch(data, options, here)
-    rows = batches.epoch(data, options, learner.model.dims, rng, here)
+def _train_epoch(
+    trainer: SpeechModelTrainer, data: TrainingSet, rng: np.random.Generator, epoch: int
+) -> float:
+    """Take the steps of an epoch; returns the mean loss."""
+    options, group = trainer.options, trainer.group
+    steps = batches.batches_per_epoch(data, options, group)
+    rows = batches.epoch_batches(data, options, trainer.model.dims, rng, group)
     losses = [
-        learner.learn(batch, step / (options.epochs * steps))
+        trainer.train_step(batch, step / (options.epochs * steps))
         for step, batch in enumerate(rows, epoch * steps)
     ]
-    loss = here.mean(torch.stack(losses).double().mean())
+    loss = group.mean(torch.stack(losses).double().mean())
     if not np.isfinite(loss):
         raise OptionsError(
             f"epoch {epoch + 1}: the loss is {loss}; take a lower learning_rate, or another "
@@ -147,7 +157,7 @@ def _epoch(learner: Learner, data: TrainingSet, rng: np.random.Generator, epoch:
 
 
 def build(options: TrainOptions, data: TrainingSet) -> LipLSTM:
-    """A fresh network that knows the training set's normalisation and principal components."""
+    """Build an untrained network with the training set's normalization and principal components."""
     dims = LipDims(
         options.features.size, options.hidden, options.layers, options.bidirectional,
         options.components, options.delay, options.stride, options.dropout, options.members,
@@ -163,9 +173,9 @@ def build(options: TrainOptions, data: TrainingSet) -> LipLSTM:
     return model
 
 
-def validate(model: LipLSTM, speakers: list[dataset.Speaker]) -> str:
-    """One line of figures on the speakers' validation clips."""
-    f = validated(model, speakers)
+def validation_summary(model: LipLSTM, speakers: list[dataset.Speaker]) -> str:
+    """Metrics on the speakers' validation clips, as one line."""
+    f = validation_metrics(model, speakers)
     if f is None:
         return "(no clip to validate on)"
     return (
@@ -174,69 +184,73 @@ def validate(model: LipLSTM, speakers: list[dataset.Speaker]) -> str:
     )
 
 
-def articulation(model: LipLSTM, speakers: list[dataset.Speaker]) -> float:
-    """Of the network as it learnt: the std of its opening / that of the true one; 1: not known."""
-    f = validated(model, speakers)
+def validation_articulation(model: LipLSTM, speakers: list[dataset.Speaker]) -> float:
+    """Articulation of the trained network on the validation clips; 1 if unknown."""
+    f = validation_metrics(model, speakers)
     return 1.0 if f is None or not np.isfinite(f.articulation) else f.articulation
 
 
-def validated(model: LipLSTM, speakers: list[dataset.Speaker]) -> metrics.LipFigures | None:
-    """Figures on the speakers' validation clips; None if there are none."""
-    groups: dict[Fraction, Pairs] = {}
+def validation_metrics(
+    model: LipLSTM, speakers: list[dataset.Speaker]
+) -> metrics.LipMetrics | None:
+    """Metrics on the speakers' validation clips; None if there are none."""
+    groups: dict[Fraction, TrackPairs] = {}
     for speaker in speakers:
         clips = dataset.split(speaker.clips)[1]
-        for clip, lips in zip(clips, predicted(model, speaker, clips), strict=True):
+        for clip, lips in zip(clips, predict_lips(model, speaker, clips), strict=True):
             groups.setdefault(clip.lips.rate, []).append((clip.lips, lips))
     if not groups:
         return None
-    # Figures are those of one frame rate; of several, the mean in which every clip counts.
-    rows = [astuple(metrics.figures(*map(list, zip(*g, strict=True)))) for g in groups.values()]
+    # Metrics need one frame rate: average over the rates, weighted by clips.
+    rows = [astuple(metrics.lip_metrics(*map(list, zip(*g, strict=True)))) for g in groups.values()]
     means = np.average(rows, axis=0, weights=[len(g) for g in groups.values()])
-    return metrics.LipFigures(*means.tolist())
+    return metrics.LipMetrics(*means.tolist())
 
 
-def predicted(
+def predict_lips(
     model: LipLSTM, speaker: dataset.Speaker, clips: list[dataset.Clip]
 ) -> list[LipTrack]:
-    """The lips of a speaker's clips, as a render would have them."""
+    """Predict the lips of a speaker's clips, as a render would."""
     was_training = model.training
     model.eval()
-    found = by_network(model)(speaker, clips)
+    found = metrics.network_predictor(model)(speaker, clips)
     model.train(was_training)
     return found
 
 
-def _store(path: Path, epoch: int, learner: Learner, rng: np.random.Generator) -> None:
-    """Let the first process write where all of them stand."""
-    here = learner.here
-    dropout = here.gather(run_state.random_state(here.device))
-    if here.first:
+def _save_state(
+    path: Path, epoch: int, trainer: SpeechModelTrainer, rng: np.random.Generator
+) -> None:
+    """Write the state of all processes, in the main one."""
+    group = trainer.group
+    dropout = group.gather(run_state.get_rng_state(group.device))
+    if group.is_main:
         drawn = json.dumps(rng.bit_generator.state)
-        state = {"epoch": epoch, **learner.state(), "rng": drawn, "dropout_rng": dropout}
-        run_state.store(path, state, learner.options)
+        state = {"epoch": epoch, **trainer.state(), "rng": drawn, "dropout_rng": dropout}
+        run_state.save_state(path, state, trainer.options)
 
 
-def _resumed(path: Path, learner: Learner, rng: np.random.Generator) -> int:
-    """Go on from a state, if there is one; returns the epochs done."""
-    here = learner.here
-    state = here.from_first(lambda: run_state.restore(path, learner.options))
+def _resume(path: Path, trainer: SpeechModelTrainer, rng: np.random.Generator) -> int:
+    """Restore the saved state, if there is one; returns the number of finished epochs."""
+    group = trainer.group
+    state = group.from_main(lambda: run_state.load_state(path, trainer.options))
     if state is None:
         return 0
-    learner.load(state)
+    trainer.load(state)
     rng.bit_generator.state = json.loads(state["rng"])
-    if here.rank < len(state["dropout_rng"]):
-        run_state.set_random_state(state["dropout_rng"][here.rank], here.device)
+    if group.rank < len(state["dropout_rng"]):
+        run_state.set_rng_state(state["dropout_rng"][group.rank], group.device)
     return int(state["epoch"])
 
 
-def _meta(
-    options: TrainOptions, speakers: list[dataset.Speaker], articulated: float
+def _metadata(
+    options: TrainOptions, speakers: list[dataset.Speaker], articulation: float
 ) -> dict[str, Any]:
     ratios = [s.profile.opening_range / s.profile.width for s in speakers]
     command = ["python", "-m", "training.speech_model.train", f"configs/train/{options.name}.yaml"]
     return {
         lip_model.OPENING_RATIO: round(float(np.mean(ratios)), 4),
-        lip_model.ARTICULATION: round(articulated, 3),
+        lip_model.ARTICULATION: round(articulation, 3),
         "name": options.name,
         "description": options.description,
         "version": lipsync.__version__,

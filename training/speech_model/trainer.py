@@ -1,4 +1,4 @@
-"""A network in training: its optimiser, mixed precision, other processes, mean weights."""
+"""Optimizer, mixed precision, distributed gradients and averaged weights of the speech model."""
 
 from __future__ import annotations
 
@@ -12,42 +12,48 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from lipsync.learning.lip_losses import lip_loss
-from lipsync.learning.schedule import annealed, towards
+from lipsync.learning.schedule import anneal, ema_avg_fn
 from lipsync.speech.lip_model import LipLSTM
-from training.parallel.distributed import Ranks
+from training.parallel.distributed import ProcessGroup
 from training.speech_model.batches import Batch
 from training.speech_model.options import Precision, TrainOptions
 
 
-class Learner:
-    """Takes steps; every process has one, and all stay equal."""
+class SpeechModelTrainer:
+    """Takes optimizer steps; one per process, all with equal weights."""
 
     def __init__(
-        self, model: LipLSTM, options: TrainOptions, here: Ranks, scales: dict[str, float]
+        self, model: LipLSTM, options: TrainOptions, group: ProcessGroup, scales: dict[str, float]
     ) -> None:
-        self.model, self.options, self.here, self.scales = model, options, here, scales
-        model.to(here.device)
-        self.mean = AveragedModel(model, avg_fn=towards(options.ema)) if options.ema else None
+        self.model, self.options, self.group, self.scales = model, options, group, scales
+        model.to(group.device)
+        self.mean = AveragedModel(model, avg_fn=ema_avg_fn(options.ema)) if options.ema else None
         if self.mean is not None:
             for part in self.result.modules():
                 if isinstance(part, nn.LSTM):
-                    part.flatten_parameters()  # a copy's weights lie apart, which cuDNN minds
+                    part.flatten_parameters()  # cuDNN wants one block; a copy is scattered
         self.network: nn.Module = model
-        if here.count > 1:  # averages the gradients
-            ids = [here.device.index] if here.device.type == "cuda" else None
+        if group.count > 1:  # averages the gradients
+            ids = [group.device.index] if group.device.type == "cuda" else None
             self.network = DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)
         self.optimizer = torch.optim.AdamW(
             model.parameters(), options.learning_rate, weight_decay=options.weight_decay
         )
-        # Gradients of half precision's small range are computed from a loss blown up.
-        self.scaler = torch.amp.GradScaler(here.device.type, enabled=options.precision == "float16")
+        # float16 has a small range: scale the loss so that gradients do not underflow.
+        self.scaler = torch.amp.GradScaler(
+            group.device.type, enabled=options.precision == "float16"
+        )
 
-    def learn(self, batch: Batch, progress: float) -> torch.Tensor:
-        """One step, `progress` of the way through the run (0 to 1); the loss of the own rows."""
-        options, dims, device = self.options, self.model.dims, self.here.device
+    def train_step(self, batch: Batch, progress: float) -> torch.Tensor:
+        """Take one optimizer step; the loss of this process's rows.
+
+        Args:
+            progress: through the run, 0 to 1.
+        """
+        options, dims, device = self.options, self.model.dims, self.group.device
         for group in self.optimizer.param_groups:
-            group["lr"] = options.learning_rate * (annealed(progress) if options.anneal else 1.0)
-        with reduced(device, options.precision):
+            group["lr"] = options.learning_rate * (anneal(progress) if options.anneal else 1.0)
+        with reduced_precision(device, options.precision):
             shapes = self.network(batch.values.to(device))
         shapes = shapes.float()[:, dims.delay // dims.stride :]
         loss = lip_loss(shapes, batch.wanted.to(device), options.losses, self.scales)
@@ -64,11 +70,11 @@ class Learner:
 
     @property
     def result(self) -> LipLSTM:
-        """The network that ships: with the mean weights, if they are wanted."""
+        """The network to save: with averaged weights, if the options ask for them."""
         return self.model if self.mean is None else cast(LipLSTM, self.mean.module)
 
     def state(self) -> dict[str, Any]:
-        """Everything that steps change."""
+        """Everything that training steps change, to resume from."""
         return {
             "model": self.model.state_dict(),
             "mean": None if self.mean is None else self.mean.state_dict(),
@@ -77,7 +83,7 @@ class Learner:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Restore what `state` returned."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.mean is not None:
@@ -87,14 +93,14 @@ class Learner:
 
 
 @contextmanager
-def reduced(device: torch.device, precision: Precision) -> Iterator[None]:
-    """Products in this precision, sums and weights in float32."""
+def reduced_precision(device: torch.device, precision: Precision) -> Iterator[None]:
+    """Compute matrix products in this precision; sums and weights stay float32."""
     if precision == "float32":
         yield
         return
     onednn = torch.backends.mkldnn.enabled
     try:
-        # oneDNN refuses LSTMs of half precision on most CPUs; torch's own run on all.
+        # oneDNN has no half-precision LSTM on most CPUs; torch's own kernels run everywhere.
         torch.backends.mkldnn.enabled = bool(onednn) and device.type != "cpu"  # type: ignore[assignment]
         with torch.autocast(device.type, getattr(torch, precision)):
             yield

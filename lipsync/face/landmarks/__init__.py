@@ -1,33 +1,27 @@
-"""Landmarks: the faces in every frame, detected once and kept; whose they are; which is wanted.
+"""Face landmarks: detection, shots, identity clustering, selection of one face.
 
-clustering      Faces seen one by one → people: who is where in every frame, across gaps, crossi
-detections      All the faces of a video, as they were seen frame by frame: nobody has a name ye
-detector        The seam every face landmark detector fits: one frame in, its faces out
-face_alignment  2-D FAN from the package face-alignment (extra `fan`): 68 points, for users with
-mediapipe       The MediaPipe Face Landmarker on the CPU: 478 points, the vendored model, no net
-mirrored        A frame and its mirror image, and the mean of what is found in both
-registry        The table of landmark detectors, their options, and opening one
-selection       The one face that is wanted, out of all that were seen
-selector        Which face is wanted, as it is written: `--face` and the last part of `--speaker
-shot_detection  Where one shot ends and the next begins
-small_faces     Small faces: what a short-sighted detector misses in the whole frame it sees in
-tracking        From single frames to all their faces, and to one person's track
-video_faces     All faces of a file, detected once and cached
+clustering       Identity clustering: detections → people, across gaps, crossings and cuts
+detections       All faces of a video, frame by frame, before they are grouped by person
+detector         The interface of landmark detectors: one frame in, its faces out
+face_alignment   2-D FAN from the package face-alignment (extra `fan`): 68 points
+frame_detection  All faces of a stream of frames: detection in parallel, small faces, shots
+mediapipe        The MediaPipe Face Landmarker on the CPU: 478 points, bundled model
+mirrored         Detection in a frame and in its mirror image, averaged
+registry         The table of detectors, their options, and opening one
+selection        Selection of one person's face out of all detected faces
+selector         How users name a face: `--face`, and the last part of `--speaker`
+shot_detection   Shot boundaries: in the picture, and by jumps of the head
+small_faces      Small-face search: tiles of the frame, then the surroundings of a small face
+tracking         The track of the selected face through frames or through a file
+video_faces      All faces of a file, detected once and cached
 """
 
 from __future__ import annotations
 
-from lipsync.face.landmarks.clustering import (
-    people,
-    rivals,
-)
-from lipsync.face.landmarks.detections import (
-    Faces,
-)
-from lipsync.face.landmarks.detector import (
-    Face,
-    LandmarkDetector,
-)
+from lipsync.face.landmarks.clustering import cluster_identities, count_prominent
+from lipsync.face.landmarks.detections import Faces
+from lipsync.face.landmarks.detector import Face, LandmarkDetector
+from lipsync.face.landmarks.frame_detection import detect_faces
 from lipsync.face.landmarks.registry import (
     DETECTORS,
     LandmarkOptions,
@@ -35,40 +29,33 @@ from lipsync.face.landmarks.registry import (
     open_detector,
 )
 from lipsync.face.landmarks.selection import (
-    choose,
-    looks_of,
-    most_like,
-    seen_elsewhere,
+    select_face,
+    select_most_similar,
+    shows_other_faces,
+    track_thumbnails,
 )
-from lipsync.face.landmarks.selector import (
-    WantedFace,
-)
-from lipsync.face.landmarks.tracking import (
-    look,
-    track,
-)
-from lipsync.face.landmarks.video_faces import (
-    look_at_video,
-    track_video,
-)
+from lipsync.face.landmarks.selector import FaceSelector
+from lipsync.face.landmarks.tracking import track_face, track_video
+from lipsync.face.landmarks.video_faces import detect_video_faces, detection_code
 
 __all__ = [
     "DETECTORS",
     "Face",
+    "FaceSelector",
     "Faces",
     "LandmarkDetector",
     "LandmarkOptions",
-    "WantedFace",
-    "choose",
+    "cluster_identities",
+    "count_prominent",
+    "detect_faces",
+    "detect_video_faces",
+    "detection_code",
     "detector_class",
-    "look",
-    "look_at_video",
-    "looks_of",
-    "most_like",
     "open_detector",
-    "people",
-    "rivals",
-    "seen_elsewhere",
-    "track",
+    "select_face",
+    "select_most_similar",
+    "shows_other_faces",
+    "track_face",
+    "track_thumbnails",
     "track_video",
 ]

@@ -1,4 +1,4 @@
-"""The seam every face landmark detector fits: one frame in, its faces out."""
+"""The interface of face landmark detectors: one frame in, its faces out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Face:
     """One face in one frame."""
 
     points: F32  # (k, 2 or 3), frame pixels, in the detector's scheme
-    confidence: float  # 0..1; 1 where the detector does not say
+    confidence: float  # 0..1; 1 where the detector gives none
 
 
 class LandmarkDetector(AbstractContextManager["LandmarkDetector"], Protocol):
@@ -22,11 +22,11 @@ class LandmarkDetector(AbstractContextManager["LandmarkDetector"], Protocol):
 
     scheme: LandmarkScheme
     version: str  # changes whenever the same frame could give other points; part of cache keys
-    # Faces narrower than about a tenth of the frame are missed in it, and seen in a part of it.
-    short_sighted: bool = False
+    # Faces narrower than about a tenth of the frame are missed in it, and found in a part of it.
+    misses_small_faces: bool = False
 
     def __init__(self, device: str) -> None: ...
 
     def detect(self, frame: U8) -> list[Face]:
-        """All faces of an RGB frame (h, w, 3), in no particular order; maybe none."""
+        """All faces of an RGB frame (h, w, 3), in no particular order; may be empty."""
         ...

@@ -1,7 +1,7 @@
 """2-D FAN from the package face-alignment (extra `fan`): 68 points, for users with a GPU.
 
-Its face finder (S3FD) and its network (2DFAN-4) fetch their weights when they are first used;
-after that no network is needed. On a CPU a frame takes seconds.
+Its face finder (S3FD) and its network (2DFAN-4) download their weights on first use; after that no
+network is needed. On a CPU a frame takes seconds.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class FaceAlignmentDetector(LandmarkDetector):
     """2-D FAN behind the S3FD face finder.
 
     Raises:
-        WeightsError: its weights are neither here nor to be had, or are damaged.
+        WeightsError: its weights are missing and cannot be downloaded, or are damaged.
     """
 
     scheme = IBUG_68
     version = f"face-alignment {_PACKAGE} 2dfan-4 sfd flip"
 
     def __init__(self, device: str) -> None:
-        # Imported by name at run time: the package brings torch, numba and scikit-image along.
+        # Imported only here: the package pulls in torch, numba and scikit-image.
         import face_alignment
         import torch
 
@@ -42,14 +42,14 @@ class FaceAlignmentDetector(LandmarkDetector):
                 face_alignment.LandmarksType.TWO_D,
                 device=device,
                 flip_input=True,
-                compile=False,  # wants a C++ compiler and keeps a cache in the home folder
+                compile=False,  # needs a C++ compiler and keeps a cache in the home folder
             )
         except (OSError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
             place = f"{torch.hub.get_dir()}/checkpoints"
-            raise WeightsError(_advice(error, place)) from error
+            raise WeightsError(_remedy(error, place)) from error
 
     def detect(self, frame: U8) -> list[Face]:
-        """All faces; points (68, 2) in pixels, confidence the mean height of the heat maps."""
+        """All faces; points (68, 2) in pixels, confidence the mean peak of the heat maps."""
         image = np.ascontiguousarray(frame)
         boxes = self._network.face_detector.detect_from_image(image)
         if len(boxes) == 0:
@@ -57,7 +57,7 @@ class FaceAlignmentDetector(LandmarkDetector):
         points, heights, _ = self._network.get_landmarks_from_image(
             image, detected_faces=boxes, return_landmark_score=True
         )
-        # The heat maps of the picture and of its mirror image are added up.
+        # Peaks are sums over the picture and its mirror image.
         return [
             Face(np.asarray(p, np.float32), float(np.clip(np.mean(h) / 2, 0, 1)))
             for p, h in zip(points, heights, strict=True)
@@ -67,8 +67,8 @@ class FaceAlignmentDetector(LandmarkDetector):
         del self._network
 
 
-def _advice(error: Exception, place: str) -> str:
-    """What stopped the weights from loading, and what to do, in one line."""
+def _remedy(error: Exception, place: str) -> str:
+    """Why the weights did not load, and what to do about it, in one line."""
     lines = str(getattr(error, "reason", error)).strip().splitlines()
     what = lines[0] if lines else type(error).__name__
     if isinstance(error, OSError):

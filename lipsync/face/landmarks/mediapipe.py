@@ -1,7 +1,7 @@
 """The MediaPipe Face Landmarker on the CPU: 478 points, the vendored model, no network.
 
-IMAGE mode, one frame at a time: the VIDEO mode smooths over time and blunts fast closures
-(p, b, m). Smoothing is ours, zero-phase, and happens where the motion is known as a whole.
+IMAGE mode, one frame at a time: VIDEO mode smooths over time and blunts fast closures (p, b, m).
+We smooth with zero phase later, when the whole motion is known.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from lipsync.face.landmarks.detector import Face, LandmarkDetector
 from lipsync.face.schemes import MEDIAPIPE_478
-from lipsync.runtime.checkpoint import asset
+from lipsync.runtime.checkpoint import asset_path
 from lipsync.types import U8
 
 MODEL = "face_landmarker.task"
@@ -27,10 +27,10 @@ MAX_FACES = 4
 
 
 @contextmanager
-def _native_stderr_held() -> Iterator[None]:
-    """Keep what native code writes to stderr to ourselves; show it if there was an exception.
+def _native_stderr_captured() -> Iterator[None]:
+    """Capture what native code writes to stderr; show it only if there is an exception.
 
-    The landmarker announces its internals there on every start and has no switch for it.
+    The landmarker logs its internals there on every start and has no switch for it.
     """
     sys.stderr.flush()
     saved = os.dup(2)
@@ -48,33 +48,33 @@ def _native_stderr_held() -> Iterator[None]:
 
 
 class MediaPipeDetector(LandmarkDetector):
-    """Face Landmarker. Not for use from two threads at once: open one per thread."""
+    """Face Landmarker. Not thread-safe: open one per thread."""
 
     scheme = MEDIAPIPE_478
     version = f"mediapipe {version('mediapipe')} image-mode"
-    short_sighted = True  # its face finder sees the whole frame in 128 × 128 pixels
+    misses_small_faces = True  # its face finder reduces the whole frame to 128 × 128 pixels
 
     def __init__(self, device: str = "cpu", model: Path | None = None) -> None:
-        # Its GPU delegate wants a display and differs in its last digits: the CPU is fast enough.
+        # Its GPU delegate needs a display and differs in its last digits: the CPU is fast enough.
         del device
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
 
         self._image: Any = mediapipe.Image
         self._format = mediapipe.ImageFormat.SRGB
-        # Read by us, so that a path outside the process's locale encoding works as well.
-        data = (model or asset(MODEL)).read_bytes()
+        # Read here, so that a path outside the process's locale encoding works as well.
+        data = (model or asset_path(MODEL)).read_bytes()
         settings = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=data), num_faces=MAX_FACES
         )
-        with _native_stderr_held():
+        with _native_stderr_captured():
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(settings)
             self.detect(np.zeros((64, 64, 3), np.uint8))
 
     def detect(self, frame: U8) -> list[Face]:
-        """All faces; points (478, 3) in pixels, z about the head's centre in the same unit."""
+        """All faces; points (478, 3) in pixels, z about the head's center in the same unit."""
         height, width = frame.shape[:2]
-        # The wrapper reads the buffer as it lies in memory: rows with padding would be garbled.
+        # The wrapper ignores strides: rows with padding would be garbled.
         image = self._image(image_format=self._format, data=np.ascontiguousarray(frame))
         size = np.array([width, height, width], np.float32)
         return [

@@ -8,28 +8,28 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from lipsync.face.landmarks.detector import LandmarkDetector
-from lipsync.face.landmarks.selector import checked_face
-from lipsync.runtime.option_spec import options
+from lipsync.face.landmarks.selector import validate_selector
+from lipsync.runtime.option_spec import option_group
 
 
-@options
+@option_group
 class LandmarkOptions:
-    """How faces are found."""
+    """How faces are detected, and which one is used."""
 
     landmarks: Literal["mediapipe", "face-alignment"] = "mediapipe"
-    """Detector. mediapipe runs anywhere; face-alignment (extra `fan`) wants a GPU and, once, a
+    """Detector. mediapipe runs anywhere; face-alignment (extra `fan`) needs a GPU and, once, a
     network for its weights."""
     landmark_threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """Frames looked at side by side (mediapipe)."""
+    """Frames analyzed in parallel (mediapipe)."""
     landmark_flip: bool = True
-    """Look at every frame's mirror image as well and take the mean: nearer and steadier, for twice
-    the time of finding them. face-alignment always does."""
-    face: Annotated[str, BeforeValidator(checked_face)] = "largest"
-    """Whose: largest (over the whole target), left, right, the N-th from the left, X,Y or
+    """Average the detections in every frame and in its mirror image: more accurate and steadier,
+    at twice the detection time. face-alignment always does."""
+    face: Annotated[str, BeforeValidator(validate_selector)] = "largest"
+    """Whose face: largest (over the whole target), left, right, the N-th from the left, X,Y or
     X,Y@SECONDS (pixels of the upright frame), or a picture of that face alone."""
 
 
-# name → (module, class); imported when asked for, so that an unused detector costs nothing.
+# name → (module, class); imported on demand, so that an unused detector costs nothing.
 DETECTORS = {
     "mediapipe": ("lipsync.face.landmarks.mediapipe", "MediaPipeDetector"),
     "face-alignment": ("lipsync.face.landmarks.face_alignment", "FaceAlignmentDetector"),
@@ -37,7 +37,7 @@ DETECTORS = {
 
 
 def detector_class(options: LandmarkOptions) -> type[LandmarkDetector]:
-    """The class that the options name, not yet opened: its `scheme` and `version` can be asked.
+    """The class that the options name, not yet opened: it has `scheme` and `version`.
 
     Raises:
         MissingPackageError: its package is not installed.
@@ -52,16 +52,16 @@ def open_detector(options: LandmarkOptions, device: str = "cpu") -> LandmarkDete
 
     Raises:
         MissingPackageError: its package is not installed.
-        WeightsError: its weights are not to be had.
+        WeightsError: its weights are not available.
     """
     detector = detector_class(options)(device)
-    if flips(options):
+    if uses_mirror(options):
         from lipsync.face.landmarks.mirrored import MirroredDetector
 
         return MirroredDetector(detector)
     return detector
 
 
-def flips(options: LandmarkOptions) -> bool:
-    """Whether frames are looked at in the mirror as well: it is wanted, and the detector can."""
+def uses_mirror(options: LandmarkOptions) -> bool:
+    """Whether mirror images are used as well: the options ask for it, and the detector can."""
     return options.landmark_flip and len(detector_class(options).scheme.mirror) > 0

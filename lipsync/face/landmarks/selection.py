@@ -1,119 +1,123 @@
-"""The one face that is wanted, out of all that were seen."""
+"""Selection of one person's face out of all detected faces."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from lipsync import media
 from lipsync.errors import MediaError, NoFaceError, OptionsError
-from lipsync.face.identity import SAME, likeness
-from lipsync.face.landmarks.clustering import people
-from lipsync.face.landmarks.detections import STEPS, Faces, look_of
+from lipsync.face.identity import SAME_PERSON, compare_faces
+from lipsync.face.landmarks.clustering import cluster_identities
+from lipsync.face.landmarks.detections import STEPS, Faces, face_thumbnail
 from lipsync.face.landmarks.registry import LandmarkOptions, open_detector
-from lipsync.face.landmarks.selector import WantedFace
+from lipsync.face.landmarks.selector import FaceSelector
+from lipsync.media import probe, read_frames
 from lipsync.types import F32, I64, Bools, FaceTrack
 
-GLIMPSE_S = 0.2  # who is seen for less than this is not counted, unless nobody is seen for longer
-MARGIN = 0.1  # of a face's box around it that still counts as on the face
+# People visible for less than this are not counted, unless nobody is visible for longer.
+GLIMPSE_S = 0.2
+MARGIN = 0.1  # of a face's box around it that still counts as the face
+THUMBNAILS = 24  # of a person, at most
 
 
-def choose(faces: Faces, wanted: str, options: LandmarkOptions, device: str = "cpu") -> FaceTrack:
-    """The track of the face that `wanted` describes (see `WantedFace`); all NaN if none is seen.
+def select_face(
+    faces: Faces, description: str, options: LandmarkOptions, device: str = "cpu"
+) -> FaceTrack:
+    """The track of the face described (see `FaceSelector`); all NaN if no face was detected.
 
     Raises:
-        OptionsError: there is no such face; the message tells which there are.
-        NoFaceError, MediaError: the picture shows no face, or several.
+        OptionsError: there is no such face; the message lists those there are.
+        NoFaceError, MediaError: the given picture shows no face, or several.
     """
-    face = WantedFace.of(wanted)
-    everybody = people(faces)
+    selector = FaceSelector.parse(description)
+    everybody = cluster_identities(faces)
     if not everybody:
         return faces.track(np.zeros(0, np.int64))
-    least = GLIMPSE_S * float(faces.fps)
-    persons = [rows for rows in everybody if len(rows) >= least] or everybody
-    if face.kind == "largest":
+    shortest = GLIMPSE_S * float(faces.fps)
+    people = [rows for rows in everybody if len(rows) >= shortest] or everybody
+    if selector.kind == "largest":
         return faces.track(everybody[0])
-    if face.kind == "picture":
-        return faces.track(_like_picture(faces, persons, face, options, device))
-    if face.kind == "place":
-        return faces.track(_at_place(faces, everybody, face))
-    return faces.track(_from_left(faces, persons, face))
+    if selector.kind == "picture":
+        return faces.track(_like_picture(faces, people, selector, options, device))
+    if selector.kind == "place":
+        return faces.track(_at_place(faces, everybody, selector))
+    return faces.track(_from_left(faces, people, selector))
 
 
-def seen_elsewhere(faces: Faces, track: FaceTrack) -> Bools:
+def shows_other_faces(faces: Faces, track: FaceTrack) -> Bools:
     """Frames (n,) that show faces, but not the one of the track."""
     seen = np.zeros(faces.count, bool)
     seen[faces.frame] = True
     return seen & ~track.found
 
 
-def most_like(faces: Faces, looks: list[F32]) -> FaceTrack:
-    """The track of the person most like these looks; the only one there is, whoever it is."""
-    persons = people(faces)
-    if not persons or not looks:
-        return faces.track(persons[0] if persons else np.zeros(0, np.int64))
-    return faces.track(max(persons, key=lambda rows: _likeness(faces, rows, looks)))
+def select_most_similar(faces: Faces, thumbnails: list[F32]) -> FaceTrack:
+    """The track of the person most similar to these thumbnails; a single person needs no match."""
+    people = cluster_identities(faces)
+    if not people or not thumbnails:
+        return faces.track(people[0] if people else np.zeros(0, np.int64))
+    return faces.track(max(people, key=lambda rows: _likeness(faces, rows, thumbnails)))
 
 
-def looks_of(faces: Faces, track: FaceTrack) -> list[F32]:
-    """How the person of a track looks: thumbnails, spread over the track."""
+def track_thumbnails(faces: Faces, track: FaceTrack) -> list[F32]:
+    """Thumbnails (h, w) of the person of a track, spread over it."""
     of_track = [
         row
-        for row, face in enumerate(faces.looked.tolist())
+        for row, face in enumerate(faces.thumbnail_faces.tolist())
         if np.array_equal(faces.points[face], track.points[faces.frame[face]])
     ]
-    some = np.linspace(0, len(of_track) - 1, min(24, len(of_track))).round().astype(int)
-    return faces.look(np.asarray(of_track, np.int64)[some])
+    some = np.linspace(0, len(of_track) - 1, min(THUMBNAILS, len(of_track))).round().astype(int)
+    return faces.decoded_thumbnails(np.asarray(of_track, np.int64)[some])
 
 
-def _from_left(faces: Faces, persons: list[I64], face: WantedFace) -> I64:
-    """Counted in the first frame that shows so many at once (left, right: the most of all)."""
+def _from_left(faces: Faces, people: list[I64], selector: FaceSelector) -> I64:
+    """Counted in the first frame that shows that many at once (left, right: the most of all)."""
     who = np.full(len(faces), -1)
-    for number, rows in enumerate(persons):
+    for number, rows in enumerate(people):
         who[rows] = number
     counts = np.bincount(faces.frame[who >= 0], minlength=faces.count)
     most = int(counts.max())
-    number = face.number if face.kind == "number" else min(2, most)
+    number = selector.number if selector.kind == "number" else min(2, most)
     if number > most:
         at_once = "one face is seen" if most == 1 else f"{most} faces are seen at once"
         raise OptionsError(
-            f"face {face.text}: at most {at_once} in the target; choose from 1 to {most}"
+            f"face {selector.text}: at most {at_once} in the target; choose from 1 to {most}"
         )
     frame = int(np.argmax(counts >= number))
     here = np.flatnonzero((faces.frame == frame) & (who >= 0))
-    ordered = here[np.argsort(faces.centre[here, 0])]
-    place = {"left": 0, "right": len(ordered) - 1, "number": number - 1}[face.kind]
-    return persons[int(who[ordered[place]])]
+    ordered = here[np.argsort(faces.center[here, 0])]
+    place = {"left": 0, "right": len(ordered) - 1, "number": number - 1}[selector.kind]
+    return people[int(who[ordered[place]])]
 
 
-def _at_place(faces: Faces, persons: list[I64], face: WantedFace) -> I64:
-    """Whose face the point lies on."""
-    frame = int(face.at * float(faces.fps) + 1e-6)
+def _at_place(faces: Faces, people: list[I64], selector: FaceSelector) -> I64:
+    """The person whose face contains the point."""
+    frame = int(selector.at * float(faces.fps) + 1e-6)
     if frame >= faces.count:
         raise OptionsError(
-            f"face {face.text}: the target ends at {faces.count / float(faces.fps):.2f} s"
+            f"face {selector.text}: the target ends at {faces.count / float(faces.fps):.2f} s"
         )
     here = np.flatnonzero(faces.frame == frame)
     low, high = faces.points[here, :, :2].min(1), faces.points[here, :, :2].max(1)
     room = MARGIN * (high - low)
-    at = np.array(face.place, np.float32)
+    at = np.array(selector.place, np.float32)
     on = here[((at >= low - room) & (at <= high + room)).all(1)]
     if not len(on):
-        places = "; ".join(f"{x:.0f},{y:.0f}" for x, y in faces.centre[here].tolist())
+        places = "; ".join(f"{x:.0f},{y:.0f}" for x, y in faces.center[here].tolist())
         there = f"faces are at {places}" if places else "no face is seen there at all"
         raise OptionsError(
-            f"face {face.text}: no face there at {frame / float(faces.fps):.2f} s: {there}"
+            f"face {selector.text}: no face there at {frame / float(faces.fps):.2f} s: {there}"
         )
-    nearest = on[np.linalg.norm(faces.centre[on] - at, axis=1).argmin()]
-    return next(rows for rows in persons if nearest in rows)
+    nearest = on[np.linalg.norm(faces.center[on] - at, axis=1).argmin()]
+    return next(rows for rows in people if nearest in rows)
 
 
 def _like_picture(
-    faces: Faces, persons: list[I64], face: WantedFace, options: LandmarkOptions, device: str
+    faces: Faces, people: list[I64], selector: FaceSelector, options: LandmarkOptions, device: str
 ) -> I64:
-    """Who looks like the face in a picture."""
-    path = face.picture
+    """The person most similar to the face in a picture."""
+    path = selector.picture
     assert path is not None  # noqa: S101
-    frame = next(iter(media.read_frames(media.probe(path), 0, 1)))
+    frame = next(iter(read_frames(probe(path), 0, 1)))
     with open_detector(options, device) as detector:
         found = detector.detect(frame)
         scheme = detector.scheme
@@ -123,18 +127,18 @@ def _like_picture(
         )
     if len(found) > 1:
         raise MediaError(f"{path}: shows {len(found)} faces; cut it so that it shows one")
-    look = look_of(frame, found[0].points, scheme).astype(np.float32) / STEPS
-    values = [_likeness(faces, rows, [look]) for rows in persons]
+    thumbnail = face_thumbnail(frame, found[0].points, scheme).astype(np.float32) / STEPS
+    values = [_likeness(faces, rows, [thumbnail]) for rows in people]
     best = int(np.argmax(values))
-    if values[best] < SAME:
+    if values[best] < SAME_PERSON:
         raise OptionsError(
             f"face {path}: looks like nobody in the target (at most {values[best]:.2f} alike, "
-            f"{SAME} is needed); choose by place (X,Y@SECONDS) or number instead"
+            f"{SAME_PERSON} is needed); choose by place (X,Y@SECONDS) or number instead"
         )
-    return persons[best]
+    return people[best]
 
 
-def _likeness(faces: Faces, rows: I64, looks: list[F32]) -> float:
-    """Of a person's most alike look with these."""
-    own = np.flatnonzero(np.isin(faces.looked, rows))
-    return likeness(faces.look(own), looks) if len(own) else -1.0
+def _likeness(faces: Faces, rows: I64, thumbnails: list[F32]) -> float:
+    """Likeness of a person's most similar thumbnail to these; -1: the person has none."""
+    own = np.flatnonzero(np.isin(faces.thumbnail_faces, rows))
+    return compare_faces(faces.decoded_thumbnails(own), thumbnails) if len(own) else -1.0

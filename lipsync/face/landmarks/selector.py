@@ -1,4 +1,4 @@
-"""Which face is wanted, as it is written: `--face` and the last part of `--speaker`."""
+"""How users name a face: the value of `--face` and the last part of `--speaker`."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ FORMS = "largest, left, right, a number (1 is the leftmost), X,Y or X,Y@SECONDS,
 
 
 @dataclass(frozen=True)
-class WantedFace:
-    """A face, described."""
+class FaceSelector:
+    """A parsed description of a face."""
 
     kind: _Side | Literal["number", "place", "picture"]
-    text: str  # as it was written, for messages
+    text: str  # as the user wrote it, for messages
     number: int = 0  # from the left, 1-based
     place: tuple[float, float] = (0.0, 0.0)  # pixels of the upright frame
     at: float = 0.0  # seconds
     picture: Path | None = None
 
     @staticmethod
-    def of(text: str) -> WantedFace:
-        """What is written.
+    def parse(text: str) -> FaceSelector:
+        """Parse a description.
 
         Raises:
-            OptionsError: it is none of the forms.
+            OptionsError: it has none of the forms.
         """
         text = text.strip()
         for kind in get_args(_Side):
             if text == kind:
-                return WantedFace(kind, text)
+                return FaceSelector(kind, text)
         if _NUMBER.fullmatch(text) and int(text) > 0:
-            return WantedFace("number", text, number=int(text))
+            return FaceSelector("number", text, number=int(text))
         place = _PLACE.fullmatch(text)
         if place:
             x, y, at = (float(place[name] or 0) for name in ("x", "y", "at"))
-            return WantedFace("place", text, place=(x, y), at=at)
+            return FaceSelector("place", text, place=(x, y), at=at)
         if Path(text).suffix or "/" in text:
-            return WantedFace("picture", text, picture=Path(text).expanduser())
+            return FaceSelector("picture", text, picture=Path(text).expanduser())
         raise OptionsError(f"face {text!r}: wanted {FORMS}")
 
 
-def checked_face(value: object) -> object:
-    """The value, as text, if it describes a face; a number in a YAML file is one as well.
+def validate_selector(value: object) -> object:
+    """The value as text, if it describes a face; a YAML file may give a number.
 
     Raises:
-        ValueError: it does not.
+        ValueError: it describes none.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if isinstance(value, str):
         try:
-            WantedFace.of(value)
+            FaceSelector.parse(value)
         except OptionsError as error:
             raise ValueError(str(error)) from None
     return value

@@ -1,93 +1,51 @@
-"""From single frames to all their faces, and to one person's track."""
+"""The track of the selected face through frames or through a file."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Iterable
 from fractions import Fraction
-from queue import SimpleQueue
 
-from lipsync.face.landmarks.detections import FaceCollector, Faces
-from lipsync.face.landmarks.detector import Face, LandmarkDetector
-from lipsync.face.landmarks.registry import LandmarkOptions, open_detector
-from lipsync.face.landmarks.selection import choose
-from lipsync.face.landmarks.shot_detection import CutFinder
-from lipsync.face.landmarks.small_faces import SmallFaces
-from lipsync.types import U8, FaceTrack
+from lipsync.face.landmarks.frame_detection import detect_faces
+from lipsync.face.landmarks.registry import LandmarkOptions
+from lipsync.face.landmarks.selection import select_face
+from lipsync.face.landmarks.video_faces import detect_video_faces
+from lipsync.runtime.cache import Cache
+from lipsync.types import U8, FaceTrack, Progress, VideoInfo
 
 
-def track(
+def track_face(
     frames: Iterable[U8], fps: Fraction, options: LandmarkOptions, device: str = "cpu"
 ) -> FaceTrack:
-    """Follow the face that the options choose through `frames` (each (h, w, 3) RGB).
+    """Follow the face that the options select through `frames` (each (h, w, 3) RGB).
 
     Returns:
         FaceTrack over all frames; rows without this face are NaN.
 
     Raises:
         MissingPackageError, WeightsError: from the detector.
-        OptionsError, NoFaceError, MediaError: see `choose`.
+        OptionsError, NoFaceError, MediaError: see `select_face`.
     """
-    all_of_them = options.face != "largest"
-    return choose(look(frames, fps, options, device, all_of_them), options.face, options, device)
+    faces = detect_faces(frames, fps, options, device, _needs_all_faces(options))
+    return select_face(faces, options.face, options, device)
 
 
-def look(
-    frames: Iterable[U8],
-    fps: Fraction,
+def track_video(
+    info: VideoInfo,
     options: LandmarkOptions,
+    cache: Cache,
     device: str = "cpu",
-    all_of_them: bool = True,
-) -> Faces:
-    """All faces of all `frames` (each (h, w, 3) RGB).
-
-    Args:
-        all_of_them: look for small faces even in frames that show a face of ordinary size.
+    progress: Progress | None = None,
+) -> FaceTrack:
+    """The track of the selected face through a whole file.
 
     Raises:
-        MissingPackageError, WeightsError: from the detector.
+        See `detect_video_faces` and `select_face`.
     """
-    threads = options.landmark_threads if options.landmarks == "mediapipe" else 1
-    with ExitStack() as stack:
-        detectors = [stack.enter_context(open_detector(options, device)) for _ in range(threads)]
-        cuts = CutFinder(fps)
-        collector = FaceCollector(fps, detectors[0].scheme)
-        small: SmallFaces | None = None
-        if detectors[0].short_sighted:
-            # Its own detector: what is followed depends on the frame before, so that it cannot
-            # be looked at side by side.
-            near = stack.enter_context(open_detector(options, device))
-            small = SmallFaces(near, fps, all_of_them)
-        for frame, faces in _detections(frames, detectors):
-            cuts.add(frame)
-            collector.add(frame, small.complete(frame, faces) if small else faces)
-    return collector.faces(cuts.cuts())
+    all_faces = _needs_all_faces(options)
+    faces = detect_video_faces(info, options, cache, device, progress, all_faces)
+    return select_face(faces, options.face, options, device)
 
 
-def _detections(
-    frames: Iterable[U8], detectors: list[LandmarkDetector]
-) -> Iterator[tuple[U8, list[Face]]]:
-    """Every frame and its faces, in order; one thread per detector, few frames in flight."""
-    free: SimpleQueue[LandmarkDetector] = SimpleQueue()
-    for detector in detectors:
-        free.put(detector)
-
-    def see(frame: U8) -> list[Face]:
-        detector = free.get()
-        try:
-            return detector.detect(frame)
-        finally:
-            free.put(detector)
-
-    pending: deque[tuple[U8, Future[list[Face]]]] = deque()
-    with ThreadPoolExecutor(len(detectors)) as pool:
-        for frame in frames:
-            pending.append((frame, pool.submit(see, frame)))
-            if len(pending) > 2 * len(detectors):
-                done, faces = pending.popleft()
-                yield done, faces.result()
-        while pending:
-            done, faces = pending.popleft()
-            yield done, faces.result()
+def _needs_all_faces(options: LandmarkOptions) -> bool:
+    """The largest face is found without searching for small ones beside it."""
+    return options.face != "largest"

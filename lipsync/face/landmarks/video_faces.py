@@ -6,71 +6,58 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lipsync.face.landmarks.detections import Faces
-from lipsync.face.landmarks.registry import (
-    LandmarkOptions,
-    detector_class,
-    flips,
-)
-from lipsync.face.landmarks.selection import choose
-from lipsync.face.landmarks.tracking import look
+from lipsync.face.landmarks.frame_detection import detect_faces
+from lipsync.face.landmarks.registry import LandmarkOptions, detector_class, uses_mirror
 from lipsync.media import read_frames
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.hashing import sha256
-from lipsync.types import U8, FaceTrack, Progress, VideoInfo
+from lipsync.runtime.code_digest import code_digest
+from lipsync.runtime.hashing import hash_file
+from lipsync.types import U8, Progress, VideoInfo
 
-LAYOUT = 1  # of the files in the cache, and of how small faces are searched for
+
+def detection_code(options: LandmarkOptions) -> str:
+    """Digest of the code that decodes frames and detects faces in them, for cache keys."""
+    return code_digest(
+        detect_faces.__module__, read_frames.__module__, detector_class(options).__module__
+    )
 
 
-def track_video(
+def detect_video_faces(
     info: VideoInfo,
     options: LandmarkOptions,
     cache: Cache,
     device: str = "cpu",
     progress: Progress | None = None,
-) -> FaceTrack:
-    """The track of the wanted face through a whole file; see `look_at_video` and `choose`."""
-    all_of_them = options.face != "largest"
-    faces = look_at_video(info, options, cache, device, progress, all_of_them)
-    return choose(faces, options.face, options, device)
-
-
-def look_at_video(
-    info: VideoInfo,
-    options: LandmarkOptions,
-    cache: Cache,
-    device: str = "cpu",
-    progress: Progress | None = None,
-    all_of_them: bool = True,
+    all_faces: bool = True,
 ) -> Faces:
-    """All faces of a whole file: from the cache if it has been seen before.
+    """All faces of a whole file, from the cache if it has been analyzed before.
 
     Args:
-        all_of_them: look for small faces even in frames that show a face of ordinary size.
+        all_faces: search for small faces even in frames that show a face of ordinary size.
 
     Raises:
         MissingPackageError, WeightsError: from the detector.
     """
     detector = detector_class(options)
     key = {
-        "file": sha256(info.path),
+        "file": hash_file(info.path),
         "fps": info.fps,
         "frames": info.frame_count,
         "kept": info.stamps is not None,
         "tonemapped": info.tonemapped,
         "detector": detector.version,
-        "layout": LAYOUT,
-        "all": all_of_them and detector.short_sighted,
-        "flip": flips(options),
+        "all": all_faces and detector.misses_small_faces,
+        "flip": uses_mirror(options),
     }
 
-    def counted() -> Iterator[U8]:
+    def frames() -> Iterator[U8]:
         for i, frame in enumerate(read_frames(info)):
             yield frame
             if progress is not None:
                 progress("landmarks", i + 1, info.frame_count)
 
     def make(folder: Path) -> None:
-        look(counted(), info.fps, options, device, all_of_them).save(folder / "faces.npz")
+        detect_faces(frames(), info.fps, options, device, all_faces).save(folder / "faces.npz")
 
-    folder = cache.folder("faces", key, make)
+    folder = cache.folder("faces", key, make, code=detection_code(options))
     return Faces.load(folder / "faces.npz", info.frame_count, info.fps)

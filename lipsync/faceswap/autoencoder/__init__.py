@@ -1,14 +1,14 @@
-"""One encoder for two people's faces, and a decoder for each (METHOD.md §§8–10).
+"""One shared encoder for two people's faces, and a decoder for each (docs/method.md §§8–10).
 
-The encoder learns what both have in common: pose, expression, light. Whoever's decoder is used
-lends the identity. Faces are the inner part of `lipsync.faceswap.face_crop`, (b, 3, s, s), 0..1.
+The encoder learns what both have in common: pose, expression, lighting. The decoder adds the
+identity. Faces are the inner part of `lipsync.faceswap.face_crop`, (b, 3, s, s), 0..1.
 
-    blocks      Pieces that the networks are made of. Feature maps are (b, c, h, w)
-    expression  Landmarks that tell a network what a face does: where lips, lids, nose and chin are
-    gan         The generator of the GAN variant (METHOD.md §10): colours and how much of them to sh
-    light       A network that learns two faces in tens of minutes on two cores
-    network     The face autoencoder: one encoder for two people, a decoder for each
-    original    The network of the first Deepfakes programs (METHOD.md §9): 64 × 64, 82.06 million w
+    blocks      layers that the networks are made of
+    expression  landmarks that describe an expression: lips, lids, nose and chin
+    gan         the generator of the GAN variant: color and alpha (docs/method.md §10)
+    light       a network that learns two faces in tens of minutes on two cores
+    network     the face autoencoder and its checkpoints
+    original    the network of the first Deepfakes programs: 64 × 64 (docs/method.md §9)
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lipsync.faceswap.autoencoder.network import (
     FaceAutoencoder,
     FaceDims,
     Side,
+    other_side,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "FaceAutoencoder",
     "FaceDims",
     "Side",
+    "other_side",
 ]

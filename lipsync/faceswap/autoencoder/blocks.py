@@ -1,4 +1,4 @@
-"""Pieces that the networks are made of. Feature maps are (b, c, h, w)."""
+"""Layers that the networks are made of. Feature maps are (b, c, h, w)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ SLOPE = 0.1  # of LeakyReLU below zero
 
 
 class SameConv(nn.Module):
-    """Convolution of odd kernel whose output has ⌈h / stride⌉ rows, padded as TensorFlow does.
+    """Convolution of odd kernel with ⌈h / stride⌉ output rows, padded as TensorFlow does.
 
-    With stride 2 and even sizes one more row of zeros lies below and to the right than above.
+    With stride 2 and even sizes there is one more row of zeros below and to the right than above.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
@@ -22,12 +22,12 @@ class SameConv(nn.Module):
         self.pad = (total // 2, total - total // 2) * 2
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.conv(functional.pad(x, self.pad))
-        return found
+        output: Tensor = self.conv(functional.pad(x, self.pad))
+        return output
 
 
 class Upscale(nn.Module):
-    """Twice the size: 3 × 3 convolution to 4 · outputs, LeakyReLU, pixel shuffle."""
+    """Double the size: 3 × 3 convolution to 4 · outputs, LeakyReLU, pixel shuffle."""
 
     def __init__(self, inputs: int, outputs: int, norm: bool = False) -> None:
         super().__init__()
@@ -53,9 +53,9 @@ class Residual(nn.Module):
 
 
 class DepthwiseResidual(nn.Module):
-    """x + a wide kernel per channel, then two products across channels: cheap where maps are large.
+    """x + a wide depthwise convolution and two pointwise ones: cheap where maps are large.
 
-    As in ConvNeXt (Liu et al. 2022), without its norm: instance statistics would hide the light.
+    As in ConvNeXt (Liu et al. 2022), without its norm: instance statistics would hide the lighting.
     """
 
     def __init__(self, channels: int, kernel: int = 5, widening: int = 2) -> None:
@@ -65,12 +65,12 @@ class DepthwiseResidual(nn.Module):
         self.back = nn.Conv2d(widening * channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        changed: Tensor = self.back(functional.leaky_relu(self.out(self.space(x)), SLOPE))
-        return x + changed
+        residual: Tensor = self.back(functional.leaky_relu(self.out(self.space(x)), SLOPE))
+        return x + residual
 
 
 class SelfAttention(nn.Module):
-    """Every place looks at every other one (SAGAN, Zhang et al. 2019); at first without effect."""
+    """Self-attention over all positions (SAGAN, Zhang et al. 2019); initialized to no effect."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -84,5 +84,5 @@ class SelfAttention(nn.Module):
         query, key, value = (
             layer(x).flatten(2).transpose(1, 2) for layer in (self.query, self.key, self.value)
         )
-        seen = functional.scaled_dot_product_attention(query, key, value)
-        return x + self.strength * seen.transpose(1, 2).reshape(x.shape)
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        return x + self.strength * attended.transpose(1, 2).reshape(x.shape)

@@ -1,9 +1,8 @@
-"""Landmarks that tell a network what a face does: where lips, lids, nose and chin are.
+"""Landmarks that describe an expression to the encoder: lips, lids, nose and chin.
 
-An encoder learns each person's faces only together with that person's decoder, so that the other
-decoder hardly knows its codes: in a swap the face stays as it usually is while the target talks.
-Where lips and lids are, counted from each person's own mean and in units of their own spread, means
-the same for both, and either decoder has met all of it.
+The two decoders see different latent distributions, so a swapped face falls back to a neutral
+expression while the target talks. Landmark positions, normalized by each person's own mean and
+spread, mean the same for both people, and either decoder has seen the whole range.
 """
 
 from __future__ import annotations
@@ -15,33 +14,42 @@ from lipsync.face.schemes import SCHEMES
 from lipsync.types import F32, LandmarkScheme
 
 COUNT = 28
-LEAST_SPREAD = 0.004  # of the picture: what moves less is the detector's noise
-MOST = 6.0  # spreads: what is further off was not met in training
+MIN_SPREAD = 0.004  # of the picture: less is the detector's noise
+MAX_DEVIATION = 6.0  # spreads: the networks are not trained beyond it
 
 
-def chosen(scheme: LandmarkScheme) -> list[int]:
-    """Which of a scheme's points they are, COUNT of them."""
+def landmark_indices(scheme: LandmarkScheme) -> list[int]:
+    """The COUNT points of a scheme that describe an expression."""
     lids = [point for pair in scheme.lids for point in pair]
     chin = scheme.jaw[len(scheme.jaw) // 2]
     return [*scheme.lips, *lids, *scheme.nose, *scheme.outer_eyes, chin]
 
 
-def of_scheme(name: str, points: F32) -> F32:
-    """The chosen of all landmarks (..., k, 2) of a scheme, (..., COUNT, 2)."""
-    return points[..., chosen(SCHEMES[name]), :]
+def select_landmarks(scheme: str, points: F32) -> F32:
+    """The expression landmarks (..., COUNT, 2) of all those (..., k, 2) of a scheme."""
+    return points[..., landmark_indices(SCHEMES[scheme]), :]
 
 
-def habits(points: F32, size: int) -> Tensor:
-    """Mean and spread of a person's marks (n, COUNT, 2), pixels of pictures of `size`.
+def measure_statistics(points: F32, size: int) -> Tensor:
+    """Mean and spread of a person's expression landmarks (n, COUNT, 2), pixels of `size` across.
 
     Returns:
         (2, COUNT, 2), shares of the picture.
     """
-    places = torch.from_numpy((points + 0.5) / size).float()
-    return torch.stack([places.mean(0), places.std(0).clamp(min=LEAST_SPREAD)])
+    shares = torch.from_numpy((points + 0.5) / size).float()
+    return torch.stack([shares.mean(0), shares.std(0).clamp(min=MIN_SPREAD)])
 
 
-def expression(points: Tensor, habits: Tensor, size: int) -> Tensor:
-    """Marks (b, COUNT, 2), pixels, in units of a person's habits (2, COUNT, 2): (b, 2 · COUNT)."""
-    places = (points + 0.5) / size
-    return ((places - habits[0]) / habits[1]).clamp(-MOST, MOST).flatten(1)
+def normalize(points: Tensor, statistics: Tensor, size: int) -> Tensor:
+    """Expression landmarks (b, COUNT, 2), pixels, in units of a person's own spread.
+
+    Args:
+        statistics: (2, COUNT, 2), from `measure_statistics`.
+
+    Returns:
+        (b, 2 · COUNT), −MAX_DEVIATION..MAX_DEVIATION.
+    """
+    shares = (points + 0.5) / size
+    return (
+        ((shares - statistics[0]) / statistics[1]).clamp(-MAX_DEVIATION, MAX_DEVIATION).flatten(1)
+    )

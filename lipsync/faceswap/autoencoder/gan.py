@@ -1,12 +1,12 @@
-"""The generator of the GAN variant (METHOD.md §10): colours and how much of them to show.
+"""The generator of the GAN variant (docs/method.md §10): color and alpha.
 
-What it shows is α · colours + (1 − α) · input, so that a hand before the face stays. Self-attention
+Its output is α · color + (1 − α) · input, so that a hand in front of the face stays. Self-attention
 at 1/8 and 1/16 of the size, instance norm in all but the first layers.
 
-In the first programs each person's decoder makes an α of its own, from the numbers that everything
-passes through. A hand passes through them hardly at all, and in a swap the α is that of a decoder
-which never saw the target. Here it is one α for both people, made beside the code from the
-encoder's own maps: what is before a face is seen in the picture, whoever's face it is.
+In the first programs each person's decoder computes its own α from the latent code. The code hardly
+carries a hand, and in a swap the α comes from a decoder that has never seen the target. Here both
+people share one α, computed by the encoder from its own feature maps: an occluder is visible in the
+picture, whoever's face is behind it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from lipsync.faceswap.autoencoder.blocks import SLOPE, Residual, SelfAttention, 
 STRIDE = 16
 
 
-def down(inputs: int, outputs: int, norm: bool = True) -> nn.Sequential:
-    """Half the size."""
+def downsample(inputs: int, outputs: int, norm: bool = True) -> nn.Sequential:
+    """Halve the size: strided convolution, instance norm, LeakyReLU."""
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, 3, 2, 1)]
     if norm:
         layers.append(nn.InstanceNorm2d(outputs, affine=True))
@@ -34,17 +34,17 @@ class Encoder(nn.Module):
     def __init__(self, size: int, width: int, latent: int) -> None:
         super().__init__()
         cells, w = size // STRIDE, width
-        # Maps of 1, 1/2, 1/4 and 1/8 of the size, each from the one before.
+        # Feature maps at 1, 1/2, 1/4 and 1/8 of the size, each from the one before.
         self.maps = nn.ModuleList(
             [
                 nn.Sequential(nn.Conv2d(3, w, 5, 1, 2), nn.LeakyReLU(SLOPE)),
-                down(w, 2 * w, norm=False),
-                down(2 * w, 4 * w),
-                nn.Sequential(*down(4 * w, 8 * w), SelfAttention(8 * w)),
+                downsample(w, 2 * w, norm=False),
+                downsample(2 * w, 4 * w),
+                nn.Sequential(*downsample(4 * w, 8 * w), SelfAttention(8 * w)),
             ]
         )
         self.code = nn.Sequential(
-            down(8 * w, 16 * w),
+            downsample(8 * w, 16 * w),
             SelfAttention(16 * w),
             nn.Flatten(),
             nn.Linear(16 * w * cells * cells, latent),
@@ -64,10 +64,10 @@ class Encoder(nn.Module):
 
 
 class Alpha(nn.Module):
-    """How much of a new face is to be shown: what the code tells of a face beside what is there.
+    """Opacity of the new face: the face that the code describes against what the picture shows.
 
-    A U-Net's way up (Ronneberger et al. 2015): code (b, 8w, s/8, s/8) and the encoder's maps →
-    (b, 1, s, s), 0..1.
+    The decoder half of a U-Net (Ronneberger et al. 2015): code (b, 8w, s/8, s/8) and the encoder's
+    maps → (b, 1, s, s), 0..1.
     """
 
     def __init__(self, width: int) -> None:
@@ -75,21 +75,21 @@ class Alpha(nn.Module):
         w = width
         self.first = nn.Conv2d(16 * w, 4 * w, 1)
         self.mixes = nn.ModuleList(
-            nn.Conv2d(upper + beside, upper, 3, padding=1)
-            for upper, beside in ((2 * w, 4 * w), (w, 2 * w), (w, w))
+            nn.Conv2d(upper + skip, upper, 3, padding=1)
+            for upper, skip in ((2 * w, 4 * w), (w, 2 * w), (w, w))
         )
         self.ups = nn.ModuleList(Upscale(i, o) for i, o in ((4 * w, 2 * w), (2 * w, w), (w, w)))
         self.last = nn.Conv2d(w, 1, 5, padding=2)
 
     def forward(self, code: Tensor, maps: list[Tensor]) -> Tensor:
         x = functional.leaky_relu(self.first(torch.cat([code, maps[-1]], 1)), SLOPE)
-        for up, mix, beside in zip(self.ups, self.mixes, maps[-2::-1], strict=True):
-            x = functional.leaky_relu(mix(torch.cat([up(x), beside], 1)), SLOPE)
+        for up, mix, skip in zip(self.ups, self.mixes, maps[-2::-1], strict=True):
+            x = functional.leaky_relu(mix(torch.cat([up(x), skip], 1)), SLOPE)
         return torch.sigmoid(self.last(x).float())
 
 
 class Decoder(nn.Module):
-    """Code (b, 8w, s/8, s/8) and alpha → colours (b, 3, s, s), 0..1, and the same alpha."""
+    """Code (b, 8w, s/8, s/8) and alpha → color (b, 3, s, s), 0..1, and the same alpha."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class Decoder(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Are these colours, beside what they were made from, real? (b, 6, s, s) → (b, 1, ·, ·)."""
+    """Real or generated, given the input as condition: (b, 6, s, s) → (b, 1, ·, ·)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,14 +1,14 @@
 """A network that learns two faces in tens of minutes on two cores.
 
-Where it saves: nothing is computed at full size (the last convolution makes four pixels at a
-time), dense residuals stay where maps are small, and at half size kernels act per channel. What
-makes it quick to learn: each decoder starts from its person's mean face and learns the
-difference. The fourth channel is a mask: where the face is, and nothing before it.
+It is cheap: nothing is computed at full size (the last convolution makes four pixels at a time),
+dense residuals stay where maps are small, and at half size the kernels are depthwise. It learns
+quickly: each decoder starts from its person's mean face and learns the difference. The fourth
+channel is a mask of the face without its occluders.
 
-What a face does it can be told by its landmarks (`lipsync.faceswap.autoencoder.expression`). To
-make it listen, in training some faces get their picture's numbers from a neighbour in the batch,
-which is another face of the same shot: light and pose are alike, and what differs only the
-landmarks tell.
+The encoder can take the expression as an extra input (`lipsync.faceswap.autoencoder.expression`).
+To keep it from ignoring that input, in training some rows of a batch use the image code of a
+neighbor that shows another face of the same shot: lighting and pose are alike, so that only the
+landmarks tell the two apart.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from torch import Tensor, nn
 from lipsync.faceswap.autoencoder.blocks import SLOPE, DepthwiseResidual, Residual, Upscale
 
 STRIDE = 16  # of the encoder: sizes are multiples of it
-EXPRESSION = 128  # numbers that what is told passes through
-GROUP = 3  # faces of a batch of which one is shown as its neighbour
+EXPRESSION_SIZE = 128  # of the expression's code
+GROUP = 3  # rows of a batch, of which one uses its neighbor's image code
 
 
 class Encoder(nn.Module):
-    """(b, 3, s, s), 0..1, and maybe their expressions (b, told) → (b, 4w, s/16, s/16).
+    """(b, 3, s, s), 0..1, and optionally their expressions (b, e) → (b, 4w, s/16, s/16).
 
-    Everything passes through `latent` numbers of the picture and EXPRESSION of what is told.
+    The bottleneck is `latent` numbers of the image and EXPRESSION_SIZE of the expression.
     """
 
-    def __init__(self, size: int, width: int, latent: int, told: int = 0) -> None:
+    def __init__(self, size: int, width: int, latent: int, expression: int = 0) -> None:
         super().__init__()
         cells, w = size // STRIDE, width
+        # `seen` and `told` are names in checkpoints: the codes of image and expression.
         self.seen = nn.Sequential(
             nn.Conv2d(3, w, 5, 2, 2),
             nn.LeakyReLU(SLOPE),
@@ -47,41 +48,41 @@ class Encoder(nn.Module):
         )
         self.told = (
             nn.Sequential(
-                nn.Linear(told, EXPRESSION),
+                nn.Linear(expression, EXPRESSION_SIZE),
                 nn.LeakyReLU(SLOPE),
-                nn.Linear(EXPRESSION, EXPRESSION),
+                nn.Linear(EXPRESSION_SIZE, EXPRESSION_SIZE),
                 nn.LeakyReLU(SLOPE),
             )
-            if told
+            if expression
             else None
         )
-        numbers = latent + (EXPRESSION if told else 0)
+        numbers = latent + (EXPRESSION_SIZE if expression else 0)
         self.code = nn.Sequential(
             nn.Linear(numbers, 4 * w * cells * cells), nn.Unflatten(1, (4 * w, cells, cells))
         )
 
     def forward(self, faces: Tensor, expression: Tensor | None = None) -> Tensor:
-        seen: Tensor = self.seen(faces - 0.5)
+        image: Tensor = self.seen(faces - 0.5)
         if self.told is not None:
             if expression is None:
-                raise ValueError("a network that is told marks wants an expression")
+                raise ValueError("a network with expression input wants an expression")
             if self.training:
-                seen = seen[[shown_as(row) for row in range(len(seen))]]
-            seen = torch.cat([seen, self.told(expression).to(seen.dtype)], 1)
-        code: Tensor = self.code(seen)
+                image = image[[image_row(row) for row in range(len(image))]]
+            image = torch.cat([image, self.told(expression).to(image.dtype)], 1)
+        code: Tensor = self.code(image)
         return code
 
 
-def shown_as(row: int) -> int:
-    """Whose picture's numbers a row of a batch gets in training: of three, the second the first's.
+def image_row(row: int) -> int:
+    """Which row's image code a row of a training batch uses: of three, the second the first's.
 
-    Every one that is leaves the batch a picture less to learn from.
+    Each such row leaves the batch one image less to learn from, hence only one in three.
     """
     return row - 1 if row % GROUP == 1 else row
 
 
 class Decoder(nn.Module):
-    """(b, 4w, s/16, s/16) → colours (b, 3, s, s) and mask (b, 1, s, s), both 0..1."""
+    """(b, 4w, s/16, s/16) → color (b, 3, s, s) and mask (b, 1, s, s), both 0..1."""
 
     def __init__(self, size: int, width: int) -> None:
         super().__init__()
@@ -96,11 +97,11 @@ class Decoder(nn.Module):
             nn.Conv2d(w + w // 2, 16, 3, padding=1),
             nn.PixelShuffle(2),
         )
-        # What a decoder that knows nothing else shows: logits of the mean face and of its mask.
+        # Bias per pixel, logits of the mean face and of its mask: what an untrained decoder shows.
         self.usual = nn.Parameter(torch.zeros(4, size, size))
 
     @torch.no_grad()
-    def begin_from(self, mean: Tensor) -> None:
+    def start_from_mean(self, mean: Tensor) -> None:
         """Start from a mean face and mask, (4, s, s), 0..1."""
         self.usual.copy_(torch.logit(mean.clamp(0.02, 0.98)))
         last = self.layers[-2]
@@ -109,13 +110,10 @@ class Decoder(nn.Module):
         last.bias.zero_()
 
     def forward(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        made = torch.sigmoid(self.layers(code).float() + self.usual)
-        return made[:, :3], made[:, 3:]
+        channels = torch.sigmoid(self.layers(code).float() + self.usual)
+        return channels[:, :3], channels[:, 3:]
 
 
-def fits(size: int) -> bool:
-    """Whether faces of this size can be learnt."""
+def is_valid_size(size: int) -> bool:
+    """Whether the network can be built for faces of this size."""
     return size % STRIDE == 0 and size >= 2 * STRIDE
-
-
-__all__ = ["Decoder", "Encoder", "fits"]

@@ -1,4 +1,4 @@
-"""The face autoencoder: one encoder for two people, a decoder for each."""
+"""The face autoencoder, one encoder for two people and a decoder for each, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -18,23 +18,28 @@ Architecture = Literal["original", "light", "gan"]
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 KIND = "face autoencoder"  # in a checkpoint's meta
-FACES = "faces."  # + side: thumbnails of the person, beside the weights
+THUMBNAILS = "faces."  # + side: a checkpoint's thumbnails of that person
+
+
+def other_side(side: Side) -> Side:
+    """The other of the two people."""
+    return "b" if side == "a" else "a"
 
 
 @dataclass(frozen=True)
 class FaceDims:
-    """What a network is built from; a checkpoint carries it."""
+    """Architecture and sizes of a network; stored in its checkpoint."""
 
     architecture: Architecture
     size: int = 64  # pixels across
     width: int = 24  # channels of the first layer
-    latent: int = 256  # numbers that everything passes through
-    marks: int = 0  # landmarks that the encoder is told (`marks`); 0: none, or `marks.COUNT`
+    latent: int = 256  # size of the bottleneck
+    marks: int = 0  # expression landmarks that the encoder takes: 0 or `expression.COUNT`
 
     def __post_init__(self) -> None:
         if self.architecture == "original" and self.size != original.SIZE:
             raise ValueError(f"size: the original network sees {original.SIZE} pixels")
-        if self.architecture != "original" and not light.fits(self.size):
+        if self.architecture != "original" and not light.is_valid_size(self.size):
             raise ValueError(f"size: wanted a multiple of {light.STRIDE}, got {self.size}")
         if self.marks not in (0, expression.COUNT if self.architecture == "light" else 0):
             raise ValueError(f"marks: the {self.architecture} network takes no {self.marks}")
@@ -47,45 +52,44 @@ class FaceAutoencoder(nn.Module):
         super().__init__()
         self.dims = dims
         self.meta: dict[str, Any] = {}
-        # Of each person: thumbnails (n, h, w) by which they are recognised
-        # (`lipsync.face.identity`).
-        self.known: dict[str, Tensor] = {}
-        self.encoder, decoders = _parts(dims)
+        # Of each person: thumbnails (n, h, w) that identify them (`lipsync.face.identity`).
+        self.thumbnails: dict[str, Tensor] = {}
+        self.encoder, decoders = _build_parts(dims)
         self.decoders = nn.ModuleDict(dict(zip(SIDES, decoders, strict=True)))
-        # Added to A's colours before they are encoded: the mean of B minus the mean of A.
+        # Mean color of B minus mean color of A: added to A's faces before encoding.
         self.register_buffer("shift", torch.zeros(3))
-        if dims.marks:  # of both people, `marks.habits`
+        if dims.marks:  # `expression.measure_statistics` of both people
             self.register_buffer("habits", torch.zeros(len(SIDES), 2, dims.marks, 2))
 
     def forward(
         self, faces: Tensor, decoder: Side, expression: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Colours (b, 3, s, s) and, if the network makes one, mask (b, 1, s, s), both 0..1.
+        """Color (b, 3, s, s) and, if the network makes one, mask (b, 1, s, s), both 0..1.
 
         Args:
-            faces: (b, 3, s, s), in the colours of B (see `toned`).
-            decoder: whose identity is to be shown.
-            expression: of the faces, from `expression`; for networks that are told marks.
+            faces: (b, 3, s, s), from `to_encoder_color`.
+            decoder: whose identity is shown.
+            expression: from `normalize_expression`; for networks with expression input.
         """
-        made = self.decoders[decoder](self.code(faces, expression))
-        return made if isinstance(made, tuple) else (made, None)
+        decoded = self.decoders[decoder](self.encode(faces, expression))
+        return decoded if isinstance(decoded, tuple) else (decoded, None)
 
-    def code(self, faces: Tensor, expression: Tensor | None = None) -> Any:
-        """What the decoders make faces from."""
+    def encode(self, faces: Tensor, expression: Tensor | None = None) -> Any:
+        """The code from which the decoders generate faces."""
         return self.encoder(faces, expression) if self.dims.marks else self.encoder(faces)
 
-    def expression(self, points: Tensor, side: Side) -> Tensor | None:
-        """What this person's faces do, from their marks (b, COUNT, 2), pixels of the pictures.
+    def normalize_expression(self, points: Tensor, side: Side) -> Tensor | None:
+        """This person's expression landmarks (b, COUNT, 2), pixels, as the encoder takes them.
 
-        None: the network wants to know nothing of it.
+        None: the network has no expression input.
         """
         if not self.dims.marks:
             return None
-        habits = self.get_buffer("habits")[SIDES.index(side)]
-        return expression.expression(points.to(habits), habits, self.dims.size)
+        statistics = self.get_buffer("habits")[SIDES.index(side)]
+        return expression.normalize(points.to(statistics), statistics, self.dims.size)
 
-    def toned(self, faces: Tensor, side: Side) -> Tensor:
-        """Faces (b, 3, s, s) of this person's footage in the colours that the encoder knows."""
+    def to_encoder_color(self, faces: Tensor, side: Side) -> Tensor:
+        """Faces (b, 3, s, s) of this person with the mean color that the encoder expects: B's."""
         if side == "b":
             return faces
         return (faces + self.get_buffer("shift")[:, None, None]).clamp(0, 1)
@@ -96,8 +100,8 @@ class FaceAutoencoder(nn.Module):
         return self.get_buffer("shift").device
 
     def save(self, path: Path) -> None:
-        """Write weights and what they are; whole or not at all."""
-        tensors = {**self.state_dict(), **{FACES + s: t for s, t in self.known.items()}}
+        """Write weights and description; atomic."""
+        tensors = {**self.state_dict(), **{THUMBNAILS + s: t for s, t in self.thumbnails.items()}}
         checkpoint.save(path, tensors, {**self.meta, "kind": KIND, "dims": asdict(self.dims)})
 
     @staticmethod
@@ -105,19 +109,21 @@ class FaceAutoencoder(nn.Module):
         """Read a network, ready to use.
 
         Raises:
-            WeightsError: missing, damaged, or of something else than faces.
+            WeightsError: missing, damaged, or not a face autoencoder's.
         """
         tensors, meta = checkpoint.load_kind(
             path, KIND, "face autoencoder; train one with python -m training.face_autoencoder.train"
         )
-        network = FaceAutoencoder(_dims(path, meta))
-        network.known = {s: tensors.pop(FACES + s) for s in SIDES if FACES + s in tensors}
+        network = FaceAutoencoder(_read_dims(path, meta))
+        network.thumbnails = {
+            s: tensors.pop(THUMBNAILS + s) for s in SIDES if THUMBNAILS + s in tensors
+        }
         network.meta = {k: v for k, v in meta.items() if k not in ("kind", "dims")}
-        checkpoint.fill(network, tensors, path, f" {network.dims.architecture}")
+        checkpoint.load_state(network, tensors, path, f" {network.dims.architecture}")
         return network.to(device).eval()
 
 
-def _dims(path: Path, meta: Mapping[str, Any]) -> FaceDims:
+def _read_dims(path: Path, meta: Mapping[str, Any]) -> FaceDims:
     try:
         dims = FaceDims(**meta["dims"])
         if dims.architecture not in ("original", "light", "gan"):
@@ -129,7 +135,7 @@ def _dims(path: Path, meta: Mapping[str, Any]) -> FaceDims:
     return dims
 
 
-def _parts(dims: FaceDims) -> tuple[nn.Module, list[nn.Module]]:
+def _build_parts(dims: FaceDims) -> tuple[nn.Module, list[nn.Module]]:
     """The encoder and both decoders."""
     if dims.architecture == "original":
         return original.Encoder(), [original.Decoder() for _ in SIDES]
@@ -141,5 +147,5 @@ def _parts(dims: FaceDims) -> tuple[nn.Module, list[nn.Module]]:
 
 
 def to_tensor(faces: Any) -> Tensor:
-    """uint8 faces (b, s, s, 3) → (b, 3, s, s), 0..1, laid out as convolutions like it."""
+    """uint8 faces (b, s, s, 3) → (b, 3, s, s), 0..1."""
     return torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255

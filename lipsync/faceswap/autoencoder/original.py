@@ -1,7 +1,7 @@
-"""The network of the first Deepfakes programs (METHOD.md §9): 64 × 64, 82.06 million weights.
+"""The network of the first Deepfakes programs (docs/method.md §9): 64 × 64, 82.06 million weights.
 
-Named after what it was in their Keras code: four strided convolutions, two dense layers and an
-upscale in the shared encoder, three upscales in each person's decoder. Wants a GPU.
+As in their Keras code: four strided convolutions, two dense layers and an upscale in the shared
+encoder, three upscales in each person's decoder. Training it needs a GPU.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A person's faces, aligned and chosen from footage, in one file.
+"""Face sets: a person's faces, aligned, selected from footage and stored in one file.
 
-coverage_report  A picture of a set: what was kept, what was rejected and why, and which poses a
-curation         Which faces are good to learn from: for each criterion a score and a threshold
-rejected         `rejected.tsv`: every face that was not kept, and why; nothing is deleted
-store            `faces.zip`: one file per set, an ordinary archive that any program opens
+coverage_report  `report.png`: kept and rejected faces, coverage of poses and mouth shapes
+curation         which faces are good training data: a score and a threshold per criterion
+rejected         `rejected.tsv`: the frames that were left out, with reasons
+store            `faces.zip`: reading and writing a face set
 """
 
 from __future__ import annotations

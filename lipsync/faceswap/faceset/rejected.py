@@ -1,4 +1,4 @@
-"""`rejected.tsv`: every face that was not kept, and why; nothing is deleted."""
+"""`rejected.tsv`: every sampled frame without a kept face, and the reason."""
 
 from __future__ import annotations
 
@@ -8,46 +8,55 @@ from pathlib import Path
 
 from lipsync.faceswap.faceset import curation
 from lipsync.faceswap.faceset.curation import CRITERIA, Criterion, CurationOptions
-from lipsync.runtime.atomic import refusals
+from lipsync.runtime.atomic import os_errors_as_output_errors
 from lipsync.types import F32, VideoInfo
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where in the footage a face is."""
+class SampledFrame:
+    """A frame of the footage that is searched for a face."""
 
     info: VideoInfo
     frame: int  # of that file
-    row: int  # of all files' frames, end to end
+    row: int  # of all files' frames, end to end; −1: the file shows no face
 
 
 def write_rejected(
     path: Path,
-    places: list[Place],
-    absent: list[Place],
-    unread: list[Path],
-    values: dict[str, F32],
+    frames: list[SampledFrame],
+    faceless: list[SampledFrame],
+    unreadable: list[Path],
+    scores: dict[str, F32],
     reasons: list[Criterion | None],
     options: CurationOptions,
 ) -> None:
-    """Write why each face that was not kept was not."""
+    """Write the reason, score and threshold of every rejection.
+
+    Args:
+        frames: with a face; `scores` and `reasons` have a row for each.
+        faceless: frames without a face.
+        unreadable: files that could not be read.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     columns = list(dict.fromkeys(c.score for c in CRITERIA))
-    with refusals(path), path.open("w", encoding="utf-8", newline="") as file:
+    with os_errors_as_output_errors(path), path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, delimiter="\t", lineterminator="\n")
         rows.writerow(["file", "frame", "second", "reason", "score", "threshold", *columns])
-        for file_path in unread:
+        for file_path in unreadable:
             rows.writerow([file_path, "", "", "unreadable file"])
-        for place in absent:
-            rows.writerow([*_where(place), "no face"])
-        for i, (place, reason) in enumerate(zip(places, reasons, strict=True)):
+        for frame in faceless:
+            rows.writerow([*_position_columns(frame), "no face"])
+        for i, (frame, reason) in enumerate(zip(frames, reasons, strict=True)):
             if reason is not None:
-                limit = (
-                    "≥ " if reason.least else "≤ "
-                ) + f"{curation.threshold(reason, options):g}"
-                score = f"{values[reason.score][i]:.3f}"
-                every = [f"{values[name][i]:.3f}" for name in columns]
-                rows.writerow([*_where(place), reason.reason, score, limit, *every])
+                sign = "≥" if reason.least else "≤"
+                limit = f"{sign} {curation.threshold_of(reason, options):g}"
+                score = f"{scores[reason.score][i]:.3f}"
+                every = [f"{scores[name][i]:.3f}" for name in columns]
+                rows.writerow([*_position_columns(frame), reason.reason, score, limit, *every])
 
 
-def _where(place: Place) -> list[str]:
-    return [str(place.info.path), str(place.frame), f"{float(place.frame / place.info.fps):.2f}"]
+def _position_columns(frame: SampledFrame) -> list[str]:
+    second = float(frame.frame / frame.info.fps)
+    return [str(frame.info.path), str(frame.frame), f"{second:.2f}"]

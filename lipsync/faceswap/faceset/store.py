@@ -1,7 +1,7 @@
 """`faces.zip`: one file per set, an ordinary archive that any program opens.
 
-Pictures are stored as they come (JPEG, quality 98, full colour), so that neither writing nor
-reading holds more than one; landmarks and whatever else there is of each face are arrays of all.
+Images are stored one by one (JPEG, quality 98, 4:4:4), so that neither writing nor reading holds
+more than one in memory; landmarks and everything else per face are arrays over all faces.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ import numpy as np
 
 from lipsync.errors import FacesError, OutputError
 from lipsync.face.schemes import SCHEMES
-from lipsync.faceswap.face_crop import hull
-from lipsync.runtime.atomic import refusals, whole
-from lipsync.runtime.hashing import sha256
+from lipsync.faceswap.face_crop import hull_outline
+from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
+from lipsync.runtime.hashing import hash_file
 from lipsync.types import F32, I64, U8, Bools, LandmarkScheme
 
-NAME = "faces.zip"
+FILE_NAME = "faces.zip"
 FORMAT = 1
 JPEG = (
     cv2.IMWRITE_JPEG_QUALITY, 98,
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
 )  # fmt: skip
 ARRAYS = ("points", "upper", "shot")
+MIN_FACES = 50  # fewer are too few to train on
 
 
 class FaceSet:
-    """A set, open for reading; pictures are decoded one by one when asked for. Use with `with`."""
+    """A face set open for reading; images are decoded one by one on request. Use with `with`."""
 
     def __init__(self, path: Path) -> None:
         """Open a set by its file or its folder.
@@ -44,7 +45,7 @@ class FaceSet:
         Raises:
             FacesError: missing or damaged.
         """
-        self.path = path / NAME if path.is_dir() else path
+        self.path = path / FILE_NAME if path.is_dir() else path
         if not self.path.is_file():
             raise FacesError(
                 f"{self.path}: no set of faces there; make one with lipsync faces extract"
@@ -58,8 +59,8 @@ class FaceSet:
         except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
             raise FacesError(f"{self.path}: damaged, or not a set of faces ({error})") from None
         self.points: F32 = arrays["points"]  # (n, k, 2), pixels of the face
-        self.upper: F32 = arrays["upper"]  # (n, h, w), thumbnails of `lipsync.face.identity`
-        self.shot: I64 = arrays["shot"]  # (n,), which shot of the footage each came from
+        self.thumbnails: F32 = arrays["upper"]  # (n, h, w), see `lipsync.face.identity`
+        self.shot: I64 = arrays["shot"]  # (n,), the shot of the footage that each came from
 
     def __len__(self) -> int:
         return len(self.points)
@@ -73,46 +74,48 @@ class FaceSet:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the file."""
-        return sha256(self.path)
+        return hash_file(self.path)
 
     @property
     def name(self) -> str:
-        """What the set is called: its folder."""
+        """The set's name: its folder's."""
         return self.path.resolve().parent.name
 
     def face(self, i: int) -> U8:
-        """Picture i, (size, size, 3) RGB.
+        """Image i, (size, size, 3) RGB.
 
         Raises:
             FacesError: it is damaged.
         """
         try:
-            data = np.frombuffer(self._read(_picture(i)), np.uint8)
+            data = np.frombuffer(self._read(_image_name(i)), np.uint8)
             bgr = cv2.imdecode(data, cv2.IMREAD_COLOR)
         except (zipfile.BadZipFile, KeyError, OSError, cv2.error):
             bgr = None
         if bgr is None or bgr.shape != (self.size, self.size, 3):
-            raise FacesError(f"{self.path}: face {i} ({_picture(i)}) is damaged; extract it again")
+            raise FacesError(
+                f"{self.path}: face {i} ({_image_name(i)}) is damaged; extract it again"
+            )
         return np.ascontiguousarray(bgr[..., ::-1])
 
-    def damaged(self) -> str | None:
-        """The name of the first damaged part of the file, by its check sums; None: all is well."""
+    def find_damage(self) -> str | None:
+        """The name of the first damaged part of the file, by its checksums; None: it is intact."""
         try:
             return self._archive.testzip()
         except (zipfile.BadZipFile, OSError, EOFError) as error:
             return f"a part of it ({error})"
 
-    def some_upper(self, most: int = 12) -> list[F32]:
-        """Thumbnails of up to so many faces spread over the set, for `likeness`."""
+    def sample_thumbnails(self, most: int = 12) -> list[F32]:
+        """Thumbnails of at most `most` faces spread over the set, for `identity.likeness`."""
         chosen = np.linspace(0, len(self) - 1, min(most, len(self))).astype(int)
-        return [self.upper[i].astype(np.float32) for i in chosen]
+        return [self.thumbnails[i].astype(np.float32) for i in chosen]
 
     def _read(self, name: str) -> bytes:
         return self._archive.read(name)
 
 
 class FaceSetWriter:
-    """Takes faces one by one; see `writing`."""
+    """Writes faces one by one; see `write_face_set`."""
 
     def __init__(self, path: Path, output: Path) -> None:
         self._archive = zipfile.ZipFile(path, "w", zipfile.ZIP_STORED)
@@ -120,15 +123,15 @@ class FaceSetWriter:
         self.count = 0
 
     def add(self, face: U8) -> None:
-        """Store the next picture (size, size, 3)."""
+        """Store the next image (size, size, 3)."""
         done, data = cv2.imencode(".jpg", np.ascontiguousarray(face[..., ::-1]), JPEG)
         if not done:
             raise OutputError(f"{self._output}: face {self.count} cannot be encoded")
-        self._archive.writestr(_picture(self.count), data.tobytes())
+        self._archive.writestr(_image_name(self.count), data.tobytes())
         self.count += 1
 
     def finish(self, meta: Mapping[str, Any], **arrays: np.ndarray[Any, Any]) -> None:
-        """Store what belongs to all faces: ARRAYS, each with one row per face."""
+        """Store the description and ARRAYS, each with one row per face."""
         for name in ARRAYS:
             if len(arrays[name]) != self.count:
                 raise ValueError(f"{name}: wanted {self.count} rows, got {len(arrays[name])}")
@@ -138,37 +141,35 @@ class FaceSetWriter:
         self._archive.writestr("meta.json", json.dumps({"format": FORMAT, **meta}, indent=2))
 
     def close(self) -> None:
+        """Finish the archive."""
         self._archive.close()
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[FaceSetWriter]:
-    """Write a folder's set; it appears whole or not at all.
+def write_face_set(folder: Path) -> Iterator[FaceSetWriter]:
+    """Write a folder's face set; the file is complete or absent.
 
     Raises:
         OutputError: it cannot be written, e.g. on a full disk.
     """
-    output = folder / NAME
-    with whole(output) as temporary, refusals(output):
+    output = folder / FILE_NAME
+    with atomic_write(output) as temporary, os_errors_as_output_errors(output):
         writer = FaceSetWriter(temporary, output)
         try:
             yield writer
         except BaseException:
-            with contextlib.suppress(OSError):  # a full disk refuses the archive's end as well
+            with contextlib.suppress(OSError):  # on a full disk closing fails as well
                 writer.close()
             raise
         writer.close()
 
 
-def _picture(i: int) -> str:
+def _image_name(i: int) -> str:
     return f"faces/{i:06}.jpg"
-
-
-LEAST_FACES = 50  # fewer teach nothing
 
 
 def face_mask(points: F32, size: int) -> Bools:
     """The hull of landmarks (k, 2) as a mask (size, size)."""
     mask = np.zeros((size, size), np.uint8)
-    cv2.fillConvexPoly(mask, np.round(hull(points)).astype(np.int32), 1)
+    cv2.fillConvexPoly(mask, np.round(hull_outline(points)).astype(np.int32), 1)
     return mask.astype(bool)

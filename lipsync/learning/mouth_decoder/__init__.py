@@ -1,7 +1,8 @@
-"""Train a decoder of one person's mouth.
+"""Train a neural mouth decoder of one person.
 
-early_stopping  The course of a training: steps, held-out reports, and when it is over
-options         What the training of a mouth can be told
-pairs           What a decoder learns from: medians of mouths whose true picture is known
-trainer         How a decoder learns one person's mouth from leave-one-out pairs
+early_stopping  Training loop with held-out reports and early stopping
+options         Options of `lipsync train-mouth`
+pairs           Training pairs: leave-one-out median textures and the true pictures
+run             One training run: its files, reports, stopping and resuming
+trainer         Losses, optimizers, averaged weights and held-out metrics of the decoder
 """

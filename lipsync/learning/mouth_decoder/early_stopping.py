@@ -1,8 +1,8 @@
-"""The course of a training: steps, held-out reports, and when it is over.
+"""Training loop with held-out reports and early stopping.
 
-Every eighth stretch of the footage is held out: what ships are the mean weights of the moment that
-drew it best, and training stops when that no longer improves. Whatever a step draws at random
-depends on its number alone, so that a run that was stopped goes on to the same end.
+Every eighth stretch of the footage is held out. The result is the averaged weights of the report
+with the lowest held-out loss; training stops when that loss no longer improves. Random draws of a
+step are seeded by its number alone, so an interrupted run resumes to the same result.
 """
 
 from __future__ import annotations
@@ -14,87 +14,93 @@ import numpy as np
 
 from lipsync.errors import OptionsError
 from lipsync.learning.mouth_decoder.pairs import Pairs
-from lipsync.learning.mouth_decoder.trainer import WARM_UP, Figures, MouthLearner
+from lipsync.learning.mouth_decoder.trainer import WARM_UP, HeldOutMetrics, MouthDecoderTrainer
 from lipsync.types import I64, Bools
 
-HELD_EVERY = 8  # stretches
+HOLD_OUT_EVERY = 8  # stretches
 
 
 @dataclass
-class Course:
-    """Where a run stands."""
+class TrainingProgress:
+    """Progress of a run; its fields are part of the saved state."""
 
-    step: int = 0
-    best: float = float("inf")
-    since: int = 0  # reports without a better one
-    minutes: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
-    counted: int = 0
+    step: int = 0  # finished steps
+    best: float = float("inf")  # lowest held-out loss so far
+    since: int = 0  # reports since `best`
+    minutes: float = 0.0  # of training
+    sums: dict[str, float] = field(default_factory=dict)  # losses by part, since the last report
+    counted: int = 0  # steps in `sums`
 
     def add(self, parts: dict[str, float]) -> None:
-        """One step's losses."""
+        """Add one step's losses."""
         for name, value in parts.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.counted += 1
 
-    def means(self) -> dict[str, float]:
-        """Of the steps since the last call."""
+    def pop_means(self) -> dict[str, float]:
+        """Return the mean losses since the last call and reset the sums."""
         means = {name: value / self.counted for name, value in self.sums.items()}
         self.sums, self.counted = {}, 0
         return means
 
 
-def split(pairs: Pairs) -> tuple[I64, I64]:
-    """Rows to learn from, and rows held out: whole stretches."""
-    first = min(HELD_EVERY // 2, int(pairs.stretch.max()) // 2)  # short footage has few
-    held: Bools = pairs.stretch % HELD_EVERY == first
-    return np.flatnonzero(~held), np.flatnonzero(held)
+def split_pairs(pairs: Pairs) -> tuple[I64, I64]:
+    """Split rows into (training, held out) by whole stretches."""
+    first = min(
+        HOLD_OUT_EVERY // 2, int(pairs.stretch.max()) // 2
+    )  # short footage has few stretches
+    held_out: Bools = pairs.stretch % HOLD_OUT_EVERY == first
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-Report = Callable[[Course, dict[str, float], Figures], None]
+ReportFunction = Callable[[TrainingProgress, dict[str, float], HeldOutMetrics], None]
 
 
-def fit(
-    learner: MouthLearner,
+def run_training(
+    trainer: MouthDecoderTrainer,
     pairs: Pairs,
-    course: Course,
-    report: Report,
+    progress: TrainingProgress,
+    report: ReportFunction,
     stopped: Callable[[], bool],
 ) -> Iterator[int]:
-    """Train, yielding each finished step's number; ends when it is over.
+    """Train, yielding the number of each finished step, until done, stopped or out of patience.
 
     Args:
-        course: where to go on from; kept up to date.
-        report: is told the mean losses and the held-out figures, every `report_every` steps.
-        stopped: whether somebody wants it to halt: it yields after the step and then waits.
+        progress: where to continue from; updated in place.
+        report: called with the mean losses and the held-out metrics every `report_every` steps.
+        stopped: polled after each step; true ends the run once the step has been yielded.
 
     Raises:
-        OptionsError: the loss is no number any more.
+        OptionsError: the loss is not finite.
     """
-    options = learner.options
-    learn, held = split(pairs)
-    while course.step < options.steps:
-        rng = np.random.default_rng((options.seed, course.step))
-        rows = np.sort(rng.choice(learn, options.batch, replace=len(learn) < options.batch))
-        parts = learner.learn(learner.batch(pairs, rows, rng), course.step / options.steps)
+    options = trainer.options
+    training_rows, held_out = split_pairs(pairs)
+    while progress.step < options.steps:
+        rng = np.random.default_rng((options.seed, progress.step))
+        replace = len(training_rows) < options.batch
+        rows = np.sort(rng.choice(training_rows, options.batch, replace=replace))
+        batch = trainer.batch(pairs, rows, rng)
+        parts = trainer.train_step(batch, progress.step / options.steps)
         if not np.isfinite(parts["total"]):
             raise OptionsError(
-                f"step {course.step + 1}: the loss is {parts['total']}; "
+                f"step {progress.step + 1}: the loss is {parts['total']}; "
                 "take a lower --learning-rate"
             )
-        course.add(parts)
-        course.step += 1
-        over = False
-        if course.step % options.report_every == 0 or course.step == options.steps:
-            figures = learner.judge_held(pairs, held, learner.result)
-            counts = course.step > 2 * WARM_UP * options.steps or course.step == options.steps
-            if counts and (figures.loss < course.best or learner.best is None):
-                course.best, course.since = figures.loss, 0
-                learner.keep_best()
-            elif counts:
-                course.since += 1
-            report(course, course.means(), figures)
-            over = bool(options.patience and course.since >= options.patience)
-        yield course.step
-        if over or stopped():
+        progress.add(parts)
+        progress.step += 1
+        finished = False
+        if progress.step % options.report_every == 0 or progress.step == options.steps:
+            metrics = trainer.evaluate(pairs, held_out, trainer.result)
+            comparable = (
+                progress.step > 2 * WARM_UP * options.steps or progress.step == options.steps
+            )
+            if comparable and (metrics.loss < progress.best or trainer.best is None):
+                progress.best, progress.since = metrics.loss, 0
+                trainer.keep_best()
+            elif comparable:
+                progress.since += 1
+            report(progress, progress.pop_means(), metrics)
+            finished = bool(options.patience and progress.since >= options.patience)
+        yield progress.step
+        if finished or stopped():
             return

@@ -1,4 +1,4 @@
-"""What the training of a mouth can be told."""
+"""Options of `lipsync train-mouth`."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lipsync.runtime.option_spec import options
+from lipsync.runtime.option_spec import option_group
 
 Weight = Annotated[float, Field(ge=0)]
 
 
-@options
+@option_group
 class LearnOptions:
-    """How a mouth is learnt."""
+    """Mouth-decoder training."""
 
     mouth_input: Literal["median", "lips"] = "median"
-    """What the decoder draws from: the median texture, which it refines, or the lips alone."""
+    """Input of the decoder: the median texture, which it refines, or the lip shape alone."""
     mouth_size: Annotated[int, Field(ge=32, le=512, multiple_of=8)] = 128
-    """Pixels across the picture of mouth and chin, at most: a small face has fewer."""
+    """Maximum pixels across the mouth-and-chin crop; a small face gets fewer."""
     mouth_width: Annotated[int, Field(ge=4, le=256)] = 24
-    """Channels of the network's finest maps."""
+    """Channels of the network's full-resolution layers."""
     pairs: Annotated[int, Field(ge=50)] = 2400
-    """Most mouths that are learnt from; of more footage, stretches are left out evenly."""
+    """Maximum number of training frames; longer footage is thinned out evenly."""
     steps: Annotated[int, Field(ge=1)] = 800
-    """Steps of training, unless it stops earlier."""
+    """Maximum training steps; early stopping may end sooner."""
     batch: Annotated[int, Field(ge=1)] = 8
     """Mouths per step."""
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
-    """Highest rate; it rises and falls over the steps."""
+    """Peak learning rate, with warm-up and cosine decay."""
     ssim: Weight = 0.1
-    """Weight of structural similarity, beside 1 for the mean absolute difference."""
+    """Weight of structural similarity; the mean absolute error has weight 1."""
     edge: Weight = 0.5
-    """Weight of first differences."""
+    """Weight of the error of first differences."""
     fine: Weight = 0.06
-    """Weight of the strength of the finest texture."""
-    # Off: in the trials so far it cost fidelity and brought no sharpness.
+    """Weight of the error of fine-texture strength."""
+    # Off: in trials it lowered PSNR without adding sharpness.
     adversarial: Weight = 0.0
-    """Weight of a patch discriminator."""
+    """Weight of the patch discriminator's loss."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
-    """What ships is a mean over the last 1 / (1 − ema) steps."""
+    """Decay of the weight average that is saved, about 1 / (1 − ema) steps long."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of the network's products in training."""
+    """Precision of matrix products in training."""
     patience: Annotated[int, Field(ge=0)] = 6
-    """Reports without a better held-out one before training stops; 0: never."""
+    """Reports without a lower held-out loss before training stops; 0: never."""
     report_every: Annotated[int, Field(ge=1)] = 100
-    """Steps between reports; at each, what a resumed run needs is kept."""
+    """Steps between reports; each also saves the state to resume from."""
     licence: str = "that of the person's footage"
-    """What the weights say about their use."""
+    """License text stored in the weights."""
     seed: int = 0
-    """Of everything random."""
+    """Seed of all random draws."""

@@ -15,17 +15,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lipsync.face.similarity import apply, compose, scale_of
-from lipsync.face.tracked_face import lips as lips_of
-from lipsync.face.tracked_face import mouth_outlines, nose
-from lipsync.mouth.decoder.crop import LEFT, MAPS, RIGHT, STRIDE, Canvas, described, numbers
+from lipsync.face.similarity import apply_affine, compose_affine, affine_scale
+from lipsync.face.tracked_face import TrackedFace
+from lipsync.mouth.decoder.crop import (
+    LEFT,
+    MAPS,
+    RIGHT,
+    STRIDE,
+    Canvas,
+    conditioning_size,
+    describe_mouths,
+)
 from lipsync.mouth.texture.median import MedianTexture
 from lipsync.mouth.texture.source import TextureOptions
-from lipsync.types import F32, I64, U8, Alignment, FaceTrack, LipTrack, MouthBank, Progress
+from lipsync.mouth.wanted_mouths import WantedMouths
+from lipsync.types import F32, I64, U8, FootageAppearance, LipTrack, MouthBank, Progress
 
-STRETCH_S, MARGIN_S = 3.0, 1.0  # what is drawn at once; what beside it lends nothing either
-LEAST_SIZE = 32  # pixels across a canvas
-LEAST_STRETCHES = 6  # short footage is cut finer
+SEGMENT_S, MARGIN_S = 3.0, 1.0  # what is drawn at once; what beside it lends nothing either
+MIN_SIZE = 32  # pixels across a canvas
+MIN_SEGMENTS = 6  # short footage is cut finer
 MASK_INSET, MASK_SOFT = 0.13, 0.04  # of what counts: about what a composite shows
 REACH = 0.12  # of the canvas' width: how far a piece of border is felt inside
 BORDER = (13, 140)  # of the mask, 0..255: where a composite matches colours
@@ -57,17 +65,17 @@ class Pairs:
             return Pairs(**pictures, told=data["told"], stretch=data["stretch"])
 
 
-def canvas_for(bank: MouthBank, most: int) -> Canvas:
+def choose_canvas(bank: MouthBank, most: int) -> Canvas:
     """The canvas for the faces of a bank: as many pixels as they have, but at most `most` across.
 
     On a finer one than the footage is, noise and edges would not be what they are in a frame.
     """
-    scales = [scale_of(to_crop) for to_crop in bank.to_crop[bank.quality > 0]]
+    scales = [affine_scale(to_crop) for to_crop in bank.to_crop[bank.quality > 0]]
     pixels = float(np.median(scales)) * (RIGHT - LEFT)
-    return Canvas(int(np.clip(round(pixels / STRIDE) * STRIDE, LEAST_SIZE, most)))
+    return Canvas(int(np.clip(round(pixels / STRIDE) * STRIDE, MIN_SIZE, most)))
 
 
-def stretches(bank: MouthBank, fps: float, most: int) -> list[I64]:
+def split_into_segments(bank: MouthBank, fps: float, most: int) -> list[I64]:
     """Frames of the footage that are drawn together, by stretches of at most STRETCH_S.
 
     Args:
@@ -75,7 +83,7 @@ def stretches(bank: MouthBank, fps: float, most: int) -> list[I64]:
     """
     good = bank.quality > 0
     frames, shots = bank.frames[good], bank.shots[good]
-    length = max(2, round(min(STRETCH_S * fps, len(frames) / LEAST_STRETCHES)))
+    length = max(2, round(min(SEGMENT_S * fps, len(frames) / MIN_SEGMENTS)))
     found = []
     for shot in np.unique(shots):
         own = frames[shots == shot]
@@ -89,107 +97,105 @@ def stretches(bank: MouthBank, fps: float, most: int) -> list[I64]:
     return found
 
 
-def without(bank: MouthBank, frames: I64, margin: int) -> MouthBank:
+def exclude_frames(bank: MouthBank, frames: I64, margin: int) -> MouthBank:
     """The bank with no mouth from these frames or from within `margin` frames of them."""
     near = (bank.frames >= frames[0] - margin) & (bank.frames <= frames[-1] + margin)
     return replace(bank, quality=np.where(near, 0, bank.quality).astype(np.float32))
 
 
-def write(
-    folder: Path,
-    bank: MouthBank,
-    track: FaceTrack,
-    alignment: Alignment,
-    options: TextureOptions,
-    canvas: Canvas,
-    phones: int,
-    most: int,
-    progress: Progress | None = None,
+@dataclass(frozen=True, eq=False)
+class PairSource:
+    """The bank and footage that pairs are drawn from, and how."""
+
+    bank: MouthBank
+    appearance: FootageAppearance
+    face: TrackedFace  # through all of the footage
+    options: TextureOptions  # how medians are drawn
+    canvas: Canvas
+    phones: int  # size of the phone embedding; of a bank without sound it is all 0
+
+
+def write_pairs(
+    folder: Path, source: PairSource, most: int, progress: Progress | None = None
 ) -> None:
     """Draw the pairs of a bank and of the footage it was collected from, for `Pairs.load`.
 
     Args:
-        options: how medians are drawn.
-        phones: numbers that tell what is heard; of a bank that knows no sound they are 0.
         most: pairs.
     """
-    groups = stretches(bank, float(track.fps), most)
-    n, h, w = sum(map(len, groups)), canvas.height, canvas.size
+    groups = split_into_segments(source.bank, float(source.face.fps), most)
+    n, h, w = sum(map(len, groups)), source.canvas.height, source.canvas.size
     shapes = {"steady": (h, w, 3), "detailed": (h, w, 3), "true": (h, w, 3)}
     shapes |= {"maps": (h, w, MAPS), "mask": (h, w)}  # type: ignore[dict-item]
     out = {
         name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (n, *shape))
         for name, shape in shapes.items()
     }
-    told = np.zeros((n, numbers(phones)), np.float32)
+    conditions = np.zeros((n, conditioning_size(source.phones)), np.float32)
     stretch = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    artist = _Artist(bank, track, alignment, options, canvas, phones)
+    renderer = _PairRenderer(source)
     row = 0
     for group in groups:
-        for pair in artist.pairs(group):
+        for pair in renderer.render(group):
             for name, picture in zip(out, pair[:-1], strict=True):
                 out[name][row] = picture
-            told[row] = pair[-1]
+            conditions[row] = pair[-1]
             row += 1
             if progress is not None:
                 progress("pairs", row, n)
     for picture in out.values():
         picture.flush()
-    np.savez(folder / "told.npz", told=told, stretch=stretch.astype(np.int64))
+    np.savez(folder / "told.npz", told=conditions, stretch=stretch.astype(np.int64))
 
 
-class _Artist:
+class _PairRenderer:
     """Draws mouths of the footage from the rest of it."""
 
-    def __init__(
-        self,
-        bank: MouthBank,
-        track: FaceTrack,
-        alignment: Alignment,
-        options: TextureOptions,
-        canvas: Canvas,
-        phones: int,
-    ) -> None:
-        self.bank, self.track, self.alignment = bank, track, alignment
-        self.options, self.canvas, self.phones = options, canvas, phones
-        self.lips = lips_of(track, alignment)
-        self.pose = nose(track, alignment)
-        self.outlines = apply(alignment.to_canonical, mouth_outlines(track, MASK_INSET))
-        self.margin = round(MARGIN_S * float(track.fps))
-        self.row = {int(frame): row for row, frame in enumerate(bank.frames)}
+    def __init__(self, source: PairSource) -> None:
+        self.source = source
+        face = source.face
+        self.outlines = apply_affine(face.alignment.to_canonical, face.outlines(MASK_INSET))
+        self.margin = round(MARGIN_S * float(face.fps))
+        self.row = {int(frame): row for row, frame in enumerate(source.bank.frames)}
 
-    def pairs(self, frames: I64) -> Iterator[tuple[U8, U8, U8, U8, U8, F32]]:
-        """For every frame of a stretch: steady, detailed, true, maps, mask, told."""
-        wanted = set(frames.tolist())
+    def render(self, frames: I64) -> Iterator[tuple[U8, U8, U8, U8, U8, F32]]:
+        """For every frame of a stretch: steady, detailed, true, maps, mask, conditioning."""
+        bank, face, canvas = self.source.bank, self.source.face, self.source.canvas
+        chosen = set(frames.tolist())
         every = np.arange(frames[0], frames[-1] + 1)  # motion is seen in those between as well
-        nearest = np.clip(np.searchsorted(self.bank.frames, every), 0, len(self.bank) - 1)
-        said = None if self.bank.said is None else self.bank.said[nearest]
-        lips = LipTrack(self.lips.points[every], self.lips.rate)
+        nearest = np.clip(np.searchsorted(bank.frames, every), 0, len(bank) - 1)
+        wanted = WantedMouths(
+            lips=LipTrack(face.lips.points[every], face.fps),
+            face=face,
+            order=every,
+            phones=None if bank.phones is None else bank.phones[nearest],
+            skin_color=self.source.appearance.skin_color[every],
+        )
         one_run = np.zeros(len(every), np.int64)
-        told = described(lips.points, self.pose[every], said, one_run, self.phones)
-        source = MedianTexture(without(self.bank, frames, self.margin), self.options)
-        made = source.drawn(lips, self.track, self.alignment, every, said)
-        for i, drawn in enumerate(made):
+        lips, pose = wanted.lips.points, face.nose[every]
+        conditions = describe_mouths(lips, pose, wanted.phones, one_run, self.source.phones)
+        median = MedianTexture(exclude_frames(bank, frames, self.margin), self.source.options)
+        for i, drawn in enumerate(median.draw(wanted)):
             frame = int(every[i])
-            if frame not in wanted:
+            if frame not in chosen:
                 continue
             assert drawn is not None  # noqa: S101 — frames of a bank show a face
-            to_patch = compose(drawn.patch.from_frame, self.alignment.to_frame[frame])
+            to_patch = compose_affine(drawn.patch.from_frame, face.alignment.to_frame[frame])
             row = self.row[frame]
-            mask = self.canvas.inside(self.outlines[frame], MASK_SOFT)
-            steady = self.canvas.seen(drawn.steady, to_patch)
-            true = self.canvas.seen(self.bank.crops[row], self.bank.to_crop[row])
+            mask = canvas.draw_mask(self.outlines[frame], MASK_SOFT)
+            steady = canvas.crop(drawn.steady, to_patch)
+            true = canvas.crop(bank.crops[row], bank.to_crop[row])
             yield (
                 steady,
-                self.canvas.seen(drawn.patch.rgb, to_patch),
-                toned(true, steady, mask),
-                self.canvas.lip_maps(self.lips.points[frame]),
+                canvas.crop(drawn.patch.rgb, to_patch),
+                match_border_color(true, steady, mask),
+                canvas.draw_lip_maps(lips[i]),
                 mask,
-                told[i],
+                conditions[i],
             )
 
 
-def toned(true: U8, drawn: U8, mask: U8) -> U8:
+def match_border_color(true: U8, drawn: U8, mask: U8) -> U8:
     """A true picture (h, w, 3) moved to the drawn one's colours along the mask's border.
 
     A composite does the reverse: what differs along the border it takes off the mouth. Light, which

@@ -9,30 +9,32 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from cyclopts import Parameter
 
 from lipsync import media
 from lipsync.errors import AudioError
-from lipsync.face import tracked_face
+from lipsync.face.alignment import align, rigid_template
 from lipsync.face.similarity import Complexes
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.media import frame_times
-from lipsync.runtime.hashing import sha256
-from lipsync.runtime.option_spec import options
-from lipsync.speech import audio, av_sync, features, lip_model, vad
+from lipsync.mouth.bank import mouth_bank
+from lipsync.mouth.bank.mouth_bank import BankOptions
+from lipsync.runtime.cache import Cache
+from lipsync.runtime.hashing import hash_file
+from lipsync.runtime.option_spec import option_group
+from lipsync.speech import av_sync, lip_model
 from lipsync.speech.av_sync import LAG_MOST_S, LEAST_R
-from lipsync.speech.features.phone_embedding import said as heard_at
+from lipsync.speech.features.phone_embedding import embed_phones
+from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile
-from lipsync.types import F32, U8, Alignment, FaceTrack, LipTrack, VideoInfo
-
-if TYPE_CHECKING:
-    pass  # which know this module's options
+from lipsync.speech.video_speech import VideoSpeech
+from lipsync.types import F32, U8, Alignment, FaceTrack, FootageAppearance, LipTrack, MouthBank
 
 
-@options
+@option_group
 class FootageOptions:
     """Where the mouth's pixels may come from besides the target."""
 
@@ -42,73 +44,88 @@ class FootageOptions:
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """One or several videos of a person."""
+    """One or several videos of a person, the target first."""
 
-    infos: tuple[VideoInfo, ...]
-    track: FaceTrack  # of all frames of all videos; a cut between two of them
-    alignment: Alignment
+    videos: tuple[VideoSpeech, ...]  # each with its sound
+    face: TrackedFace  # through all frames of all videos; a cut between two of them
 
     @staticmethod
     def of(
-        infos: Sequence[VideoInfo], tracks: Sequence[FaceTrack], template: Complexes | None = None
+        videos: Sequence[VideoSpeech],
+        tracks: Sequence[FaceTrack],
+        template: Complexes | None = None,
     ) -> Footage:
-        """Join videos and their tracks.
+        """Join videos and the tracks of the person in them.
 
         Args:
-            template: from `geometry.rigid_template`; None: of all together.
+            template: from `alignment.rigid_template`; None: of all videos together.
 
         Raises:
             NoFaceError: no frame of any video has a face.
         """
-        whole = joined(tracks)
-        template = tracked_face.rigid_template(whole) if template is None else template
+        whole = join_tracks(tracks)
+        template = rigid_template(whole) if template is None else template
         alignments = [
-            tracked_face.align(track, template=template).to_frame
+            align(track, template=template).to_frame
             if track.found.any()
             else np.tile(np.eye(2, 3, dtype=np.float32), (len(track), 1, 1))
             for track in tracks
         ]
-        return Footage(tuple(infos), whole, Alignment(np.concatenate(alignments)))
+        return Footage(tuple(videos), TrackedFace(whole, Alignment(np.concatenate(alignments))))
 
     def frames(self) -> Iterator[U8]:
         """All frames, one video after the other."""
-        for info in self.infos:
-            yield from media.read_frames(info)
+        for video in self.videos:
+            yield from media.read_frames(video.info)
 
     @property
     def digest(self) -> str:
-        """Changes with the content of any video, how it is read, and with their order."""
+        """A hash of the videos' content, of how they are read, and of their order."""
         together = "".join(
-            f"{sha256(info.path)} {info.frame_count} {info.stamps is not None} {info.tonemapped} "
-            for info in self.infos
+            f"{hash_file(info.path)} {info.frame_count} {info.stamps is not None} "
+            f"{info.tonemapped} "
+            for info in (video.info for video in self.videos)
         )
         return hashlib.sha256(together.encode()).hexdigest()
 
-    def said(self, model: lip_model.LipLSTM) -> F32 | None:
-        """What is heard at every frame, (n, p); None where nowhere lips and sound belong together.
+    def collect_bank(
+        self, options: BankOptions, cache: Cache, model: LipLSTM | None = None
+    ) -> tuple[MouthBank, FootageAppearance]:
+        """The bank of this footage, and how its frames look; see `mouth_bank.build`.
 
-        Videos without sound of their own, or with somebody else's, have the mean of the others.
+        Args:
+            model: the speech model whose phone embedding the entries are to carry; None: none.
         """
-        lips = tracked_face.lips(self.track, self.alignment)
+        hears = model is not None and "phones" in model.spec.parts
+        phones = (lambda: self.phone_embedding(model)) if hears and model is not None else None
+        return mouth_bank.build(self.frames(), self.face, options, cache, self.digest, phones)
+
+    def phone_embedding(self, model: LipLSTM) -> F32 | None:
+        """Phone embedding of the sound at every frame, (f, p); None where none fits the lips.
+
+        Videos that are silent or dubbed take the mean of the others.
+        """
+        lips = self.face.lips
         profile = LipProfile.of(lips)
         parts, first = [], 0
-        for info in self.infos:
-            own = LipTrack(lips.points[first : first + info.frame_count], info.fps)
-            parts.append(_said(info, own, profile, model))
-            first += info.frame_count
+        for video in self.videos:
+            end = first + video.info.frame_count
+            own = LipTrack(lips.points[first:end], video.info.fps)
+            parts.append(_embed_own_phones(video, own, profile, model))
+            first = end
         known = [part for part in parts if part is not None]
         if not known:
             return None
-        usual = np.concatenate(known).mean(0)
+        mean = np.concatenate(known).mean(0)
         return np.concatenate(
             [
-                np.tile(usual, (info.frame_count, 1)) if part is None else part
-                for info, part in zip(self.infos, parts, strict=True)
+                np.tile(mean, (video.info.frame_count, 1)) if part is None else part
+                for video, part in zip(self.videos, parts, strict=True)
             ]
         ).astype(np.float32)
 
 
-def joined(tracks: Sequence[FaceTrack]) -> FaceTrack:
+def join_tracks(tracks: Sequence[FaceTrack]) -> FaceTrack:
     """Tracks end to end, with a cut between each two; at the rate of the first."""
     starts = np.cumsum([0, *(len(track) for track in tracks)])
     cuts = [start + track.cuts for start, track in zip(starts, tracks, strict=False)]
@@ -121,21 +138,20 @@ def joined(tracks: Sequence[FaceTrack]) -> FaceTrack:
     )
 
 
-def _said(
-    info: VideoInfo, lips: LipTrack, profile: LipProfile, model: lip_model.LipLSTM
+def _embed_own_phones(
+    video: VideoSpeech, lips: LipTrack, profile: LipProfile, model: LipLSTM
 ) -> F32 | None:
-    """What is heard at a video's frames, if the person who is seen says it."""
-    if info.still or not info.has_audio or not np.isfinite(lips.points).any():
+    """Phone embedding at a video's frames, if the lips that are seen speak its sound."""
+    if not video.audible or not np.isfinite(lips.points).any():
         return None
     try:
-        wave = audio.load(Path(info.path), media.sound_skipped(info))
+        heard = video.features(model.spec)
     except AudioError:
         return None
-    steady = frame_times.regular(lips, info)
-    heard = features.extract(wave, model.spec)
+    steady = frame_times.resample_regularly(lips, video.info)
     predicted = lip_model.predict(model, heard, profile, steady.rate, len(steady))
-    speaking = vad.listen(wave).at(np.arange(len(steady)) / float(steady.rate))
-    fit = av_sync.fit(steady.opening, predicted.opening, float(steady.rate), speaking)
+    speaking = video.segments.at(np.arange(len(steady)) / float(steady.rate))
+    fit = av_sync.measure_sync(steady.opening, predicted.opening, float(steady.rate), speaking)
     if not fit.r >= LEAST_R or abs(fit.lag_s) > LAG_MOST_S:
         return None
-    return heard_at(heard, model.spec, frame_times.times(info, len(lips)) + fit.lag_s)
+    return embed_phones(heard, model.spec, frame_times.display_times(video.info, len(lips)) + fit.lag_s)

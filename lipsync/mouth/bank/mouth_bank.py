@@ -1,44 +1,44 @@
 """The person's own mouths: every good frame of the footage, as a lip shape and a crop of pixels.
 
 Frames in abrupt motion, in an unusual pose, out of focus or with an odd lip shape are left out
-(METHOD.md §4); what remains carries a quality score.
+(docs/method.md §4); what remains carries a quality score.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from lipsync.errors import NoFaceError
-from lipsync.face.appearance import LOOK_SIZE, look, oddness, skin_colour, steady_light, tint
-from lipsync.face.appearance import sharpness as edge_strength
-from lipsync.face.identity import strangers, upper_face
+from lipsync.face.appearance import THUMBNAIL_SIZE, make_luma_thumbnail, score_appearance_outliers, measure_skin_color, smooth_skin_color, make_tint_thumbnail
+from lipsync.face.appearance import measure_sharpness as edge_strength
+from lipsync.face.identity import find_other_identities, make_face_thumbnail
 from lipsync.face.similarity import to_complex
-from lipsync.face.tracked_face import lips as lips_of
-from lipsync.face.tracked_face import nose, smoothed_points
-from lipsync.media.pixels import FINE_SCALE, cell_means, cut_out, reduction_of
-from lipsync.mouth.bank.shape_free import shape_free, usual_shape
+from lipsync.face.tracked_face import TrackedFace
+from lipsync.media.pixels import FINE_SCALE, cell_means, crop_replicated, reduction_factor
+from lipsync.mouth.bank.shape_free import warp_to_mean_shape, mean_shape
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.option_spec import options
-from lipsync.types import F32, I64, U8, Alignment, Bools, CellMeans, FaceTrack, MouthBank
+from lipsync.runtime.code_digest import code_digest
+from lipsync.runtime.hashing import hash_array
+from lipsync.runtime.option_spec import option_group
+from lipsync.types import F32, I64, U8, Alignment, Bools, CellMeans, FootageAppearance, MouthBank
 
 # What of the canonical space a crop holds: mouth, chin and the cheeks beside them, with room
 # for a rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
-LAYOUT = 14  # of the files in the cache
 MAX_BYTES = 1_000_000_000  # of crops and their luma
-STRETCH = 50  # consecutive frames that are kept together where there are too many
+SEGMENT_FRAMES = 50  # consecutive frames that are kept together where there are too many
 
 
-@options
+@option_group
 class BankOptions:
     """Which frames of the footage may lend their pixels."""
 
@@ -48,22 +48,23 @@ class BankOptions:
     """Frames blurrier than this share of the footage's median sharpness are left out."""
 
 
-def usable(track: FaceTrack, alignment: Alignment) -> Bools:
+def find_usable_frames(face: TrackedFace) -> Bools:
     """Frames worth a place in a bank by their landmarks alone, (n,).
 
     Out go frames without a face; in abrupt motion, ‖s_t − (s_{t−1} + s_{t+1})/2‖ of the rigid
     points beyond 5 times its median; with head pose or lip shape beyond 5 robust standard
     deviations. If hardly anything would remain, all frames with a face stay.
     """
+    track = face.track
     ok = track.found.copy()
     rigid = to_complex(track.xy[:, track.scheme.rigid]).mean(1)
     jerk = np.zeros(len(track))
     if len(track) > 2:
         jerk[1:-1] = np.abs(rigid[1:-1] - (rigid[:-2] + rigid[2:]) / 2)
-    jerk = np.nan_to_num(jerk) / alignment.scale
+    jerk = np.nan_to_num(jerk) / face.alignment.scale
     ok &= jerk <= max(0.03, 5 * float(np.median(jerk[track.found])))
-    pose = nose(track, alignment).reshape(len(track), -1)
-    shape = lips_of(track, alignment).points.reshape(len(track), -1)
+    pose = face.nose.reshape(len(track), -1)
+    shape = face.lips.points.reshape(len(track), -1)
     for values in (pose, shape):
         ok &= _outlyingness(values, track.found) <= 5
     return ok if ok.sum() >= min(10, track.found.sum()) else track.found
@@ -80,121 +81,176 @@ def _outlyingness(values: F32, known: Bools) -> F32:
 
 def build(
     frames: Iterable[U8],
-    track: FaceTrack,
-    alignment: Alignment,
+    face: TrackedFace,
     options: BankOptions,
     cache: Cache,
     footage: str,
-    said: Callable[[], F32 | None] | None = None,
-) -> MouthBank:
-    """Collect the bank from the footage that `track` was made from, or find it in the cache.
+    phones: Callable[[], F32 | None] | None = None,
+) -> tuple[MouthBank, FootageAppearance]:
+    """Collect a bank from the footage in which `face` was tracked, or load it from the cache.
 
     Args:
         frames: the footage's frames (h, w, 3), read only if the bank is not in the cache.
         footage: hash of the footage, for the cache.
-        said: gives what is heard at every frame, (n, p), or None; asked only if it must be.
+        phones: computes the phone embedding of every frame, (f, p), or None where the sound is
+            not the person's; called only if the bank must be built.
 
     Raises:
         NoFaceError: no frame has a face.
     """
-    if not track.found.any():
+    if not face.found.any():
         raise NoFaceError("no frame shows a face to take the mouth from")
-    chosen = np.flatnonzero(usable(track, alignment))
-    points = hashlib.sha256(track.points.tobytes()).hexdigest()
-    facts = {"footage": footage, "track": points, "cuts": track.cuts.tolist()}
-    key = {"layout": LAYOUT, "said": said is not None, **facts, **asdict(options)}
+    chosen = np.flatnonzero(find_usable_frames(face))
+    key = {
+        "phones": phones is not None,
+        "footage": footage,
+        "track": hash_array(face.track.points),
+        "alignment": hash_array(face.alignment.to_frame),
+        "cuts": face.track.cuts.tolist(),
+        **asdict(options),
+    }
 
     def make(folder: Path) -> None:
-        _collect(folder, frames, track, alignment, chosen, options, said() if said else None)
+        _collect(folder, frames, face, chosen, options, phones() if phones else None)
 
-    return _load(cache.folder("bank", key, make))
+    code = code_digest("lipsync.mouth.bank.footage")  # frames and phones come from there
+    return _load(cache.folder("bank", key, make, code=code))
 
 
 def _collect(
     folder: Path,
     frames: Iterable[U8],
-    track: FaceTrack,
-    alignment: Alignment,
+    face: TrackedFace,
     chosen: I64,
     options: BankOptions,
-    said: F32 | None,
+    phones: F32 | None,
 ) -> None:
     """Fill `folder`: crops, luma, small and shape_free (.npy, of chosen frames), and bank.npz."""
+    track, alignment = face.track, face.alignment
     width, height = _crop_size(alignment.scale[chosen])
     most = min(options.bank_frames, max(1, MAX_BYTES // (4 * width * height)))
-    chosen = thinned(chosen, most)
+    chosen = thin_out(chosen, most)
     corners = _crop_corners(alignment, chosen, width, height)
-    crops = np.lib.format.open_memmap(
-        folder / "crops.npy", "w+", np.uint8, (len(chosen), height, width, 3)
-    )
     scale = float(np.median(alignment.scale[chosen]))
-    reduction, fine = reduction_of(scale), reduction_of(scale, FINE_SCALE)
-    reduced = (len(chosen) if reduction > 1 else 0, -(-height // reduction), -(-width // reduction))
-    fine_shape = (len(chosen), -(-height // fine), -(-width // fine))
-    luma = np.lib.format.open_memmap(folder / "luma.npy", "w+", np.uint8, fine_shape)
-    small = np.lib.format.open_memmap(folder / "small.npy", "w+", np.uint8, (*reduced, 3))
-    to_crop = _moved(alignment.to_frame[chosen], -corners)
-    sharpness = np.zeros(len(chosen), np.float32)
-    looks = np.zeros((len(chosen), LOOK_SIZE[0] * LOOK_SIZE[1]), np.float32)
-    rows = {int(frame): row for row, frame in enumerate(chosen)}
-    light = np.full((len(track), 3), np.nan, np.float32)
+    pictures = _CropFiles(folder, len(chosen), width, height, scale)
     shot = np.searchsorted(track.cuts, np.arange(len(track)), side="right")
-    all_looks = np.zeros((len(track), LOOK_SIZE[0] * LOOK_SIZE[1]), np.float16)
-    all_tints = np.zeros_like(all_looks)
-    looked_at = _some_of_each(shot[chosen], chosen)
-    faces: dict[int, list[F32]] = {}
-    for i, frame in enumerate(frames):
-        if i in looked_at:
-            faces.setdefault(int(shot[i]), []).append(upper_face(frame, alignment.to_frame[i]))
-        if track.found[i]:
-            light[i] = skin_colour(frame, alignment.to_frame[i])
-            all_looks[i] = look(frame, alignment.to_frame[i])
-            all_tints[i] = tint(frame, alignment.to_frame[i])
-        row = rows.get(i)
-        if row is not None:
-            crops[row] = cut_out(frame, corners[row], width, height)
-            if reduction > 1:
-                small[row] = cell_means(crops[row], reduction)
-            luma[row] = cell_means(cv2.cvtColor(crops[row], cv2.COLOR_RGB2GRAY), fine)
-            sharpness[row] = edge_strength(crops[row])
-            looks[row] = all_looks[i]
-    crops.flush()
-    small.flush()
-    luma.flush()
-    control = smoothed_points(track, track.scheme.warp[18:])
-    control = np.concatenate([track.xy[:, track.scheme.lips], control], axis=1)
+    seen = _scan(frames, face, chosen, corners, shot, pictures)
+    pictures.flush()
+    to_crop = _shift(alignment.to_frame[chosen], -corners)
+    control = np.concatenate([track.xy[:, track.scheme.lips], face.surround], axis=1)
     control = control[chosen] - corners[:, None]
-    usual = usual_shape(control, to_crop)
-    np.save(
-        folder / "shape_free.npy",
-        shape_free(crops if reduction == 1 else small, reduction, control, usual),
-    )
+    usual = mean_shape(control, to_crop)
+    coarse = pictures.crops if pictures.reduction == 1 else pictures.small
+    np.save(folder / "shape_free.npy", warp_to_mean_shape(coarse, pictures.reduction, control, usual))
 
-    relative = sharpness / max(float(np.median(sharpness)), 1e-6)
+    relative = seen.sharpness / max(float(np.median(seen.sharpness)), 1e-6)
     sizes = dict(enumerate(np.bincount(shot[chosen]).tolist()))
-    strange = np.array(strangers(faces, sizes), np.int64)
-    sharp = (relative >= options.bank_sharpness) | (sharpness >= np.median(sharpness))
+    others = np.array(find_other_identities(seen.upper_faces, sizes), np.int64)
+    sharp = (relative >= options.bank_sharpness) | (seen.sharpness >= np.median(seen.sharpness))
+    skin = smooth_skin_color(seen.skin_color, track)
     np.savez(
         folder / "bank.npz",
-        keep=sharp & ~np.isin(shot[chosen], strange),
-        strange=strange,
-        lips=lips_of(track, alignment).points[chosen],
-        pose=nose(track, alignment)[chosen],
+        keep=sharp & ~np.isin(shot[chosen], others),
+        lips=face.lips.points[chosen],
+        pose=face.nose[chosen],
         control=control,
         to_crop=to_crop,
-        looks=looks,
+        thumbnails=seen.thumbnails,
         quality=np.minimum(relative, 1).astype(np.float32),
         frames=chosen.astype(np.int64),
         shots=shot[chosen].astype(np.int64),
-        small_across=reduction,
-        luma_across=fine,
-        light=steady_light(light, track),
-        oddness=oddness(all_looks, lips_of(track, alignment).points, track, all_tints),
-        said=np.zeros((len(chosen), 0), np.float32) if said is None else said[chosen],
+        small_across=pictures.reduction,
+        luma_across=pictures.fine,
+        skin_color=skin[chosen],
+        usual_skin_color=np.nanmedian(skin, axis=0),
+        phones=np.zeros((len(chosen), 0), np.float32) if phones is None else phones[chosen],
+    )
+    np.savez(
+        folder / "appearance.npz",
+        skin_color=skin,
+        outlier_score=score_appearance_outliers(seen.all_thumbnails, face.lips.points, track, seen.all_tints),
+        other_identity_shots=others,
     )
 
 
-def thinned(frames: I64, most: int) -> I64:
+class _CropFiles:
+    """Memory-mapped pictures of the entries, in full and reduced size."""
+
+    def __init__(self, folder: Path, count: int, width: int, height: int, scale: float) -> None:
+        self.reduction, self.fine = reduction_factor(scale), reduction_factor(scale, FINE_SCALE)
+        reduced = (-(-height // self.reduction), -(-width // self.reduction), 3)
+        fine = (-(-height // self.fine), -(-width // self.fine))
+        smalls = count if self.reduction > 1 else 0
+        self.crops = _open(folder / "crops.npy", (count, height, width, 3))
+        self.luma = _open(folder / "luma.npy", (count, *fine))
+        self.small = _open(folder / "small.npy", (smalls, *reduced))
+
+    def store(self, row: int, crop: U8) -> None:
+        """Write an entry's crop (h, w, 3) and its reductions."""
+        self.crops[row] = crop
+        if self.reduction > 1:
+            self.small[row] = cell_means(crop, self.reduction)
+        self.luma[row] = cell_means(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), self.fine)
+
+    def flush(self) -> None:
+        """Write everything to disk."""
+        for pictures in (self.crops, self.luma, self.small):
+            pictures.flush()
+
+
+def _open(path: Path, shape: tuple[int, ...]) -> Any:
+    return np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """What one pass over the footage measures; f frames, m entries, d values per thumbnail."""
+
+    sharpness: F32  # (m,)
+    thumbnails: F32  # (m, d)
+    skin_color: F32  # (f, 3), NaN where no face was found
+    all_thumbnails: NDArray[np.float16]  # (f, d)
+    all_tints: NDArray[np.float16]  # (f, d)
+    upper_faces: dict[int, list[F32]]  # thumbnails of the upper face, by shot
+
+
+def _scan(
+    frames: Iterable[U8],
+    face: TrackedFace,
+    chosen: I64,
+    corners: F32,
+    shot: I64,
+    pictures: _CropFiles,
+) -> _Scan:
+    """Read the footage once: store the crops of chosen frames, measure all of them."""
+    size, to_frame = THUMBNAIL_SIZE[0] * THUMBNAIL_SIZE[1], face.alignment.to_frame
+    height, width = pictures.crops.shape[1:3]
+    rows = {int(frame): row for row, frame in enumerate(chosen)}
+    looked_at = _sample_each_shot(shot[chosen], chosen)
+    seen = _Scan(
+        sharpness=np.zeros(len(chosen), np.float32),
+        thumbnails=np.zeros((len(chosen), size), np.float32),
+        skin_color=np.full((len(face), 3), np.nan, np.float32),
+        all_thumbnails=np.zeros((len(face), size), np.float16),
+        all_tints=np.zeros((len(face), size), np.float16),
+        upper_faces={},
+    )
+    for i, frame in enumerate(frames):
+        if i in looked_at:
+            seen.upper_faces.setdefault(int(shot[i]), []).append(make_face_thumbnail(frame, to_frame[i]))
+        if face.found[i]:
+            seen.skin_color[i] = measure_skin_color(frame, to_frame[i])
+            seen.all_thumbnails[i] = make_luma_thumbnail(frame, to_frame[i])
+            seen.all_tints[i] = make_tint_thumbnail(frame, to_frame[i])
+        row = rows.get(i)
+        if row is not None:
+            pictures.store(row, crop_replicated(frame, corners[row], width, height))
+            seen.sharpness[row] = edge_strength(pictures.crops[row])
+            seen.thumbnails[row] = seen.all_thumbnails[i]
+    return seen
+
+
+def thin_out(frames: I64, most: int) -> I64:
     """At most so many of the frames (n,): stretches of STRETCH consecutive ones, spread evenly.
 
     Every second frame would do for single mouths, but mouths are compared by their motion, and
@@ -202,13 +258,13 @@ def thinned(frames: I64, most: int) -> I64:
     """
     if len(frames) <= most:
         return frames
-    stretch = min(STRETCH, max(1, most // 8))
+    stretch = min(SEGMENT_FRAMES, max(1, most // 8))
     count = most // stretch
     starts = np.arange(count) * (len(frames) - stretch) // max(count - 1, 1)
     return np.asarray(frames[(starts[:, None] + np.arange(stretch)).ravel()])
 
 
-def _some_of_each(shots: I64, frames: I64) -> set[int]:
+def _sample_each_shot(shots: I64, frames: I64) -> set[int]:
     """FACES_PER_SHOT of the frames of every shot, spread evenly."""
     some: set[int] = set()
     for one in np.unique(shots):
@@ -233,18 +289,20 @@ def _crop_corners(alignment: Alignment, chosen: I64, width: int, height: int) ->
     return np.asarray(np.round(centres - np.array([width, height]) / 2), np.float32)
 
 
-def _moved(matrices: F32, shift: F32) -> F32:
+def _shift(matrices: F32, shift: F32) -> F32:
     """Matrices (m, 2, 3) followed by a shift (m, 2)."""
     moved = matrices.copy()
     moved[:, :, 2] += shift
     return moved
 
 
-def _load(folder: Path) -> MouthBank:
+def _load(folder: Path) -> tuple[MouthBank, FootageAppearance]:
+    with np.load(folder / "appearance.npz") as data:
+        appearance = FootageAppearance(**data)
     with np.load(folder / "bank.npz") as data:
         arrays: dict[str, Any] = dict(data)
-    if not arrays["said"].shape[1]:
-        arrays["said"] = None  # not known
+    if not arrays["phones"].shape[1]:
+        arrays["phones"] = None  # unknown
     crops = np.load(folder / "crops.npy", mmap_mode="r")
     for name in ("small", "luma"):
         pictures = np.load(folder / f"{name}.npy", mmap_mode="r")
@@ -252,8 +310,7 @@ def _load(folder: Path) -> MouthBank:
         arrays[name] = CellMeans(pictures, across) if len(pictures) else None
     arrays["shape_free"] = np.load(folder / "shape_free.npy", mmap_mode="r")
     keep = arrays.pop("keep")
-    if keep.all():
-        return MouthBank(crops=crops, **arrays)
-    # A fancy index would copy the whole map into memory; give blurry entries no quality instead.
-    arrays["quality"] = np.where(keep, arrays["quality"], 0).astype(np.float32)
-    return MouthBank(crops=crops, **arrays)
+    if not keep.all():
+        # A fancy index would copy the whole map into memory; blurry entries lose their quality.
+        arrays["quality"] = np.where(keep, arrays["quality"], 0).astype(np.float32)
+    return MouthBank(crops=crops, **arrays), appearance

@@ -11,18 +11,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipsync.face.lip_mask import INNER
-from lipsync.face.similarity import compose, scale_of
+from lipsync.face.lip_mask import INNER_LIPS
+from lipsync.face.similarity import compose_affine, affine_scale
+from lipsync.media.pixels import fill_polygon
 from lipsync.types import F32, I64, N_LIPS, U8
 
 # Outer-eye distances: the mask of a composite reaches 0.75 to the sides of the middle, and from
 # 0.62 (below the nose) to 1.45 (the chin of an open mouth) down.
 LEFT, TOP, RIGHT, BOTTOM = -0.8, 0.55, 0.8, 1.55
 STRIDE = 8  # of the network: sides are multiples of it
-OUTER = [*range(12)]  # lip points: the closed outline of the outer lips
-AROUND = 2  # frames before and after that are looked at
-SEEN = 2 * 2 * N_LIPS + 6  # numbers of `described` from landmarks; the next: is the sound known?
-MAPS = 2  # pictures of the lips, see `Canvas.lip_maps`
+OUTER_LIPS = [*range(12)]  # lip points: the closed outline of the outer lips
+CONTEXT_FRAMES = 2  # frames before and after that are looked at
+LANDMARK_VALUES = (
+    2 * 2 * N_LIPS + 6
+)  # values of `describe_mouths` from landmarks; the next: is the sound known?
+MAPS = 2  # pictures of the lips, see `Canvas.draw_lip_maps`
 
 
 @dataclass(frozen=True)
@@ -53,27 +56,27 @@ class Canvas:
         n = self.per_unit
         return np.array([[n, 0, -LEFT * n - 0.5], [0, n, -TOP * n - 0.5]], np.float32)
 
-    def seen(self, picture: U8, to_picture: F32) -> U8:
+    def crop(self, picture: U8, to_picture: F32) -> U8:
         """What a picture (·, ·, 3) shows of the mouth, (h, w, 3).
 
         Args:
             to_picture: (2, 3), canonical → pixels of the picture.
         """
         to_picture = to_picture.copy()
-        finer = scale_of(to_picture) / self.per_unit
+        finer = affine_scale(to_picture) / self.per_unit
         if finer > 1.05:  # what the canvas cannot hold would alias
             picture = cv2.GaussianBlur(picture, (0, 0), 0.5 * float(np.sqrt(finer**2 - 1)))
         return np.asarray(
             cv2.warpAffine(
                 picture,
-                compose(to_picture, self.to_canonical),
+                compose_affine(to_picture, self.to_canonical),
                 (self.size, self.height),
                 flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REPLICATE,
             )
         )
 
-    def laid(
+    def paste(
         self, drawn: F32, to_picture: F32, shape: tuple[int, int], beyond: bool = False
     ) -> F32:
         """Values (h, w, c) of the canvas on the pixel grid of a picture of `shape`.
@@ -82,7 +85,7 @@ class Canvas:
             to_picture: (2, 3), canonical → pixels of the picture.
             beyond: its edge goes on beside the canvas; else 0 lies there.
         """
-        from_canvas = compose(to_picture, self.to_canonical)
+        from_canvas = compose_affine(to_picture, self.to_canonical)
         return np.asarray(
             cv2.warpAffine(
                 drawn,
@@ -94,53 +97,51 @@ class Canvas:
             np.float32,
         )
 
-    def lip_maps(self, lips: F32) -> U8:
+    def draw_lip_maps(self, lips: F32) -> U8:
         """Lips (18, 2) drawn: what lies inside the outer and the inner contour, (h, w, MAPS)."""
-        places = lips @ self.from_canonical[:, :2].T + self.from_canonical[:, 2]
-        shift = 4
-        points = np.round(places * (1 << shift)).astype(np.int32)
+        points = lips @ self.from_canonical[:, :2].T + self.from_canonical[:, 2]
         maps = np.zeros((MAPS, self.height, self.size), np.uint8)
-        for one, outline in zip(maps, (OUTER, INNER), strict=True):
-            cv2.fillPoly(one, [points[outline]], 255, cv2.LINE_AA, shift)
+        for one, outline in zip(maps, (OUTER_LIPS, INNER_LIPS), strict=True):
+            fill_polygon(one, points[outline])
         return np.ascontiguousarray(np.moveaxis(maps, 0, -1))
 
-    def inside(self, outline: F32, softness: float) -> U8:
+    def draw_mask(self, outline: F32, softness: float) -> U8:
         """What lies inside an outline (k, 2), canonical, (h, w) 0..255.
 
         Args:
             softness: σ of its border, outer-eye distances.
         """
-        places = outline @ self.from_canonical[:, :2].T + self.from_canonical[:, 2]
-        shift = 4
         mask = np.zeros((self.height, self.size), np.uint8)
-        points = np.round(places * (1 << shift)).astype(np.int32)
-        cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, shift)
+        fill_polygon(mask, outline @ self.from_canonical[:, :2].T + self.from_canonical[:, 2])
         return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(softness * self.per_unit, 0.5)))
 
 
-def described(lips: F32, pose: F32, said: F32 | None, joined: I64, phones: int) -> F32:
-    """What is known of every mouth besides pictures, (n, numbers(phones)).
+def describe_mouths(lips: F32, pose: F32, phones: F32 | None, run: I64, phone_count: int) -> F32:
+    """Conditioning vectors: all that is known of every mouth besides pictures.
 
     Args:
         lips: (n, 18, 2) canonical; pose: (n, 3, 2) nose points, canonical.
-        said: (n, phones) from `features.said`; None: not known.
-        joined: (n,) a number for each run of frames that follow one another: what comes before
-            and after is looked at within it only.
+        phones: (n, phone_count), phone embedding of the sound; None: unknown.
+        run: (n,) a number for each run of consecutive frames: the context before and after a
+            frame is taken within its run only.
+
+    Returns:
+        (n, conditioning_size(phone_count)).
     """
     n = len(lips)
     here = np.arange(n)
 
-    def beside(offset: int) -> I64:
+    def context(offset: int) -> I64:
         other = np.clip(here + offset, 0, n - 1)
-        there = (other == here + offset) & (joined[other] == joined)
+        there = (other == here + offset) & (run[other] == run)
         return np.where(there, other, here)
 
-    before, after = beside(-AROUND), beside(AROUND)
+    before, after = context(-CONTEXT_FRAMES), context(CONTEXT_FRAMES)
     flat = lips.reshape(n, -1)
-    if said is None:
-        heard, known = np.zeros((n, 3 * phones), np.float32), np.zeros((n, 1), np.float32)
+    if phones is None:
+        heard, known = np.zeros((n, 3 * phone_count), np.float32), np.zeros((n, 1), np.float32)
     else:
-        heard = np.concatenate([said[before], said, said[after]], axis=1)
+        heard = np.concatenate([phones[before], phones, phones[after]], axis=1)
         known = np.ones((n, 1), np.float32)
     moving = flat[after] - flat[before]
     return np.concatenate([flat, moving, pose.reshape(n, -1), known, heard], axis=1).astype(
@@ -148,6 +149,6 @@ def described(lips: F32, pose: F32, said: F32 | None, joined: I64, phones: int) 
     )
 
 
-def numbers(phones: int) -> int:
-    """How many numbers `described` gives; the last 3 · phones + 1 are what is heard."""
-    return SEEN + 1 + 3 * phones
+def conditioning_size(phone_count: int) -> int:
+    """Length of a conditioning vector; its last 3 · phone_count + 1 values are the sound's."""
+    return LANDMARK_VALUES + 1 + 3 * phone_count

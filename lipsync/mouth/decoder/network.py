@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lipsync.errors import WeightsError
-from lipsync.mouth.decoder.crop import MAPS, STRIDE, Canvas, numbers
+from lipsync.mouth.decoder.crop import MAPS, STRIDE, Canvas, conditioning_size
 from lipsync.runtime import checkpoint
 
 KIND = "mouth decoder"  # in a checkpoint's meta
 KNOWN = "known"  # thumbnails of the person, beside the weights
 SLOPE = 0.1  # of LeakyReLU below zero
-GATE_MOST = 1.5  # times the detail, at most
+MAX_GATE = 1.5  # times the detail, at most
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,11 @@ class MouthDecoder(nn.Module):
         super().__init__()
         self.dims = dims
         self.meta: dict[str, Any] = {}
+        self.path: Path | None = None  # of the weights, if they were loaded
         self.known: Tensor | None = None  # (n, ·, ·) thumbnails (`lipsync.face.identity`)
         w, inputs = dims.width, (6 if dims.refines else 0) + MAPS
         height, size = dims.canvas.height, dims.size
-        told = numbers(dims.phones)
+        told = conditioning_size(dims.phones)
         self.register_buffer("told_mean", torch.zeros(told))
         self.register_buffer("told_spread", torch.ones(told))
         # The person's mean mouth: where a decoder that invents starts from.
@@ -132,14 +133,14 @@ class MouthDecoder(nn.Module):
         x = self.middle_again(x, wanted)
         x = fine + self.up_again(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
         x = functional.pixel_shuffle(self.out(self.fine_again(x, wanted)), 2)
-        gate = (1 + x[:, 3:]).clamp(0, GATE_MOST)
+        gate = (1 + x[:, 3:]).clamp(0, MAX_GATE)
         return torch.cat([x[:, :3], gate], 1)
 
-    def drawn(self, steady: Tensor, detailed: Tensor, maps: Tensor, told: Tensor) -> Tensor:
+    def predict(self, steady: Tensor, detailed: Tensor, maps: Tensor, told: Tensor) -> Tensor:
         """The finished picture on the canvas, (b, 3, h, w), about 0..1; arguments as `forward`."""
-        return self.applied(self(steady, detailed, maps, told), steady, detailed)
+        return self.compose(self(steady, detailed, maps, told), steady, detailed)
 
-    def applied(self, answer: Tensor, steady: Tensor, detailed: Tensor) -> Tensor:
+    def compose(self, answer: Tensor, steady: Tensor, detailed: Tensor) -> Tensor:
         """What `forward` answered, done to the median."""
         if not self.dims.refines:
             return self.get_buffer("usual") + answer[:, :3]
@@ -167,15 +168,16 @@ class MouthDecoder(nn.Module):
         tensors, meta = checkpoint.load_kind(
             path, KIND, "mouth; train some with lipsync train-mouth"
         )
-        network = MouthDecoder(_dims(path, meta))
+        network = MouthDecoder(_read_dims(path, meta))
         network.known = tensors.pop(KNOWN, None)
         network.meta = {k: v for k, v in meta.items() if k not in ("kind", "dims")}
-        checkpoint.fill(network, tensors, path, "")
+        network.path = path
+        checkpoint.load_state(network, tensors, path, "")
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.eval().requires_grad_(False)
 
 
-class Judge(nn.Module):
+class PatchDiscriminator(nn.Module):
     """Is every patch of this picture real, beside the median that it was made from?
 
     (b, 6, h, w) → (b, 1, ·, ·); a value sees 22 × 22 pixels.
@@ -199,7 +201,7 @@ class Judge(nn.Module):
         return score
 
 
-def _dims(path: Path, meta: Mapping[str, Any]) -> DecoderDims:
+def _read_dims(path: Path, meta: Mapping[str, Any]) -> DecoderDims:
     try:
         return DecoderDims(**meta["dims"])
     except (KeyError, TypeError, ValueError) as error:

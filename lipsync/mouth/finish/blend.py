@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipsync.media.pixels import on_colours
+from lipsync.media.pixels import fill_polygon, to_three_channels
+from lipsync.runtime.numeric import smoothstep
 from lipsync.types import F32, U8, Patch
 
 LEVELS = 4  # of the Laplacian pyramid
@@ -24,7 +25,7 @@ class Composited:
     corner: tuple[int, int]  # x, y of the box in the frame
 
 
-def blend(
+def blend_patch(
     frame: U8,
     patch: Patch,
     outline: F32,
@@ -43,10 +44,10 @@ def blend(
     alpha[alpha < 1 / 255] = 0
     difference = cv2.subtract(new, own)
     if color_match:
-        difference -= membrane(difference, alpha)
+        difference -= solve_membrane(difference, alpha)
     change = laplacian_blend(difference, alpha)
     # The pyramid's coarse levels reach beyond the mask; what is outside stays the frame's own.
-    change *= on_colours(np.minimum(alpha * 8, 1))
+    change *= to_three_channels(np.minimum(alpha * 8, 1))
     result = frame if in_place else frame.copy()
     result[y : y + height, x : x + width] = cv2.add(own, change, dtype=cv2.CV_8U)
     return Composited(frame, result, alpha, (x, y))
@@ -82,9 +83,7 @@ def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
     reduction = int(np.clip(feather / FINE_FEATHER, 1, 4))
     small = tuple(-(-side // reduction) for side in shape)
     mask = np.zeros(small, np.uint8)
-    shift = 4
-    points = np.round(((outline + 0.5) / reduction - 0.5) * (1 << shift)).astype(np.int32)
-    cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, shift)
+    fill_polygon(mask, (outline + 0.5) / reduction - 0.5)
     blurred = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), feather / reduction)
     if reduction > 1:
         size = (small[1] * reduction, small[0] * reduction)
@@ -92,10 +91,10 @@ def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
         blurred = blurred[: shape[0], : shape[1]]
     # The blur is 1/2 on the border; the ramp from there to 0.95 lies inside.
     ramp = np.clip((blurred - 0.5) / 0.45, 0, 1)
-    return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
+    return np.asarray(smoothstep(ramp), np.float32)
 
 
-def membrane(difference: F32, alpha: F32) -> F32:
+def solve_membrane(difference: F32, alpha: F32) -> F32:
     """The smoothest field that equals `difference` along the mask's border (as Poisson cloning).
 
     Laplace's equation by cascadic multigrid: solved on the coarsest level of a pyramid, then
@@ -103,13 +102,13 @@ def membrane(difference: F32, alpha: F32) -> F32:
     pixel cannot streak.
     """
     known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
-    weighted = cv2.multiply(difference, on_colours(known))
+    weighted = cv2.multiply(difference, to_three_channels(known))
     if min(alpha.shape) < FINE_PX:
         blurred = (cv2.GaussianBlur(values, (0, 0), 1.5) for values in (weighted, known))
-        return _solved(*blurred)
+        return _solve_laplace(*blurred)
     # The field is smooth: of a large face, half the resolution tells all of it.
     halves = (cv2.pyrDown(values) for values in (weighted, known))
-    field = _solved(*(cv2.GaussianBlur(values, (0, 0), 0.75) for values in halves))
+    field = _solve_laplace(*(cv2.GaussianBlur(values, (0, 0), 0.75) for values in halves))
     size = (alpha.shape[1], alpha.shape[0])
     return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
 
@@ -118,20 +117,20 @@ RELAXATIONS = 6  # per level
 FINE_PX = 96  # boxes no smaller than this are solved at half their resolution
 
 
-def _solved(weighted: F32, weight: F32) -> F32:
+def _solve_laplace(weighted: F32, weight: F32) -> F32:
     """Fill in where `weight` is small; `weighted` is value times weight, (h, w, 3)."""
     if min(weight.shape) <= 3:
         total = max(float(weight.sum()), 1e-12)
         return np.broadcast_to(weighted.sum((0, 1)) / total, weighted.shape).astype(np.float32)
-    coarse = _solved(cv2.pyrDown(weighted), cv2.pyrDown(weight))
+    coarse = _solve_laplace(cv2.pyrDown(weighted), cv2.pyrDown(weight))
     size = (weight.shape[1], weight.shape[0])
     field = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
     # A cell that holds a good part of the border is known: its value is the border's.
     sure = np.minimum(4 * weight, 1)
     border = cv2.multiply(
-        weighted, on_colours(np.asarray(sure / np.maximum(weight, 1e-6), np.float32))
+        weighted, to_three_channels(np.asarray(sure / np.maximum(weight, 1e-6), np.float32))
     )
-    rest = on_colours(np.asarray(1 - sure, np.float32))
+    rest = to_three_channels(np.asarray(1 - sure, np.float32))
     for _ in range(RELAXATIONS):
         field = cv2.add(border, cv2.multiply(rest, cv2.blur(field, (3, 3))))
     return np.asarray(field, np.float32)
@@ -154,8 +153,10 @@ def laplacian_blend(difference: F32, alpha: F32) -> F32:
         bands.append(cv2.subtract(difference, cv2.pyrUp(smaller, dstsize=size)))
         masks.append(mask)
         difference, mask = smaller, cv2.pyrDown(mask)
-    total = cv2.multiply(difference, on_colours(mask))
+    total = cv2.multiply(difference, to_three_channels(mask))
     for band, level in zip(reversed(bands), reversed(masks), strict=True):
         size = (band.shape[1], band.shape[0])
-        total = cv2.add(cv2.pyrUp(total, dstsize=size), cv2.multiply(band, on_colours(level)))
+        total = cv2.add(
+            cv2.pyrUp(total, dstsize=size), cv2.multiply(band, to_three_channels(level))
+        )
     return np.asarray(total)

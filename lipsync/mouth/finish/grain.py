@@ -11,15 +11,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lipsync.media.pixels import on_colours
+from lipsync.media.pixels import to_three_channels
 from lipsync.types import F32, U8, Bools
 
-GOES_ON = 0.6  # correlation of a pixel's grain with that in the frame before
-NEW = (1 - GOES_ON**2) ** 0.5
+CORRELATION = 0.6  # correlation of a pixel's grain with that in the frame before
+INNOVATION = (1 - CORRELATION**2) ** 0.5
 POOL = 256  # pixels: of so many offsets each way new noise is one
 # The encoder takes more of grain than of the camera's own noise.
 STRENGTH = 0.9  # standard deviation, as a multiple of what is missing
-FEWEST, ENOUGH = 64, 8000  # pixels that tell how much noise there is
+MIN_PIXELS, MAX_PIXELS = 64, 8000  # pixels that tell how much noise there is
 
 
 class Grain:
@@ -42,14 +42,14 @@ class Grain:
         here = slice(y, y + height), slice(x, x + width)
         grain = self._next(frame.shape[:2], here)
         inside = alpha > 0.5
-        if inside.sum() < FEWEST:
+        if inside.sum() < MIN_PIXELS:
             return
-        missing = noise(target[here], inside) ** 2 - noise(frame[here], inside) ** 2
+        missing = measure_noise(target[here], inside) ** 2 - measure_noise(frame[here], inside) ** 2
         if missing <= 0:
             return
         region = frame[here]
         noisy = cv2.multiply(alpha, grain, scale=STRENGTH * float(missing) ** 0.5)
-        region[:] = cv2.add(region, on_colours(noisy), dtype=cv2.CV_8U)
+        region[:] = cv2.add(region, to_three_channels(noisy), dtype=cv2.CV_8U)
 
     def _next(self, shape: tuple[int, ...], here: tuple[slice, slice]) -> F32:
         """The field of the next frame in a box of it: a first-order autoregression in time."""
@@ -60,10 +60,10 @@ class Grain:
         # Other places of one large field are as good as new numbers, and cost nothing.
         down, right = self._random.integers(0, POOL, 2).tolist()
         new = self._pool[down : down + shape[0], right : right + shape[1]][here]
-        return np.asarray(cv2.addWeighted(field, GOES_ON, new, NEW, 0, dst=field))
+        return np.asarray(cv2.addWeighted(field, CORRELATION, new, INNOVATION, 0, dst=field))
 
 
-def noise(picture: U8, where: Bools) -> float:
+def measure_noise(picture: U8, where: Bools) -> float:
     """Standard deviation of the noise of a picture (h, w, 3), levels of luma.
 
     By the median of the absolute high-pass, which edges hardly move.
@@ -71,5 +71,5 @@ def noise(picture: U8, where: Bools) -> float:
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     # The difference from the mean of a 3 × 3 neighbourhood has 8/9 of white noise's variance.
     rest = cv2.absdiff(gray, cv2.blur(gray, (3, 3)))[where]
-    some = rest[:: max(1, len(rest) // ENOUGH)]
+    some = rest[:: max(1, len(rest) // MAX_PIXELS)]
     return 1.4826 * float(np.median(some)) / float(np.sqrt(8 / 9))

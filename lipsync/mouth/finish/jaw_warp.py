@@ -1,7 +1,7 @@
 """The jaw that goes with the new mouth.
 
 An open mouth over a target whose jaw is shut shows a squeezed chin, a shut one over a dropped jaw a
-long one (METHOD.md §7). How far a person's jaw drops with their lips is learnt from their own
+long one (docs/method.md §7). How far a person's jaw drops with their lips is learnt from their own
 footage; the target's jaw line is then moved by the difference, and the picture around it with it:
 nothing moves at the eyes and the nose, and nothing further than REACH away from the jaw line.
 
@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import gaussian_filter1d
 
-from lipsync.face.similarity import apply
+from lipsync.face.similarity import apply_affine
 from lipsync.face.thin_plate import CoarseGrid, ThinPlate
-from lipsync.face.tracked_face import smoothed_points
-from lipsync.runtime.option_spec import options
+from lipsync.face.tracked_face import SampledFace
+from lipsync.runtime.option_spec import option_group
 from lipsync.runtime.positions import sample_at
-from lipsync.types import F32, N_LIPS, U8, Alignment, FaceTrack, LipTrack, MouthBank, Positions
+from lipsync.types import F32, N_LIPS, U8, Alignment, LipTrack, MouthBank
 
 REACH = 0.4  # outer-eye distances from the jaw line to where neck and background stay
-MOST = 0.2  # outer-eye distances that a jaw is moved at most
-LEAST_PX = 0.3  # less is not worth resampling a picture for
+MAX_OFFSET = 0.2  # outer-eye distances that a jaw is moved at most
+MIN_OFFSET_PX = 0.3  # less is not worth resampling a picture for
 PENALTY = 1e-3  # of the regression, on top of the features' variance
 SMOOTH_FRAMES = 1.0  # σ: landmarks of the jaw are noisy, and so are the lips they follow
 
 
-@options
+@option_group
 class JawOptions:
     """How the target's jaw follows the new mouth."""
 
@@ -40,37 +40,29 @@ class JawOptions:
     """Share of the way that the target's jaw goes to where the new mouth has it; 0: it stays."""
 
 
-def corrections(
-    bank: MouthBank,
-    lips: LipTrack,
-    own_lips: F32,
-    track: FaceTrack,
-    alignment: Alignment,
-    frames: Positions,
-    options: JawOptions,
+def predict_jaw_offsets(
+    bank: MouthBank, lips: LipTrack, target: SampledFace, options: JawOptions
 ) -> F32 | None:
     """By how much the target's jaw points are to be moved, (n, j, 2) pixels; None: not at all.
 
     Args:
         lips: the wanted ones, one per output frame; NaN: the jaw stays.
-        own_lips: (target frames, 18, 2) those of the target.
-        frames: (n,) the target frame that each output frame shows, or a place between two.
+        target: the face in every output frame.
     """
     known = bank.quality > 0
     if options.jaw == 0 or known.sum() < 2 * N_LIPS:
         return None
-    jaw_points = slice(N_LIPS, N_LIPS + len(track.scheme.jaw))
-    theirs = apply(Alignment(bank.to_crop[known]).to_canonical, bank.control[known][:, jaw_points])
-    slopes = _slopes(_features(bank.lips[known]), theirs.reshape(len(theirs), -1))
-    own = sample_at(_features(own_lips), frames)
+    jaw_points = slice(N_LIPS, N_LIPS + len(target.face.scheme.jaw))
+    theirs = apply_affine(Alignment(bank.to_crop[known]).to_canonical, bank.control[known][:, jaw_points])
+    slopes = _fit_slopes(_features(bank.lips[known]), theirs.reshape(len(theirs), -1))
+    own = sample_at(_features(target.face.lips.points), target.order)
     moved = (_features(lips.points) - own) @ slopes
-    moved = np.nan_to_num(moved).reshape(len(frames), -1, 2)
-    shots = np.searchsorted(track.cuts, frames, side="right")
-    for run in np.split(np.arange(len(frames)), np.flatnonzero(np.diff(shots)) + 1):
+    moved = np.nan_to_num(moved).reshape(len(target), -1, 2)
+    for run in np.split(np.arange(len(target)), np.flatnonzero(np.diff(target.shots)) + 1):
         moved[run] = gaussian_filter1d(moved[run], SMOOTH_FRAMES, axis=0, mode="nearest")
     length = np.linalg.norm(moved, axis=-1, keepdims=True)
-    moved *= options.jaw * np.minimum(1, MOST / np.maximum(length, 1e-9))
-    turned = sample_at(alignment.to_frame, frames)[:, :, :2]
+    moved *= options.jaw * np.minimum(1, MAX_OFFSET / np.maximum(length, 1e-9))
+    turned = target.to_frame[:, :, :2]
     return np.asarray(moved @ np.swapaxes(turned, 1, 2), np.float32)
 
 
@@ -82,7 +74,7 @@ def _features(points: F32) -> NDArray[np.float64]:
     return np.stack([gap, lower[:, 1], lower[:, 0], p[:, 6, 0] - p[:, 0, 0]], axis=1)
 
 
-def _slopes(x: NDArray[np.float64], y: F32) -> NDArray[np.float64]:
+def _fit_slopes(x: NDArray[np.float64], y: F32) -> NDArray[np.float64]:
     """Ridge regression of changes of y (m, d) on changes of x (m, f): (f, d)."""
     x, y64 = x - x.mean(0), y - y.mean(0, dtype=np.float64)
     gram = x.T @ x / len(x)
@@ -90,26 +82,20 @@ def _slopes(x: NDArray[np.float64], y: F32) -> NDArray[np.float64]:
     return np.asarray(np.linalg.solve(gram, x.T @ y64 / len(x)))
 
 
-class Bender:
+class JawWarper:
     """Moves the jaw line of the target's frames."""
 
-    def __init__(self, track: FaceTrack, alignment: Alignment) -> None:
-        scheme = track.scheme
-        self._jaw = smoothed_points(track, scheme.jaw)
-        self._fixed = smoothed_points(track, scheme.anchors)
-        self._middle = smoothed_points(track, scheme.nose).mean(1)
-        self._scale = alignment.scale
+    def __init__(self, target: SampledFace) -> None:
+        self._jaw, self._fixed = target.jaw, target.anchors
+        self._middle = target.nose_base[:, 0]
+        self._scale = target.scale
 
-    def bent(self, frame: U8, index: float, moved: F32) -> U8:
-        """A target frame with its jaw points moved by (j, 2) pixels; the same one if hardly.
-
-        Args:
-            index: which target frame it is; it may lie between two.
-        """
-        jaw, scale = sample_at(self._jaw, index), float(sample_at(self._scale, index))
-        if np.abs(moved).max() < LEAST_PX or not np.isfinite(jaw).all():
+    def warp(self, frame: U8, i: int, moved: F32) -> U8:
+        """Output frame i with its jaw points moved by (j, 2) pixels; itself if hardly at all."""
+        jaw, scale = self._jaw[i], float(self._scale[i])
+        if np.abs(moved).max() < MIN_OFFSET_PX or not np.isfinite(jaw).all():
             return frame
-        outward = jaw - sample_at(self._middle, index)
+        outward = jaw - self._middle[i]
         outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
         ring = jaw + REACH * scale * outward
         low = np.maximum(np.floor(ring.min(0)).astype(int), 0)
@@ -119,11 +105,11 @@ class Bender:
             return frame
         grid = CoarseGrid(width, height)
         around = grid.points + low.astype(np.float32)
-        still = np.concatenate([sample_at(self._fixed, index), ring])
+        still = np.concatenate([self._fixed[i], ring])
         wanted = np.asarray(np.concatenate([jaw + moved, still]) / scale, np.float32)
         there = np.asarray(np.concatenate([jaw, still]) / scale, np.float32)
-        shift = ThinPlate(wanted, around / scale, 1e-3).maps_to(there - wanted) * scale
-        places = grid.refined(around + shift * self._share(around, jaw, scale)[:, None])
+        shift = ThinPlate(wanted, around / scale, 1e-3).map_to(there - wanted) * scale
+        places = grid.upsample(around + shift * self._share(around, jaw, scale)[:, None])
         result = frame.copy()
         result[low[1] : high[1], low[0] : high[0]] = cv2.remap(
             frame, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE

@@ -22,23 +22,23 @@ from scipy.ndimage import (
     minimum_filter1d,
 )
 
-from lipsync.face.appearance import LEAST_USUAL
-from lipsync.face.head_pose import head_angles
-from lipsync.runtime.option_spec import options
-from lipsync.types import F32, Bools, FaceTrack, MouthBank
+from lipsync.face.appearance import MIN_TYPICAL_SCORES
+from lipsync.face.head_pose import measure_head_angles
+from lipsync.runtime.option_spec import option_group
+from lipsync.types import F32, Bools, FaceTrack
 
 FADE_DEGREES = 10.0  # beyond the limit, over which the new mouth goes
 FADE_S = 0.12  # over which it goes before something covers the mouth, and returns after it
 # A mouth is covered if it looks unlike all mouths of that shape, by so many times the usual
 # difference (docs/benchmarks/thresholds.md): by the second for a while, and around that as long as
 # by the first; or by AT_ONCE in a single frame.
-COVERED, AT_ONCE = (2.5, 2.8), 3.5
-HELD_S = 0.2  # over which the median is taken
+OCCLUDED_SCORES, OCCLUDED_AT_ONCE = (2.5, 2.8), 3.5
+MEDIAN_S = 0.2  # over which the median is taken
 GAP_S = 0.2  # between two covered stretches: still covered
 
 
-@options
-class ShownOptions:
+@option_group
+class VisibilityOptions:
     """Where the new mouth is shown."""
 
     yaw: Annotated[float, Field(ge=0, le=90)] = 30.0
@@ -50,27 +50,28 @@ class ShownOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class Visibility:
     """How visible the new mouth is in each target frame, and why it is not."""
 
-    share: F32  # (f,), 0..1
-    turned: Bools  # (f,), not shown at all: turned too far
-    covered: Bools  # (f,)
+    weight: F32  # (f,), 0..1, of the new mouth
+    turned_away: Bools  # (f,), the head is turned too far: not shown at all
+    occluded: Bools  # (f,), something is in front of the mouth
 
 
-def shown(track: FaceTrack, bank: MouthBank, options: ShownOptions) -> Shown:
-    """Where the new mouth may be shown.
+def measure_visibility(
+    track: FaceTrack, outlier_score: F32 | None, options: VisibilityOptions
+) -> Visibility:
+    """How visible the new mouth may be in every frame of the target.
 
     Args:
-        track: of the target.
-        bank: from footage that begins with the target.
+        outlier_score: (f,), see `FootageAppearance`; None: nothing is known of occlusion.
     """
-    yaw, pitch = head_angles(track)
+    yaw, pitch = measure_head_angles(track)
     beyond = np.maximum(np.abs(yaw) - options.yaw, np.abs(pitch) - options.pitch)
     facing = np.clip(1 - np.nan_to_num(beyond, nan=-1.0) / FADE_DEGREES, 0, 1)
     hidden = np.zeros(len(track), bool)
-    if options.occlusion and bank.oddness is not None:
-        hidden = covered(bank.oddness[: len(track)], track)
+    if options.occlusion and outlier_score is not None:
+        hidden = find_occluded(outlier_score, track)
     rate = float(track.fps)
     free = 1 - hidden.astype(np.float32)
     reach = max(1, round(FADE_S * rate))
@@ -80,30 +81,30 @@ def shown(track: FaceTrack, bank: MouthBank, options: ShownOptions) -> Shown:
         eased = minimum_filter1d(free[here], 2 * reach + 1, mode="nearest")
         eased = gaussian_filter1d(eased, reach / 2, mode="nearest")
         share[here] *= np.where(hidden[here], 0, eased)
-    return Shown(share, facing <= 0, hidden)
+    return Visibility(share, facing <= 0, hidden)
 
 
-def held(oddness: F32, rate: float) -> F32:
+def running_median(outlier_score: F32, rate: float) -> F32:
     """The median of HELD_S around every frame of a stretch (n,)."""
-    size = 2 * round(HELD_S * rate / 2) + 1
-    return np.asarray(median_filter(oddness, size, mode="nearest"), np.float32)
+    size = 2 * round(MEDIAN_S * rate / 2) + 1
+    return np.asarray(median_filter(outlier_score, size, mode="nearest"), np.float32)
 
 
-def covered(oddness: F32, track: FaceTrack) -> Bools:
+def find_occluded(outlier_score: F32, track: FaceTrack) -> Bools:
     """Frames (f,) whose mouth looks unlike the person's; NaN: not known, not covered."""
-    known = np.isfinite(oddness)
+    known = np.isfinite(outlier_score)
     if not known.any():
         return np.zeros(len(track), bool)
-    usual = max(float(np.median(oddness[known])), LEAST_USUAL[0])
-    low, high = (multiple * usual for multiple in COVERED)
+    usual = max(float(np.median(outlier_score[known])), MIN_TYPICAL_SCORES[0])
+    low, high = (multiple * usual for multiple in OCCLUDED_SCORES)
     size = max(1, round(GAP_S * float(track.fps)))
     odd = np.zeros(len(track), bool)
     for first, end in track.shots():
-        here = np.nan_to_num(oddness[first:end])
-        steady = held(here, float(track.fps))
+        here = np.nan_to_num(outlier_score[first:end])
+        steady = running_median(here, float(track.fps))
         stretches, count = label(steady > low)
         sure = maximum(steady, stretches, np.arange(1, count + 1)) > high
-        odd[first:end] = np.isin(stretches, np.flatnonzero(sure) + 1) | (here > AT_ONCE * usual)
+        odd[first:end] = np.isin(stretches, np.flatnonzero(sure) + 1) | (here > OCCLUDED_AT_ONCE * usual)
     closed = np.zeros(len(track), bool)
     for first, end in track.shots():
         # Padded, so that what is covered at a shot's edge stays so.

@@ -1,8 +1,8 @@
 """Texture: the wanted lips as pictures of mouth and chin.
 
 bank_sampling    The bank's pictures as a wanted mouth needs them: bent to its shape, in its lig
-candidates       Which bank entries a wanted mouth is made from, and with which weights (METHOD.
-continuity       One candidate per frame, chosen so that the sequence flows (METHOD.md §4)
+candidates       Which bank entries a wanted mouth is made from, and with which weights
+continuity       One candidate per frame, chosen so that the sequence flows (docs/method.md §4)
 detail           The finest detail of a mouth: from the mean of its candidates, as strong as sin
 median           Mouth and chin as the weighted median of candidate frames, each warped to the w
 regression       What the skin around a wanted mouth looks like, by regression on the whole bank
@@ -17,7 +17,7 @@ from lipsync.mouth.texture.source import (
     TEXTURES,
     TextureOptions,
     TextureSource,
-    check,
+    load_model,
     open_texture,
 )
 
@@ -25,6 +25,6 @@ __all__ = [
     "TEXTURES",
     "TextureOptions",
     "TextureSource",
-    "check",
+    "load_model",
     "open_texture",
 ]

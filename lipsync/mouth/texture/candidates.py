@@ -1,4 +1,4 @@
-"""Which bank entries a wanted mouth is made from, and with which weights (METHOD.md §4).
+"""Which bank entries a wanted mouth is made from, and with which weights (docs/method.md §4).
 
 An entry's distance to a wanted mouth compares not one shape but a short stretch of motion, what is
 heard meanwhile, and the pose of the head: they tell what a single lip contour leaves open (teeth,
@@ -12,8 +12,9 @@ import numpy as np
 
 from lipsync.types import F32, I64, Alignment, MouthBank
 
-# α: share of the total weight that the best n entries hold. With METHOD.md's 0.9 the few nearest of
-# 64 decide, and the mouth flickers as they change; the more evenly they share, the less of that.
+# α: share of the total weight that the best n entries hold. With the 0.9 of docs/method.md §4 the
+# few nearest of 64 decide, and the mouth flickers as they change; the more evenly they share, the
+# less of that.
 MASS = 0.4
 WINDOW = (0.25, 0.5, 1.0, 0.5, 0.25)  # weights of the frames at −2 … +2
 # Measured on clips of s1: the gap brings r_open from 0.98 to 0.99, the sound 0.2 dB; a larger
@@ -26,13 +27,13 @@ LIGHT_WEIGHT = 0.2
 UPPER_INNER, LOWER_INNER = (13, 12, 14), (16, 17, 15)
 
 
-def describe(
+def compute_descriptors(
     lips: F32,
     pose: F32,
     shots: I64,
     frames: I64,
-    said: F32 | None = None,
-    light: F32 | None = None,
+    phones: F32 | None = None,
+    skin_color: F32 | None = None,
     scale: F32 | None = None,
 ) -> F32:
     """Descriptors (n, d); their Euclidean distance is in outer-eye distances.
@@ -41,9 +42,9 @@ def describe(
         lips: (n, 18, 2) canonical; pose: (n, 3, 2) canonical.
         shots, frames: (n,), so that the window never reaches into another shot or over a gap:
             there it repeats the entry itself.
-        said: (n, p) from `features.said`; None: not known.
-        light: (n, 3) colour of the skin, levels; None: not known.
-        scale: (n,) pixels per outer-eye distance; None: it does not matter.
+        phones: (n, p), phone embedding of the sound; None: unknown.
+        skin_color: (n, 3), levels; None: unknown.
+        scale: (n,) pixels per outer-eye distance; None: not compared.
     """
     n = len(lips)
     gaps = (lips[:, LOWER_INNER] - lips[:, UPPER_INNER])[..., 1]
@@ -51,12 +52,13 @@ def describe(
         lips.reshape(n, -1) / np.sqrt(lips.shape[1]),
         GAP_WEIGHT * gaps / np.sqrt(gaps.shape[1]),
     ]
-    if said is not None:
-        moving.append(SOUND_WEIGHT * said)
+    if phones is not None:
+        moving.append(SOUND_WEIGHT * phones)
     shape = np.concatenate(moving, axis=1)
     parts = [POSE_WEIGHT * pose.reshape(n, -1) / np.sqrt(pose.shape[1])]
-    if light is not None:
-        parts.append(LIGHT_WEIGHT * np.log(np.maximum(light, 1)) / np.sqrt(light.shape[1]))
+    if skin_color is not None:
+        color = np.log(np.maximum(skin_color, 1))
+        parts.append(LIGHT_WEIGHT * color / np.sqrt(color.shape[1]))
     if scale is not None:
         parts.append(SIZE_WEIGHT * np.log(scale)[:, None])
     here = np.arange(n)
@@ -68,7 +70,7 @@ def describe(
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def weigh(distances: F32, n: int) -> tuple[I64, F32]:
+def weigh_nearest(distances: F32, n: int) -> tuple[I64, F32]:
     """The n nearest entries and their weights exp(−d / 2σ²), summing to 1.
 
     σ is solved by bisection on a logarithmic scale so that these n hold MASS of the weight of
@@ -94,20 +96,21 @@ def weigh(distances: F32, n: int) -> tuple[I64, F32]:
     return nearest.astype(np.int64), (weights / weights.sum()).astype(np.float32)
 
 
-class Candidates:
+class CandidateSearch:
     """The bank's side of the search, prepared once."""
 
     def __init__(self, bank: MouthBank, n: int, heard: bool = False) -> None:
-        """`heard`: what is said is known of the wanted mouths."""
+        """`heard`: the phone embedding of the wanted mouths is known."""
         self.n = n
         self._entries = np.flatnonzero(bank.quality > 0)
-        said = bank.said if heard else None
-        light = None if bank.light is None else bank.light[bank.frames]
+        phones = bank.phones if heard else None
         scale = Alignment(bank.to_crop).scale
         usable = scale[self._entries]
         self._scales = (usable.min(), usable.max()) if len(usable) else (0.0, np.inf)
-        described = describe(bank.lips, bank.pose, bank.shots, bank.frames, said, light, scale)
-        self.described = described  # (m, d) of all entries
+        described = compute_descriptors(
+            bank.lips, bank.pose, bank.shots, bank.frames, phones, bank.skin_color, scale
+        )
+        self.descriptors = described  # (m, d) of all entries
         self._usable = described[self._entries]
         self._norms = (self._usable**2).sum(1)
 
@@ -118,9 +121,9 @@ class Candidates:
         """
         return np.clip(scale, *self._scales).astype(np.float32)
 
-    def choose(self, wanted: F32) -> tuple[I64, F32, F32]:
+    def find_nearest(self, wanted: F32) -> tuple[I64, F32, F32]:
         """Entries, weights and distances for one wanted descriptor (d,), nearest first."""
         squared = self._norms - 2 * self._usable @ wanted + wanted @ wanted
         distances = np.sqrt(np.maximum(squared, 0))
-        nearest, weights = weigh(distances, self.n)
+        nearest, weights = weigh_nearest(distances, self.n)
         return self._entries[nearest], weights, distances[nearest]

@@ -1,4 +1,4 @@
-"""One candidate per frame, chosen so that the sequence flows (METHOD.md §4).
+"""One candidate per frame, chosen so that the sequence flows (docs/method.md §4).
 
 The median is steady and a little soft; the finest detail is taken from a single bank entry per
 frame. Which one is decided over the whole stretch by dynamic programming: near to the wanted
@@ -17,7 +17,7 @@ from lipsync.types import F32, I64
 CONTINUITY = 12.0
 
 
-def smoothest_path(
+def find_smoothest_path(
     entries: I64, costs: F32, looks: F32, successors: F32, first: F32 | None = None
 ) -> I64:
     """Viterbi over candidates.

@@ -15,8 +15,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from lipsync.media.pixels import on_colours
-from lipsync.mouth.texture.weighted_median import weighted_mean
+from lipsync.media.pixels import to_three_channels
+from lipsync.mouth.texture.merge import weighted_mean
 from lipsync.types import F32, U8
 
 Box = tuple[slice, slice]  # rows and columns of a picture
@@ -29,16 +29,16 @@ INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips 
 # from the rest. What is coarser still is as strong in the mean as in single entries.
 DETAIL, COARSER = 0.012, 0.02
 # Outer-eye distances: σ of the neighbourhood whose energy is compared.
-AROUND, WEAK_AROUND = 0.2, 0.05
+ENERGY_SIGMA, WEAK_SIGMA = 0.2, 0.05
 # Outer-eye distances: σ of what tells lines from what is flat. The raise is in proportion to the
 # detail's energy there as a share of the neighbourhood's, up to LINES times.
-LINE_AROUND, LINES = 0.05, 1.1
-RAISED_MOST = 2.0  # what must be raised by more is not shared
+LINE_SIGMA, MAX_LINE_WEIGHT = 0.05, 1.1
+MAX_RAISE = 2.0  # what must be raised by more is not shared
 # Share of the single pictures' energy that is aimed at, of the finest detail and of the coarser.
 # What is finest was weakened in them too, by interpolation, and is once more by the encoder; of the
 # coarser some is noise.
 AIM = (1.85, 0.85)
-LEAST_ENERGY = 0.05  # levels²
+MIN_ENERGY = 0.05  # levels²
 ENERGY_CELL = 4  # pixels: energies are smooth
 # The mean's energy between DETAIL and COARSER as a share of the single entries': from the first one
 # down a single entry's takes its place, from the second on altogether. On lips and skin it lies
@@ -52,10 +52,10 @@ VISIBLE = (0.7, 1.4)
 SHARED_INSIDE = 0.3
 # Levels by which it may darken or lighten what lies inside the lips: where the median shows teeth
 # and the single picture the dark gap above or below its own, a speck would be left of the gap.
-MOST_INSIDE = 16.0
+MAX_CHANGE_INSIDE = 16.0
 
 
-def with_detail(
+def add_detail(
     steady: U8,
     mean: F32,
     lumas: U8,
@@ -75,31 +75,31 @@ def with_detail(
         scale: pixels per outer-eye distance.
         share: 0..1.
     """
-    own = _luma(steady)
+    own = _to_luma(steady)
     shared = mean - own
-    shared -= _soft(shared, DETAIL * scale)
-    change, weak = _raised(own, shared, lumas[len(lumas) // 2].astype(np.float32), scale)
-    box = _box(weak)
+    shared -= _blur(shared, DETAIL * scale)
+    change, weak = raise_detail(own, shared, lumas[len(lumas) // 2].astype(np.float32), scale)
+    box = _bounding_box(weak)
     if weak[box].size:
         # Of neighbouring frames' entries, what they do not share is noise and flicker.
-        wide, inner = _widened(box, weak.shape, scale)
+        wide, inner = _widen(box, weak.shape, scale)
         theirs = weighted_mean(lumas[:, wide[0], wide[1]], np.array(DETAIL_WINDOW, np.float32))
-        change[box] += weak[box] * (_fine(theirs - own[wide], scale)[inner] - change[box])
-    fine = on_colours(cv2.multiply(change, 1 - inside))
-    box = _box(inside)
+        change[box] += weak[box] * (_high_pass(theirs - own[wide], scale)[inner] - change[box])
+    fine = to_three_channels(cv2.multiply(change, 1 - inside))
+    box = _bounding_box(inside)
     if inside[box].size:
         # Teeth and tongue move by themselves: a mean of entries would be blurred.
-        wide, inner = _widened(box, inside.shape, scale)
-        theirs = _fine(cv2.subtract(single(wide), steady[wide], dtype=cv2.CV_32F), scale)[inner]
-        theirs += SHARED_INSIDE * (on_colours(shared[box]) - theirs)
-        lips = on_colours(inside[box])
-        most = 255 - (255 - MOST_INSIDE) * lips
+        wide, inner = _widen(box, inside.shape, scale)
+        theirs = _high_pass(cv2.subtract(single(wide), steady[wide], dtype=cv2.CV_32F), scale)[inner]
+        theirs += SHARED_INSIDE * (to_three_channels(shared[box]) - theirs)
+        lips = to_three_channels(inside[box])
+        most = 255 - (255 - MAX_CHANGE_INSIDE) * lips
         fine[box] += lips * np.clip(theirs, -most, most)
     fine = fine if share == 1 else share * fine
     return np.asarray(cv2.add(steady.astype(np.float32), fine, dtype=cv2.CV_8U))
 
 
-def _raised(steady: F32, shared: F32, single: F32, scale: float) -> tuple[F32, F32]:
+def raise_detail(steady: F32, shared: F32, single: F32, scale: float) -> tuple[F32, F32]:
     """What is to be added to the steady luma (h, w), and where that is not enough, 0..1.
 
     Args:
@@ -107,26 +107,26 @@ def _raised(steady: F32, shared: F32, single: F32, scale: float) -> tuple[F32, F
         single: (h, w) luma of the entry that tells how strong detail is.
     """
     change = shared
-    own, theirs = _bands(steady + shared, scale), _bands(single, scale)
+    own, theirs = _split_bands(steady + shared, scale), _split_bands(single, scale)
     for aim, band, strong in zip(AIM, own, theirs, strict=True):
-        held, wanted = _energy(band, AROUND * scale), _energy(strong, AROUND * scale)
-        held = np.maximum(held, LEAST_ENERGY)
-        gain = np.sqrt(np.clip(aim * wanted / held, 1, RAISED_MOST**2))
-        line = np.minimum(_energy(band, LINE_AROUND * scale) / held, LINES)
-        change = cv2.add(change, cv2.multiply(band, _enlarged(line * (gain - 1), shared)))
+        held, wanted = _measure_energy(band, ENERGY_SIGMA * scale), _measure_energy(strong, ENERGY_SIGMA * scale)
+        held = np.maximum(held, MIN_ENERGY)
+        gain = np.sqrt(np.clip(aim * wanted / held, 1, MAX_RAISE**2))
+        line = np.minimum(_measure_energy(band, LINE_SIGMA * scale) / held, MAX_LINE_WEIGHT)
+        change = cv2.add(change, cv2.multiply(band, _upsample(line * (gain - 1), shared)))
     # Where a beard begins is told by less of a neighbourhood.
-    held, wanted = (_energy(bands[1], WEAK_AROUND * scale) for bands in (own, theirs))
+    held, wanted = (_measure_energy(bands[1], WEAK_SIGMA * scale) for bands in (own, theirs))
     weak = np.clip((WEAK[0] - held / np.maximum(wanted, 1e-3)) / (WEAK[0] - WEAK[1]), 0, 1)
     weak *= np.clip((wanted - VISIBLE[0]) / (VISIBLE[1] - VISIBLE[0]), 0, 1)
-    return np.asarray(change), _enlarged(np.asarray(weak, np.float32), shared)
+    return np.asarray(change), _upsample(np.asarray(weak, np.float32), shared)
 
 
-def _fine(difference: F32, scale: float) -> F32:
+def _high_pass(difference: F32, scale: float) -> F32:
     """What of a difference of pictures is finer than COARSER."""
-    return np.asarray(difference - _soft(difference, COARSER * scale))
+    return np.asarray(difference - _blur(difference, COARSER * scale))
 
 
-def _widened(box: Box, shape: tuple[int, ...], scale: float) -> tuple[Box, Box]:
+def _widen(box: Box, shape: tuple[int, ...], scale: float) -> tuple[Box, Box]:
     """A box with what around it is needed to part its detail, and where in that it lies."""
     reach = int(np.ceil(3 * COARSER * scale))
     rows, columns = (
@@ -140,24 +140,24 @@ def _widened(box: Box, shape: tuple[int, ...], scale: float) -> tuple[Box, Box]:
     return (rows, columns), (inner[0], inner[1])
 
 
-def _soft(picture: F32, sigma: float) -> F32:
+def _blur(picture: F32, sigma: float) -> F32:
     """By a Gaussian of σ pixels, cut off at 3 σ, sooner than OpenCV's own choice."""
     side = 2 * int(np.ceil(3 * sigma)) + 1
     return np.asarray(cv2.GaussianBlur(picture, (side, side), sigma))
 
 
-def _luma(picture: U8) -> F32:
+def _to_luma(picture: U8) -> F32:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
 
 
-def _bands(luma: F32, scale: float) -> tuple[F32, F32]:
+def _split_bands(luma: F32, scale: float) -> tuple[F32, F32]:
     """What is finer than DETAIL, and what lies between it and COARSER."""
-    fine = _soft(luma, DETAIL * scale)
-    coarse = _soft(fine, (COARSER**2 - DETAIL**2) ** 0.5 * scale)
+    fine = _blur(luma, DETAIL * scale)
+    coarse = _blur(fine, (COARSER**2 - DETAIL**2) ** 0.5 * scale)
     return cv2.subtract(luma, fine), cv2.subtract(fine, coarse)
 
 
-def _energy(band: F32, sigma: float) -> F32:
+def _measure_energy(band: F32, sigma: float) -> F32:
     """Mean square around every ENERGY_CELLth pixel, as far as a Gaussian of σ pixels reaches."""
     size = tuple(-(-side // ENERGY_CELL) for side in band.shape[::-1])
     small = cv2.resize(cv2.multiply(band, band), size, interpolation=cv2.INTER_AREA)
@@ -165,12 +165,12 @@ def _energy(band: F32, sigma: float) -> F32:
     return np.asarray(cv2.blur(small, (side, side)))
 
 
-def _enlarged(small: F32, like: F32) -> F32:
+def _upsample(small: F32, like: F32) -> F32:
     size = like.shape[::-1]
     return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))
 
 
-def _box(where: F32) -> Box:
+def _bounding_box(where: F32) -> Box:
     """The rows and columns that hold everything above zero; the first ones if there is nothing."""
     x, y, width, height = cv2.boundingRect((where > 0).astype(np.uint8))
     return slice(y, y + height), slice(x, x + width)

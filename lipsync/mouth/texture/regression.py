@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from lipsync.media.pixels import on_colours
-from lipsync.mouth.bank.shape_free import SIZE, cells_at
+from lipsync.media.pixels import to_three_channels
+from lipsync.mouth.bank.shape_free import SIZE, to_cell_coords
 from lipsync.types import F32, I64, U8, Bools
 
 FEATURES = 500
 WIDTH = 1.5  # of the kernel, in RMS distances of the bank's descriptors from their mean
 RIDGE = 1e-5  # λ per entry: descriptors are in units of that distance, features of variance 1/n
-FEWEST, MOST = 300, 2500  # entries that it is learnt from
+MIN_ENTRIES, MAX_ENTRIES = 300, 2500  # entries that it is learnt from
 RANK = 64  # pictures of which every correction is made up
 AT_ONCE = 500  # entries whose pictures are in memory at a time
 LIMIT = 24.0  # levels: what is more is no fold and no shading
@@ -45,7 +45,7 @@ class Regression:
             usable: (m,) which entries count; at least FEWEST of them.
         """
         known = np.flatnonzero(usable)
-        known = known[np.linspace(0, len(known) - 1, min(len(known), MOST)).astype(int)]
+        known = known[np.linspace(0, len(known) - 1, min(len(known), MAX_ENTRIES)).astype(int)]
         self._middle = described[known].mean(0)
         off = described - self._middle
         self._spread = max(float(np.sqrt(np.square(off[known]).sum(1).mean())), 1e-6)
@@ -61,14 +61,14 @@ class Regression:
             both += told[some].T @ shown.reshape(len(some), -1)  # told has no mean, both neither
         square = (told.T @ told).astype(np.float64)
         square[np.diag_indices_from(square)] += RIDGE * len(known)
-        self._weights, self._basis = _reduced(square, both)
+        self._weights, self._basis = _solve_reduced_rank(square, both)
 
     def _features(self, described: F32) -> F32:
         off = described - self._middle
         waves = np.cos(off @ self._waves + self._phases) * np.float32(np.sqrt(2 / FEATURES))
         return np.concatenate([waves, off / np.float32(self._spread)], -1).astype(np.float32)
 
-    def correction(self, wanted: F32, entries: I64, weights: F32) -> F32:
+    def predict_correction(self, wanted: F32, entries: I64, weights: F32) -> F32:
         """What the candidates' mean lacks of the wanted mouth, shape-free, (SIZE, SIZE, 3) levels.
 
         Args:
@@ -80,7 +80,7 @@ class Regression:
         return np.asarray(np.clip(made, -LIMIT, LIMIT), np.float32)
 
 
-def _reduced(square: NDArray[np.float64], both: F32) -> tuple[F32, F32]:
+def _solve_reduced_rank(square: NDArray[np.float64], both: F32) -> tuple[F32, F32]:
     """The solution of square @ w = both (f, c) as a product (f, RANK) @ (RANK, c).
 
     The best one of that rank for the entries it is learnt from (reduced-rank regression): with the
@@ -94,7 +94,7 @@ def _reduced(square: NDArray[np.float64], both: F32) -> tuple[F32, F32]:
     return weights.astype(np.float32), np.asarray(leading.T @ scaled, np.float32)
 
 
-def added(picture: U8, correction: F32, places: F32, where: F32) -> U8:
+def add_correction(picture: U8, correction: F32, places: F32, where: F32) -> U8:
     """A picture (h, w, 3) with a shape-free correction.
 
     Args:
@@ -102,7 +102,7 @@ def added(picture: U8, correction: F32, places: F32, where: F32) -> U8:
         where: (h, w) 0..1, how much of it is added.
     """
     bent = cv2.remap(
-        correction, cells_at(places), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        correction, to_cell_coords(places), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    change = cv2.multiply(bent, on_colours(where))
+    change = cv2.multiply(bent, to_three_channels(where))
     return np.asarray(cv2.add(picture, change, dtype=cv2.CV_8U))

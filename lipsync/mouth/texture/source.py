@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
-from lipsync.errors import OptionsError
-from lipsync.runtime.option_spec import options
-from lipsync.types import F32, Alignment, FaceTrack, LipTrack, MouthBank, Patch, Positions
+from lipsync.mouth.wanted_mouths import WantedMouths
+from lipsync.runtime.option_spec import option_group
+from lipsync.types import MouthBank, Patch
 
 
-@options
+@option_group
 class TextureOptions:
     """Where the new mouth's pixels come from."""
 
@@ -32,26 +32,24 @@ class TextureOptions:
 
 
 class TextureSource(Protocol):
-    """Makes mouth-and-chin patches for wanted lips."""
+    """Draws mouth-and-chin patches for wanted lips."""
 
-    def patches(
-        self,
-        lips: LipTrack,
-        track: FaceTrack,
-        alignment: Alignment,
-        frames: Positions,
-        said: F32 | None = None,
-        jaw: F32 | None = None,
-    ) -> Iterator[Patch | None]:
-        """One patch per output frame, None where the target has no face or no lips are wanted.
+    @classmethod
+    def load_model(cls, options: TextureOptions, speakers: int, device: str) -> Any:
+        """Whatever the source must load, or None; called before any work is done.
 
-        Args:
-            lips: the wanted lips, one per output frame (n); NaN where none are wanted.
-            track, alignment: of the target, one per target frame.
-            frames: (n,) the target frame that each output frame shows, or a place between two.
-            said: (n, p) what is heard at each output frame (`features.said`); None: not known.
-            jaw: (n, j, 2) by how much the target's jaw points are moved, pixels; None: not.
+        Raises:
+            WeightsError: the options name weights that cannot be used.
+            OptionsError: they name none, or the source cannot serve so many speakers.
         """
+
+    @classmethod
+    def open(cls, bank: MouthBank, options: TextureOptions, model: Any) -> TextureSource:
+        """A source that draws from `bank`; `model` is what `load_model` returned."""
+        ...
+
+    def draw_patches(self, wanted: WantedMouths) -> Iterator[Patch | None]:
+        """One patch per output frame, None where `wanted` is not present."""
         ...
 
 
@@ -61,31 +59,18 @@ TEXTURES = {
 }
 
 
-def open_texture(bank: MouthBank, options: TextureOptions, device: str = "cpu") -> TextureSource:
-    """The texture source that the options name; its networks, if any, run on `device`.
-
-    Raises:
-        WeightsError: the options name weights that cannot be used.
-        OptionsError: they name none, and the source needs some.
-    """
+def texture_class(options: TextureOptions) -> type[TextureSource]:
+    """The class that the options name; imported only now, since one of them needs torch."""
     module, name = TEXTURES[options.texture]
-    source: TextureSource = getattr(importlib.import_module(module), name)(bank, options, device)
-    return source
+    found: type[TextureSource] = getattr(importlib.import_module(module), name)
+    return found
 
 
-def check(options: TextureOptions, people: int) -> None:
-    """Find out before the work whether this texture can be had for so many people.
+def load_model(options: TextureOptions, speakers: int = 1, device: str = "cpu") -> Any:
+    """What the texture that the options name must load; see `TextureSource.load_model`."""
+    return texture_class(options).load_model(options, speakers, device)
 
-    Raises:
-        WeightsError, OptionsError: see `open_texture`; or a decoder, which knows one person, is
-            wanted for several.
-    """
-    if options.texture != "decoder":
-        return
-    if people > 1:
-        raise OptionsError(
-            "--texture decoder knows one person's mouth; with several speakers use median"
-        )
-    from lipsync.mouth.decoder.decoder_texture import opened
 
-    opened(options)
+def open_texture(bank: MouthBank, options: TextureOptions, model: Any = None) -> TextureSource:
+    """The texture source that the options name; `model`: from `load_model`."""
+    return texture_class(options).open(bank, options, model)

@@ -1,52 +1,49 @@
 """Sound → feature vectors at 100 Hz.
 
-Two front ends: the paper's 28 values (13 cepstra, log energy, and their first difference;
-METHOD.md §1), and log mel bands with phone posteriors, from which the default model is trained.
+Two kinds: the paper's 28 values (13 cepstra, log energy, and their first difference;
+docs/method.md §1), and log mel bands, phone posteriors and encoder states, of which the default
+model reads the last two.
 
-    encoder          What a speech recogniser's encoder makes of each step of sound
-    extractors       Sound → feature vectors: the paper's cepstra, and log mel bands with what is he
-    phone_embedding  What is heard at a moment, as something whose distances mean something
-    phones           How much each step of sound is like each of 42 English phones
-    spec             Which features a speech model hears
-    spectrum         Sound → power spectra at 100 Hz, and the triangular filters that sum them up
+    bands            Energies in the filter banks of all features made from power spectra
+    encoder          Hidden states of a speech recognizer's encoder
+    extractors       Entry points: the features of a spec
+    paper            The paper's 28 values per step
+    phone_embedding  Phone posteriors as an embedding with a meaningful distance
+    phones           Posteriors of 42 English phones
+    spec             Which features a speech model reads
+    spectrum         Power spectra at 100 Hz, and triangular mel filters
     streaming        Features of a sound that is still arriving
-    vtln             A voice's throat, brought to the usual length (vocal-tract length normalisation
+    vtln             Vocal-tract length normalization
 """
 
 from __future__ import annotations
 
-from lipsync.speech.features.extractors import (
+from lipsync.speech.features.bands import (
     AUDIBLE_DB,
-    Bands,
-    bands,
+    BandEnergies,
+    band_energies,
+    normalize_log_mel,
+)
+from lipsync.speech.features.extractors import (
     extract,
-    level,
-    of_bands,
-    paper14,
-    paper28,
-    throat_of,
+    features_of_bands,
+    stretch_of_voice,
 )
-from lipsync.speech.features.phones import (
-    CEPSTRA,
-)
-from lipsync.speech.features.spec import (
-    ENCODED,
-    PHONES,
-    FeatureSpec,
-)
+from lipsync.speech.features.paper import paper14, paper28
+from lipsync.speech.features.phones import CEPSTRA
+from lipsync.speech.features.spec import ENCODED, PHONES, FeatureSpec
 from lipsync.speech.features.spectrum import (
     BINS,
     FFT,
-    FIRST_CENTRE,
+    FIRST_CENTER,
     HOP,
     LOUD_PERCENTILE,
     NEPERS_PER_DB,
-    RATE,
     STEPS_PER_SECOND,
     WINDOW,
+    block_power_spectra,
     mel_filters,
-    power,
-    power_of,
+    power_spectra,
 )
 
 __all__ = [
@@ -55,24 +52,23 @@ __all__ = [
     "CEPSTRA",
     "ENCODED",
     "FFT",
-    "FIRST_CENTRE",
+    "FIRST_CENTER",
     "HOP",
     "LOUD_PERCENTILE",
     "NEPERS_PER_DB",
     "PHONES",
-    "RATE",
     "STEPS_PER_SECOND",
     "WINDOW",
-    "Bands",
+    "BandEnergies",
     "FeatureSpec",
-    "bands",
+    "band_energies",
+    "block_power_spectra",
     "extract",
-    "level",
+    "features_of_bands",
     "mel_filters",
-    "of_bands",
+    "normalize_log_mel",
     "paper14",
     "paper28",
-    "power",
-    "power_of",
-    "throat_of",
+    "power_spectra",
+    "stretch_of_voice",
 ]

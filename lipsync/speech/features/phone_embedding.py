@@ -1,7 +1,7 @@
-"""What is heard at a moment, as something whose distances mean something.
+"""Phone posteriors as an embedding with a meaningful distance.
 
-Square roots of phone posteriors: their Euclidean distance is Hellinger's, between 0 (the same
-phones) and √2 (none in common).
+Square roots of the posteriors: their Euclidean distance is the Hellinger distance (up to a
+constant factor), from 0 (the same phones) to √2 (none in common).
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from scipy.ndimage import gaussian_filter1d
 from lipsync.speech.features.spec import FeatureSpec
 from lipsync.types import F32, AudioFeatures
 
-SMOOTH_STEPS = 3.0  # σ: a frame of picture is exposed for several steps of sound
+SMOOTH_STEPS = 3.0  # σ: a video frame is exposed for several steps of sound
 
 
-def said(heard: AudioFeatures, spec: FeatureSpec, times: NDArray[np.floating]) -> F32 | None:
-    """(n, 42) what is heard at these times (s); None if the features tell no phones."""
+def embed_phones(
+    features: AudioFeatures, spec: FeatureSpec, times: NDArray[np.floating]
+) -> F32 | None:
+    """Phone embedding (n, 42) at these times (s); None if the spec has no phones."""
     if "phones" not in spec.parts:
         return None
-    posteriors = heard.values[:, spec.parts["phones"]]
+    posteriors = features.values[:, spec.parts["phones"]]
     smooth = gaussian_filter1d(posteriors, SMOOTH_STEPS, axis=0, mode="nearest")
-    steps = np.round((times - heard.start) * heard.rate).astype(np.int64)
+    steps = np.round((times - features.start) * features.rate).astype(np.int64)
     return np.asarray(
         np.sqrt(np.maximum(smooth[np.clip(steps, 0, len(smooth) - 1)], 0)), np.float32
     )

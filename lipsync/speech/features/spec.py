@@ -1,4 +1,4 @@
-"""Which features a speech model hears."""
+"""Which features a speech model reads."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ PHONES, ENCODED = 42, 96  # values per step of `features.phones` and `features.e
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """How sound becomes features; a speech model carries the one that it was trained with."""
+    """How sound becomes features; stored with the weights of the speech model trained on them.
 
-    # paper28: cepstra, energy and their difference. Else one or more, in this order, joined by +:
-    # logmel: log mel bands; phones: how much each step sounds like each of 42 English phones;
-    # encoder: what a speech recogniser's encoder makes of it.
+    Field names are those of the weights' metadata and of the training configurations.
+    """
+
+    # paper28: cepstra, energy and their difference. Otherwise one or more, in this order, joined
+    # by +: logmel: log mel bands; phones: posteriors of 42 English phones; encoder: hidden states
+    # of a speech recognizer's encoder.
     kind: str
     bands: int = 40  # of the mel scale
-    per_clip: bool = False  # remove the clip's own mean over its audible steps
-    floor_db: float = 60.0  # logmel: this far below the clip's loud steps nothing is told apart
-    causal: bool = False  # level and colour are those of the sound so far, for live sound
-    throat: bool = False  # but paper28: formants moved to where the usual throat has them
+    per_clip: bool = False  # subtract the clip's own mean over its audible steps
+    floor_db: float = 60.0  # logmel: the noise floor, this far below the clip's loud steps
+    causal: bool = False  # level and mean spectrum of the sound so far, for live sound
+    throat: bool = False  # not paper28: vocal-tract length normalization, see `features.vtln`
 
     def __post_init__(self) -> None:
         if self.kind != "paper28" and self.kind != "+".join(self.parts):
@@ -34,7 +37,7 @@ class FeatureSpec:
 
     @property
     def parts(self) -> dict[str, slice]:
-        """Where in a step's values each part of the kind stands; none of paper28."""
+        """The columns of every part of the kind; empty for paper28."""
         sizes = {"logmel": self.bands, "phones": PHONES, "encoder": ENCODED}
         found, at = {}, 0
         for name, size in sizes.items():

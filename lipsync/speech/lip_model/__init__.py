@@ -1,7 +1,7 @@
-"""Features → the lips of a person saying it.
+"""Features → the lips of a person speaking.
 
-The network knows shapes relative to a speaker: (points − neutral) / mouth width. Here the
-target's own neutral mouth and width are put back, and the delay of a streaming network is undone.
+The network predicts shapes relative to a speaker: (points − neutral) / mouth width. Prediction
+applies the target's own neutral mouth and width, and compensates a streaming network's delay.
 
     network     The lip network, its weights, and the options that choose them
     prediction  Features → a person's lips, at the times of their frames
@@ -19,12 +19,13 @@ from lipsync.speech.lip_model.network import (
     LipLSTM,
     LipOptions,
     Member,
-    path_of,
+    weights_path,
 )
 from lipsync.speech.lip_model.prediction import (
-    at_times,
+    interpolate_shapes,
     predict,
 )
+from lipsync.speech.lip_model.streaming import LipStream, open_stream
 
 __all__ = [
     "ARTICULATION",
@@ -34,8 +35,10 @@ __all__ = [
     "LipDims",
     "LipLSTM",
     "LipOptions",
+    "LipStream",
     "Member",
-    "at_times",
-    "path_of",
+    "interpolate_shapes",
+    "open_stream",
     "predict",
+    "weights_path",
 ]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +15,11 @@ from torch import nn
 
 from lipsync.errors import WeightsError
 from lipsync.runtime import checkpoint
-from lipsync.runtime.option_spec import options
-from lipsync.runtime.threads import one_thread
+from lipsync.runtime.option_spec import option_group
+from lipsync.runtime.threads import single_threaded_torch
 from lipsync.speech.features import FeatureSpec
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import F32, N_LIPS, AudioFeatures
-
-if TYPE_CHECKING:
-    from lipsync.speech.lip_model.streaming import Ear, LipStream
 
 SHIPPED = {
     "default": "lip_lstm.safetensors",
@@ -31,19 +27,19 @@ SHIPPED = {
     "stream": "lip_lstm_stream.safetensors",
 }
 COORDINATES = 2 * N_LIPS
-OPENING_RATIO = "opening_ratio"  # in the meta: opening range / mouth width of those learnt from
-ARTICULATION = "articulation"  # in the meta: std of the opening / of the true one, in validation
+OPENING_RATIO = "opening_ratio"  # in the meta: opening range / mouth width in the training data
+ARTICULATION = "articulation"  # in the meta: std of the opening over the true one, in validation
 
-# A long sound is read in windows on a fixed grid, several at a time. The shipped networks forget
-# what lies further away than CONTEXT to within 1e-6 of the mouth's width (4 s: to 1e-4).
+# A long sound is read in windows on a fixed grid, several at a time. What lies further away than
+# CONTEXT changes the shipped networks' output by less than 1e-6 mouth widths (4 s: by 1e-4).
 WINDOW = 2400  # steps whose lips are kept
-CONTEXT = 800  # steps heard before and after them, by a network that listens both ways
-AT_ONCE = 8  # windows
+CONTEXT = 800  # steps read before and after them, by a bidirectional network
+BATCH = 8  # windows read together
 
 State = list[tuple[torch.Tensor, torch.Tensor]] | None  # of every member: hidden, cell
 
 
-@options
+@option_group
 class LipOptions:
     """Which network turns speech into lips."""
 
@@ -60,10 +56,10 @@ class LipDims:
     layers: int
     bidirectional: bool
     components: int  # principal components of the lip shapes
-    delay: int  # steps of sound that are heard before the lips of a step are given
-    stride: int  # steps of sound that are read at once
+    delay: int  # steps of sound read before the lips of a step are output
+    stride: int  # steps of sound read at once, per output
     dropout: float = 0.0  # between layers, in training
-    members: int = 1  # networks that learn apart and whose answers are averaged
+    members: int = 1  # networks trained independently, whose outputs are averaged
 
 
 class Member(nn.Module):
@@ -85,7 +81,7 @@ class Member(nn.Module):
     def forward(
         self, x: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor] | None
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
-        """(b, m, ·) strides of features → (b, m, components), and the state it ends in."""
+        """(b, m, stride · d) features → (b, m, components), and the final state."""
         hidden, state = self.lstm(x) if state is None else self.lstm(x, state)
         return self.head(self.drop(hidden)), state
 
@@ -93,9 +89,9 @@ class Member(nn.Module):
 class LipLSTM(nn.Module):
     """LSTM from feature vectors to lip shapes relative to the speaker.
 
-    The input normalisation and the principal components are part of the weights. Of several
-    members each learns from its own rows of a batch. The shipped networks have one: two and three
-    carried over to other voices no better.
+    Input normalization and principal components are part of the weights. Each of several members
+    trains on its own rows of a batch. The shipped networks have one member: two and three
+    generalized to other voices no better.
     """
 
     input_mean: torch.Tensor
@@ -115,11 +111,11 @@ class LipLSTM(nn.Module):
         self.members = nn.ModuleList(Member(dims) for _ in range(dims.members))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """(b, n, d) features → (b, n // stride, 36) relative shapes, still late by the delay."""
+        """(b, n, d) features → (b, n // stride, 36) relative shapes, late by the delay."""
         return self.advance(values)[0]
 
     def advance(self, values: torch.Tensor, state: State = None) -> tuple[torch.Tensor, State]:
-        """`forward` that goes on from a state, and the state it ends in; None: nothing heard."""
+        """`forward` from a state (None: the initial one); returns the final state as well."""
         d = self.dims
         x = (values - self.input_mean) / self.input_std
         n = x.shape[1] // d.stride
@@ -130,96 +126,87 @@ class LipLSTM(nn.Module):
                 rows = slice(i, None, d.members)
                 components[rows] = member(x[rows], None)[0].to(x.dtype)
             return components @ self.basis + self.shape_mean, None
-        said = [member(x, state and state[i]) for i, member in enumerate(self.members)]
-        components = torch.stack([components for components, _ in said]).mean(0)
-        return components @ self.basis + self.shape_mean, [state for _, state in said]
+        outputs = [member(x, state and state[i]) for i, member in enumerate(self.members)]
+        components = torch.stack([components for components, _ in outputs]).mean(0)
+        return components @ self.basis + self.shape_mean, [state for _, state in outputs]
 
     def shape_times(self, start: float, rate: float, count: int) -> NDArray[np.float64]:
-        """When the first `count` outputs (delay undone) happen, in seconds."""
+        """Times (s) of the first `count` outputs, with the delay compensated.
+
+        Args:
+            start: seconds, center of the first feature step.
+            rate: feature steps per second.
+        """
         stride = self.dims.stride
         steps = np.arange(count) * stride + (stride - 1) / 2
         return np.asarray(start + steps / rate)
 
     @torch.inference_mode()
-    def shapes(self, features: AudioFeatures) -> tuple[F32, NDArray[np.float64]]:
-        """All shapes of a sound, and their times.
+    def predict_shapes(self, features: AudioFeatures) -> tuple[F32, NDArray[np.float64]]:
+        """Predict all shapes of a whole sound, with the delay compensated.
 
         Returns:
-            (m, 18, 2) relative shapes and (m,) seconds.
+            (m, 18, 2) relative shapes and their times, (m,) seconds.
         """
         d = self.dims
         values = features.values
         if values.shape[1] != d.inputs:
             raise ValueError(f"LipLSTM: wanted {d.inputs} features, got {values.shape[1]}")
-        # The end is padded with its own last step: until the delayed outputs have come out, and
-        # until the last stride is whole.
+        # The last step is repeated until the delayed outputs have come out and the last stride is
+        # whole.
         missing = -(len(values) + d.delay) % d.stride
         values = np.pad(values, ((0, d.delay + missing), (0, 0)), mode="edge")
-        read = self._in_windows if d.bidirectional else self._onwards
-        with one_thread():
-            out = np.concatenate(list(read(torch.from_numpy(values))))
+        run = self._windowed if d.bidirectional else self._stream
+        with single_threaded_torch():
+            out = np.concatenate(list(run(torch.from_numpy(values))))
         out = out[d.delay // d.stride :].reshape(-1, N_LIPS, 2)
         return out, self.shape_times(features.start, features.rate, len(out))
 
-    def stream(self, ear: Ear, profile: LipProfile, fps: Fraction) -> LipStream:
-        """The lips of a sound that is still arriving; `ear`: `features.live.Live(model.spec)`.
-
-        Raises:
-            WeightsError: this network listens both ways: it needs the end before the beginning.
-        """
-        if self.dims.bidirectional:
-            raise WeightsError(
-                f"the speech model {self.meta.get('name', 'given')} needs the whole sound and "
-                "cannot follow a live one: take stream or paper"
-            )
-        from lipsync.speech.lip_model.streaming import LipStream
-
-        return LipStream(self, ear, profile, fps)
-
-    def _onwards(self, values: torch.Tensor) -> Iterator[F32]:
-        """Outputs (·, 36) of values (n, d), read forwards: the state goes on, exactly."""
+    def _stream(self, values: torch.Tensor) -> Iterator[F32]:
+        """Outputs (·, 36) of values (n, d), read forwards; the state is carried on exactly."""
         state: State = None
         step = WINDOW // self.dims.stride * self.dims.stride
         for piece in torch.split(values, step):
             out, state = self.advance(piece[None].to(self.input_mean.device), state)
             yield out[0].cpu().numpy()
 
-    def _in_windows(self, values: torch.Tensor) -> Iterator[F32]:
-        """Outputs (·, 36) of values (n, d), read both ways in windows with context."""
+    def _windowed(self, values: torch.Tensor) -> Iterator[F32]:
+        """Outputs (·, 36) of values (n, d), read in both directions in windows with context."""
         stride, n = self.dims.stride, len(values)
         core, context = (steps // stride * stride for steps in (WINDOW, CONTEXT))
         windows = [
             (max(0, first - context), first, min(first + core, n)) for first in range(0, n, core)
         ]
-        # Windows of one length are read together: the first and the last ones are shorter.
+        # Windows of equal length are read together: the first and last ones are shorter.
         for _, group in groupby(windows, lambda w: (w[1] - w[0], min(w[2] + context, n) - w[0])):
             same = list(group)
-            for i in range(0, len(same), AT_ONCE):
-                some = same[i : i + AT_ONCE]
-                heard = torch.stack([values[begin : end + context] for begin, _, end in some])
-                out = self(heard.to(self.input_mean.device)).cpu().numpy()
+            for i in range(0, len(same), BATCH):
+                some = same[i : i + BATCH]
+                batch = torch.stack([values[begin : end + context] for begin, _, end in some])
+                out = self(batch.to(self.input_mean.device)).cpu().numpy()
                 for (begin, first, end), shapes in zip(some, out, strict=True):
                     yield shapes[(first - begin) // stride : (end - begin) // stride]
 
-    def on(self, profile: LipProfile, relative: F32) -> F32:
-        """Relative shapes (m, 18, 2) on a person's mouth, canonical.
+    def to_canonical(self, profile: LipProfile, relative: F32) -> F32:
+        """Apply relative shapes (m, 18, 2) to a person's mouth, in canonical space.
 
-        Somebody who opens their mouth further than the speakers of the training does so here,
-        by the square root of the ratio of the two ranges. Measured on four unseen people: the
-        whole ratio gives the full articulation and up to 20 % more error; its root keeps the
-        error within 6 % and makes up most of the articulation. A smaller range is not followed: a
-        target may just not have spoken. Regression opens too little for anybody (articulation
-        below 1): the root of what is missing is made up for in the same way.
+        For a person who opens the mouth wider than the speakers of the training, the vertical
+        scale grows by the square root of the ratio of the opening ranges. Measured on four unseen
+        people: the full ratio restores the articulation but adds up to 20 % of error; its root
+        keeps the error within 6 % and restores most of the articulation. A smaller range is
+        ignored: the target may simply not have spoken. Regression opens too little for everyone
+        (articulation below 1): the root of that ratio is compensated in the same way.
         """
-        usual = self.meta.get(OPENING_RATIO, 0.0)
+        training_ratio = self.meta.get(OPENING_RATIO, 0.0)
         gain = float(np.clip(self.meta.get(ARTICULATION, 1.0), 0.5, 1)) ** -0.5
-        if usual > 0:
-            gain *= float(np.clip(profile.opening_range / profile.width / usual, 1, 2)) ** 0.5
+        if training_ratio > 0:
+            ratio = profile.opening_range / profile.width / training_ratio
+            gain *= float(np.clip(ratio, 1, 2)) ** 0.5
         points = profile.neutral + profile.width * relative * np.array([1.0, gain])
-        return profile.closing(np.asarray(points, dtype=np.float32))
+        return profile.close_fully(np.asarray(points, dtype=np.float32))
 
     def save(self, path: Path) -> None:
-        """Write everything, the weights in half precision (1e-4 of the mouth's width)."""
+        """Write everything, weights in half precision (accurate to 1e-4 mouth widths)."""
         tensors = self.state_dict()
         tensors.update({name: value.half() for name, value in self.named_parameters()})
         meta = {**self.meta, "dims": asdict(self.dims), "features": asdict(self.spec)}
@@ -227,12 +214,12 @@ class LipLSTM(nn.Module):
 
     @staticmethod
     def load(which: LipOptions | Path, device: str = "cpu") -> LipLSTM:
-        """A network by its option or its file, ready to predict.
+        """Load a network by its option or its file, ready to predict.
 
         Raises:
             WeightsError: the file is missing, damaged, or holds another network.
         """
-        path = which if isinstance(which, Path) else path_of(which)
+        path = which if isinstance(which, Path) else weights_path(which)
         tensors, meta = checkpoint.load(path)
         try:
             dims, spec = LipDims(**meta.pop("dims")), FeatureSpec(**meta.pop("features"))
@@ -244,9 +231,9 @@ class LipLSTM(nn.Module):
         return model.eval().requires_grad_(False).to(device)
 
 
-def path_of(options: LipOptions) -> Path:
-    """The file of the network that the options name."""
+def weights_path(options: LipOptions) -> Path:
+    """The weights file of the network that the options name."""
     speech_model = options.speech_model
     if speech_model in SHIPPED:
-        return checkpoint.asset(SHIPPED[speech_model])
+        return checkpoint.asset_path(SHIPPED[speech_model])
     return Path(speech_model).expanduser()

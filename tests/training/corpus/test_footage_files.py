@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipsync.face import tracked_face
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import F32, Bools, FaceTrack
 from tests.support.clips import run
@@ -17,8 +17,8 @@ from tests.support.faces import similarity, track_of
 from tests.support.talkers import babble, speaker
 from training.corpus import dataset, segments, speaker_preparation, sync_filter
 from training.corpus.footage_files import Drop, find_speakers, write_drops
-from training.corpus.sync_filter import Evidence
-from training.corpus.tracks import cut, joined, measure, reduced
+from training.corpus.sync_filter import SyncEvidence
+from training.corpus.tracks import cut, join, measure, reduce
 
 # --- who is who ------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ def test_the_list_of_drops_is_a_table_whatever_the_names(tmp_path: Path) -> None
     ]
 
 
-# --- tracks and takes ------------------------------------------------------------------------
+# --- tracks and segments ---------------------------------------------------------------------
 
 
 def moving(frames: int, seed: int = 0) -> FaceTrack:
@@ -82,9 +82,9 @@ def moving(frames: int, seed: int = 0) -> FaceTrack:
 def test_a_reduced_track_gives_the_same_lips() -> None:
     clips = [moving(60), moving(45, 1), moving(75, 2)]
     clips[1].points[10:13], clips[1].found[10:13] = np.nan, False
-    whole = joined(clips)
-    lips = tracked_face.lips(whole, tracked_face.align(whole))
-    found, profile = measure([reduced(clip) for clip in clips])
+    whole = join(clips)
+    lips = TrackedFace.of(whole).lips
+    found, profile = measure([reduce(clip) for clip in clips])
     np.testing.assert_array_equal(np.concatenate([t.points for t in found]), lips.points)
     expected = LipProfile.of(lips)
     assert (profile.width, profile.opening_range) == (expected.width, expected.opening_range)
@@ -112,25 +112,25 @@ def shown(*stretches: tuple[float, bool], cuts: tuple[int, ...] = ()) -> FaceTra
 
 
 def test_a_short_video_with_a_face_stays_whole_whatever_its_cuts() -> None:
-    assert segments.in_view(shown((3, True), cuts=(20, 50))) == [(0, 75)]
-    assert segments.in_view(shown((1, True), (0.2, False), (1.8, True))) == [(0, 75)]
-    assert segments.in_view(shown((3, False))) == []
+    assert segments.segment_ranges(shown((3, True), cuts=(20, 50))) == [(0, 75)]
+    assert segments.segment_ranges(shown((1, True), (0.2, False), (1.8, True))) == [(0, 75)]
+    assert segments.segment_ranges(shown((3, False))) == []
 
 
 def test_other_videos_are_cut_where_the_shot_ends_or_the_face_goes() -> None:
-    assert segments.in_view(shown((12, True), (1, False), (2, True), cuts=(100,))) == [
+    assert segments.segment_ranges(shown((12, True), (1, False), (2, True), cuts=(100,))) == [
         (0, 100), (100, 300), (325, 375),
     ]  # fmt: skip
-    assert segments.in_view(shown((24, True))) == [(0, 200), (200, 400), (400, 600)]
-    # A blink of the detector ends nothing; half a second each of face and none is no take.
-    assert segments.in_view(shown((6, True), (0.2, False), (5, True)))[0] == (0, 140)
-    assert segments.in_view(shown(*[(0.3, True), (0.3, False)] * 20)) == []
+    assert segments.segment_ranges(shown((24, True))) == [(0, 200), (200, 400), (400, 600)]
+    # A blink of the detector ends nothing; half a second each of face and none is no segment.
+    assert segments.segment_ranges(shown((6, True), (0.2, False), (5, True)))[0] == (0, 140)
+    assert segments.segment_ranges(shown(*[(0.3, True), (0.3, False)] * 20)) == []
 
 
 def test_a_cut_piece_keeps_its_own_cuts() -> None:
     track = shown((4, True), cuts=(20, 50, 80))
     assert cut(track, 50, 90).cuts.tolist() == [0, 30]
-    assert joined([cut(track, 0, 50), cut(track, 50, 100)], seamless=True).cuts.tolist() == [
+    assert join([cut(track, 0, 50), cut(track, 50, 100)], seamless=True).cuts.tolist() == [
         20, 50, 80,
     ]  # fmt: skip
 
@@ -140,7 +140,7 @@ def test_a_cut_piece_keeps_its_own_cuts() -> None:
 
 def said(
     seed: int, lag_s: float = 0.0, seconds: float = 3.0, other: int | None = None, name: str = "a"
-) -> Evidence:
+) -> SyncEvidence:
     """A clip whose lips follow its sound, `lag_s` too early; or the sound of `other`'s clip."""
     n, rate = round(seconds * segments.RATE), segments.RATE
     spoken = babble(seed if other is None else 100 + other, n // 2 + 60)
@@ -150,15 +150,15 @@ def said(
         at - (lag_s + sync_filter.OWN_LAG_S) * rate / 2, np.arange(len(spoken)), spoken
     )
     everywhere: Bools = np.ones(n, bool)
-    return Evidence(Path(name), f32(own), f32(asked), everywhere)
+    return SyncEvidence(Path(name), f32(own), f32(asked), everywhere)
 
 
 def f32(values: np.ndarray) -> F32:
     return values.astype(np.float32)
 
 
-def reasons(clips: list[Evidence]) -> list[str]:
-    return [verdict.reason for verdict in sync_filter.judge(clips)]
+def reasons(clips: list[SyncEvidence]) -> list[str]:
+    return [decision.reason for decision in sync_filter.check_clips(clips)]
 
 
 LIPS, OFF, SPEECHLESS = (
@@ -170,10 +170,12 @@ LIPS, OFF, SPEECHLESS = (
 
 def test_a_common_lag_is_corrected() -> None:
     for lag_s in (-0.18, -0.06, 0.1, 0.2):
-        verdicts = sync_filter.judge([said(seed, lag_s) for seed in range(6)])
-        assert [v.reason for v in verdicts] == [""] * 6
-        assert verdicts[0].lag_s == pytest.approx(lag_s, abs=0.015)
-    assert all(v.lag_s == 0 for v in sync_filter.judge([said(seed, 0.01) for seed in range(6)]))
+        decisions = sync_filter.check_clips([said(seed, lag_s) for seed in range(6)])
+        assert [v.reason for v in decisions] == [""] * 6
+        assert decisions[0].lag_s == pytest.approx(lag_s, abs=0.015)
+    assert all(
+        v.lag_s == 0 for v in sync_filter.check_clips([said(seed, 0.01) for seed in range(6)])
+    )
     assert reasons([said(seed, 0.3) for seed in range(6)]) == [OFF] * 6
 
 
@@ -188,26 +190,28 @@ def test_a_clip_must_agree_with_the_others() -> None:
 def test_every_long_file_has_its_own_lag() -> None:
     late = [said(seed, 0.16, name="late.mp4") for seed in range(5)]
     early = [said(seed, -0.12, name="early.mp4") for seed in range(5, 10)]
-    lags = [verdict.lag_s for verdict in sync_filter.judge([*late, *early])]
+    lags = [decision.lag_s for decision in sync_filter.check_clips([*late, *early])]
     np.testing.assert_allclose(lags, [0.16] * 5 + [-0.12] * 5, atol=0.015)
 
 
 def test_with_little_speech_nothing_is_moved() -> None:
-    assert [(v.reason, v.lag_s) for v in sync_filter.judge([said(1), said(2)])] == [("", 0.0)] * 2
+    assert [(v.reason, v.lag_s) for v in sync_filter.check_clips([said(1), said(2)])] == [
+        ("", 0.0)
+    ] * 2
     assert reasons([said(1, 0.12), said(2, 0.12)]) == [OFF] * 2
     mute = said(3)
     mute.speaking[20:] = False
     assert reasons([mute]) == [SPEECHLESS]
     hidden = said(3)
-    hidden.seen[20:] = np.nan
+    hidden.measured[20:] = np.nan
     assert reasons([hidden]) == [SPEECHLESS]
 
 
 def test_trust_keeps_all_but_the_speechless() -> None:
     mute = said(3)
     mute.speaking[:] = False
-    verdicts = sync_filter.judge([said(1, 0.3), said(2, other=1), mute], trust=True)
-    assert [(v.reason, v.lag_s) for v in verdicts] == [("", 0.0), ("", 0.0), (SPEECHLESS, 0.0)]
+    decisions = sync_filter.check_clips([said(1, 0.3), said(2, other=1), mute], trust=True)
+    assert [(v.reason, v.lag_s) for v in decisions] == [("", 0.0), ("", 0.0), (SPEECHLESS, 0.0)]
 
 
 def test_people_with_a_single_clip_teach_and_a_tenth_of_them_judges() -> None:
@@ -221,14 +225,14 @@ def test_people_with_a_single_clip_teach_and_a_tenth_of_them_judges() -> None:
 
 
 def test_early_sound_costs_the_frames_before_it(tmp_path: Path) -> None:
-    track = reduced(moving(75))
+    track = reduce(moving(75))
     none: F32 = np.zeros(150, np.float32)
-    take = segments.Take(tmp_path, True, 0, 75, 0.0, track, none, none > 0)
-    assert speaker_preparation._heard_throughout(take, 0.1) is take
-    later = speaker_preparation._heard_throughout(take, -0.1)
+    segment = segments.Segment(tmp_path, True, 0, 75, 0.0, track, none, none > 0)
+    assert speaker_preparation.drop_unheard_frames(segment, 0.1) is segment
+    later = speaker_preparation.drop_unheard_frames(segment, -0.1)
     assert (later.first, len(later.track)) == (3, 72)
-    assert speaker_preparation._span(later, -0.1)[0] == pytest.approx(0.02)
-    assert speaker_preparation._heard_throughout(replace(take, lead_in=0.1), -0.1).first == 0
+    assert speaker_preparation.sound_span(later, -0.1)[0] == pytest.approx(0.02)
+    assert speaker_preparation.drop_unheard_frames(replace(segment, lead_in=0.1), -0.1).first == 0
 
 
 def test_the_picture_may_begin_after_the_sound(tmp_path: Path) -> None:
@@ -237,6 +241,6 @@ def test_the_picture_may_begin_after_the_sound(tmp_path: Path) -> None:
     run("-f", "lavfi", "-i", "sine=duration=2", "-itsoffset", "0.4", "-f", "lavfi", "-i",
         "testsrc2=size=96x64:rate=25", "-map", "1:v", "-map", "0:a", "-t", "2",
         str(late))  # fmt: skip
-    footage = segments.look(late)
-    assert isinstance(footage, segments.Footage)
+    footage = segments.probe_video(late)
+    assert isinstance(footage, segments.SourceVideo)
     assert float(footage.lead_in) == pytest.approx(0.4, abs=0.002)

@@ -18,7 +18,7 @@ from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import LipTrack, Waveform
 from training.corpus import forced_alignment
 from training.corpus.dataset import Clip, Speaker
-from training.corpus.forced_alignment import Aligner, Phone, sentence
+from training.corpus.forced_alignment import Aligner, Phone, grid_sentence
 
 NOBODY = LipProfile(np.zeros((18, 2), np.float32), 0.6, 0.1)
 NO_LIPS = LipTrack(np.zeros((75, 18, 2), np.float32), Fraction(25))
@@ -26,15 +26,15 @@ NO_LIPS = LipTrack(np.zeros((75, 18, 2), np.float32), Fraction(25))
 
 def clip(shared: Path, path: str) -> Clip:
     file = shared / "data" / path
-    return Clip(file.stem, audio.load(file), NO_LIPS)
+    return Clip(file.stem, audio.load_speech(file), NO_LIPS)
 
 
 def test_a_grid_clip_is_named_after_its_sentence() -> None:
-    assert sentence("bbaf2n") == ("bin", "blue", "at", "f", "two", "now")
-    assert sentence("pwwaza") == ("place", "white", "with", "a.", "zero", "again")
+    assert grid_sentence("bbaf2n") == ("bin", "blue", "at", "f", "two", "now")
+    assert grid_sentence("pwwaza") == ("place", "white", "with", "a.", "zero", "again")
     # w is no letter of the grammar, 0 no digit.
     for other in ("englishvideo", "bbaw2n", "bbaf0n", "bbaf2", "", "BBAF2N"):
-        assert sentence(other) is None
+        assert grid_sentence(other) is None
 
 
 def test_every_word_of_the_grammar_can_be_said() -> None:
@@ -56,7 +56,7 @@ def test_words_lie_where_the_corpus_says(shared: Path) -> None:
     errors = []
     for name in ("bbaf2n", "lbwy9a", "pgbe5a", "swbi7a"):
         made = clip(shared, f"grid_s1/{name}.mkv")
-        words = sentence(name)
+        words = grid_sentence(name)
         assert words is not None
         phones = aligner.align(made.wave, words)
         assert phones[0].begin == 0
@@ -74,11 +74,11 @@ def test_words_lie_where_the_corpus_says(shared: Path) -> None:
 @pytest.mark.real
 def test_an_answer_does_not_depend_on_the_clips_before(shared: Path) -> None:
     a, b = (clip(shared, f"grid_s31/{name}.mkv") for name in names(shared, "grid_s31")[:2])
-    words = sentence(a.name)
+    words = grid_sentence(a.name)
     assert words is not None
     fresh = Aligner().align(a.wave, words)
     used = Aligner()
-    used.align(b.wave, sentence(b.name) or ())
+    used.align(b.wave, grid_sentence(b.name) or ())
     assert used.align(a.wave, words) == fresh
 
 
@@ -93,7 +93,7 @@ def test_phones_are_found_once(
     clips = [clip(shared, f"grid_s26/{name}.mkv") for name in names(shared, "grid_s26")[:2]]
     unnamed = Clip("englishvideo", clips[0].wave, NO_LIPS)
     speaker = Speaker("grid_s26", NOBODY, (*clips, unnamed))
-    found = forced_alignment.phones(tmp_path, speaker, [*clips, unnamed])
+    found = forced_alignment.align_phones(tmp_path, speaker, [*clips, unnamed])
     assert [phones is not None for phones in found] == [True, True, False]
     assert isinstance(found[0][0], Phone)
 
@@ -102,11 +102,11 @@ def test_phones_are_found_once(
             raise AudioError("heard again")
 
     monkeypatch.setattr(forced_alignment, "Aligner", Deaf)
-    assert forced_alignment.phones(tmp_path, speaker, [unnamed, *clips[::-1]]) == found[::-1]
+    assert forced_alignment.align_phones(tmp_path, speaker, [unnamed, *clips[::-1]]) == found[::-1]
     # Another sound under the same name is listened to.
     changed = Clip(clips[0].name, clips[1].wave, NO_LIPS)
-    assert forced_alignment.phones(tmp_path, speaker, [changed]) == [None]
-    assert forced_alignment.phones(tmp_path, speaker, clips[1:]) == found[1:2]
+    assert forced_alignment.align_phones(tmp_path, speaker, [changed]) == [None]
+    assert forced_alignment.align_phones(tmp_path, speaker, clips[1:]) == found[1:2]
 
 
 def test_a_stopped_run_goes_on_and_a_damaged_file_is_made_anew(
@@ -127,14 +127,14 @@ def test_a_stopped_run_goes_on_and_a_damaged_file_is_made_anew(
 
     monkeypatch.setattr(forced_alignment, "Aligner", Stopped)
     with pytest.raises(KeyboardInterrupt):
-        forced_alignment.phones(tmp_path, speaker, clips)
+        forced_alignment.align_phones(tmp_path, speaker, clips)
     heard.append("go on")
-    forced_alignment.phones(tmp_path, speaker, clips)
+    forced_alignment.align_phones(tmp_path, speaker, clips)
     assert heard == ["bin", "go on", "set"]
     file = tmp_path / "alignment" / "someone.json"
     assert [path.name for path in file.parent.iterdir()] == ["someone.json"]
     file.write_text(file.read_text()[:40])
-    forced_alignment.phones(tmp_path, speaker, clips)
+    forced_alignment.align_phones(tmp_path, speaker, clips)
     assert heard[3:] == ["bin", "set"]
     assert sorted(json.loads(file.read_text())) == ["bbaf2n", "sgwp8s"]
 
@@ -148,5 +148,7 @@ def test_sound_that_does_not_fit_is_said_and_left_out(
     with pytest.raises(AudioError, match="blooo"):
         Aligner().align(short, ("blooo",))
     made = Clip("bbaf2n", short, NO_LIPS)
-    assert forced_alignment.phones(tmp_path, Speaker("someone", NOBODY, (made,)), [made]) == [None]
+    assert forced_alignment.align_phones(tmp_path, Speaker("someone", NOBODY, (made,)), [made]) == [
+        None
+    ]
     assert "bbaf2n: not aligned" in capsys.readouterr().err

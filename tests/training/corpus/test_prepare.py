@@ -24,7 +24,7 @@ from lipsync.types import FaceTrack
 from tests.support.clips import run
 from training.corpus import dataset, prepare, segments, tracks
 from training.corpus.footage_files import Drop
-from training.corpus.tracks import reduced
+from training.corpus.tracks import reduce
 
 LIPS, OFF = "lips do not say what is heard", "sound off its picture"
 WRONG = {LIPS, OFF}  # of 3 s of another's voice: it may well fit somewhere by chance
@@ -193,7 +193,7 @@ def test_the_same_clips_are_as_if_prepared_as_they_are(made: Made, tmp_path: Pat
         video = next((made.root / "anna" / "take 1").glob(f"{clip.name}.*"))
         (source / video.name).symlink_to(video)
     shutil.copytree(made.out / "cache" / "faces", tmp_path / "out" / "cache" / "faces")
-    plain = prepare.prepare(source, tmp_path / "out", processes=1)
+    plain = prepare.prepare_clips(source, tmp_path / "out", processes=1)
     assert plain.profile.width == anna.profile.width
     for a, b in zip(plain.clips, anna.clips, strict=True):
         assert a.name == b.name
@@ -207,7 +207,7 @@ def test_a_finished_run_is_not_done_again(made: Made, monkeypatch: pytest.Monkey
     def look(path: Path) -> Drop:
         raise AssertionError(f"{path} was looked at again")
 
-    monkeypatch.setattr(segments, "look", look)
+    monkeypatch.setattr(segments, "probe_video", look)
     before = {p: p.stat().st_mtime_ns for p in made.out.glob("*.npz")}
     table = (made.out / "dropped.tsv").read_text()
     arguments = ["--videos", str(made.root), "--out", str(made.out), "--processes", "1"]
@@ -233,10 +233,13 @@ def test_an_interrupted_run_goes_on_where_it_was(
     root.mkdir()
     for clip in sorted((shared / "data" / "grid_s26").glob("*.mkv"))[:2]:
         shutil.copy(clip, root)
-    tracked, heard = counted(monkeypatch, landmarks, "look"), counted(monkeypatch, segments, "Ear")
+    tracked, heard = (
+        counted(monkeypatch, landmarks, "look"),
+        counted(monkeypatch, segments, "OpeningPredictor"),
+    )
     arguments = ["--videos", str(root), "--out", str(out), "--processes", "1"]
     with monkeypatch.context() as patch:
-        patch.setattr(segments, "Ear", stops_after(segments.Ear, 1))
+        patch.setattr(segments, "OpeningPredictor", stops_after(segments.OpeningPredictor, 1))
         with pytest.raises(SystemExit) as stop:
             prepare.main(arguments)
     assert stop.value.code == 130
@@ -282,7 +285,7 @@ def test_a_long_video_is_tracked_in_pieces_and_judged_in_parts(
 ) -> None:
     """Three takes end to end, the second dubbed: it goes, the others stay and are cut apart."""
     monkeypatch.setattr(segments, "PIECE_S", 4)
-    monkeypatch.setattr(segments, "LONGEST_S", 4)
+    monkeypatch.setattr(segments, "MAX_SEGMENT_S", 4)
     clips = sorted((shared / "data" / "grid_s31").glob("*.mkv"))[:3]
     sounds = [clips[0], spoken_by_another(shared, tmp_path), clips[2]]
     video, out = tmp_path / "talk.mkv", tmp_path / "out"
@@ -297,17 +300,17 @@ def test_a_long_video_is_tracked_in_pieces_and_judged_in_parts(
     talk = dataset.load(out, "talk")
     assert [clip.name for clip in talk.clips] == ["talk@0000.00", "talk@0006.00"]
     assert [len(clip.lips) for clip in talk.clips] == [75, 75]
-    own = audio.load(clips[2]).samples
+    own = audio.load_speech(clips[2]).samples
     assert np.corrcoef(own[:47000], talk.clips[1].wave.samples[:47000])[0, 1] > 0.999
     (drop,) = result.drops
     assert drop.reason in WRONG
     assert drop.part == (3.0, 6.0)
-    footage = segments.look(video)
-    assert isinstance(footage, segments.Footage)
-    assert len(segments.pieces(footage)) == 2
+    footage = segments.probe_video(video)
+    assert isinstance(footage, segments.SourceVideo)
+    assert len(segments.split_video(footage)) == 2
     with Cache(out / "cache") as cache:
-        pieced = segments._tracked(footage, cache)
-        whole = reduced(landmarks.track_video(media.probe(video), tracks.OPTIONS, cache))
+        pieced = segments.track_source(footage, cache)
+        whole = reduce(landmarks.track_video(media.probe(video), tracks.LANDMARK_OPTIONS, cache))
     np.testing.assert_array_equal(pieced.points, whole.points)
     assert pieced.cuts.tolist() == whole.cuts.tolist() == [75, 150]
 
@@ -318,4 +321,4 @@ def test_nobody_in_the_footage_is_an_error() -> None:
     none = np.zeros(0, np.int64)
     track = FaceTrack(points, nothing > 0, nothing, none, Fraction(25), MEDIAPIPE_478)
     with pytest.raises(NoFaceError, match="someone: no video of this speaker shows a face"):
-        prepare.assemble("someone", [Path("a.mp4")], [track])
+        prepare.assemble_speaker("someone", [Path("a.mp4")], [track])

@@ -19,16 +19,16 @@ import numpy as np
 import pytest
 import torch
 
-from lipsync.learning.run_state import plain
+from lipsync.learning.run_state import as_plain_values
 from lipsync.speech.lip_model import LipLSTM
 from tests.support.talkers import speaker
 from training.corpus import dataset
 from training.evaluation import ablation, ablation_page, ablation_rows
-from training.evaluation.ablation import Record, Study
-from training.evaluation.ablation_rows import Row, Section
+from training.evaluation.ablation import AblationStudy
+from training.evaluation.ablation_rows import Record, Row, Section
 from training.speech_model.batches import Batch
-from training.speech_model.options import TrainOptions, options_of
-from training.speech_model.trainer import Learner
+from training.speech_model.options import TrainOptions, parse_options
+from training.speech_model.trainer import SpeechModelTrainer
 
 NAMES = ("grid_s1", "grid_s4", "grid_s26", "grid_s31")
 FOUND = Record(0.912, 0.7, 0.0151, 0.88, -3.0, (0.6, 0.71), 2, 12_345, 61.4)
@@ -40,7 +40,7 @@ def tiny(**changes: Any) -> TrainOptions:
         "hidden": 8, "layers": 1, "bidirectional": True, "delay": 0, "stride": 2, "components": 3,
         "crop_steps": [90], "batch": 2, "epochs": 3, "learning_rate": 0.02, "clip_gradient": 1,
     }  # fmt: skip
-    return options_of({**config, **changes}, "test")
+    return parse_options({**config, **changes}, "test")
 
 
 def two_rows() -> tuple[Section, ...]:
@@ -57,14 +57,14 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def study(data: Path, rows: tuple[Section, ...] | None = None, runs: str = "rows") -> Study:
-    return Study(rows or two_rows(), data, data.parent / runs, data.parent / "ablation.md")
+def study(data: Path, rows: tuple[Section, ...] | None = None, runs: str = "rows") -> AblationStudy:
+    return AblationStudy(rows or two_rows(), data, data.parent / runs, data.parent / "ablation.md")
 
 
-def keep(made: Study, row: Row, found: Record) -> None:
+def keep(made: AblationStudy, row: Row, found: Record) -> None:
     path = made.file(row)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"options": plain(row.options), "found": asdict(found)}))
+    path.write_text(json.dumps({"options": as_plain_values(row.options), "found": asdict(found)}))
 
 
 # --- rows ------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_rows_differ_in_what_their_section_is_about() -> None:
     def values(title: str, *path: str) -> list[Any]:
         found = []
         for row in told[title]:
-            value: Any = plain(row.options)
+            value: Any = as_plain_values(row.options)
             for key in path:
                 value = value[key]
             found.append(value)
@@ -103,7 +103,9 @@ def test_rows_differ_in_what_their_section_is_about() -> None:
 def test_every_amount_of_data_takes_about_as_many_steps() -> None:
     for minutes in (1, 3, 10, 30):
         per_epoch = max(1, minutes * 20 // 50)
-        assert ablation_rows._epochs(minutes) * per_epoch == pytest.approx(882 // 50 * 50, rel=0.02)
+        assert ablation_rows.epochs_for(minutes) * per_epoch == pytest.approx(
+            882 // 50 * 50, rel=0.02
+        )
 
 
 def test_the_same_run_under_several_labels_is_run_once(data: Path) -> None:
@@ -183,25 +185,25 @@ def test_other_options_or_other_data_are_another_row(data: Path) -> None:
 def test_a_stopped_row_goes_on_and_ends_as_if_it_had_not_stopped(data: Path) -> None:
     made, other = study(data), study(data, runs="elsewhere")
     row = made.sections[0].rows[0]
-    learn, steps = Learner.learn, []
+    learn, steps = SpeechModelTrainer.train_step, []
 
-    def interrupted(self: Learner, batch: Batch, progress: float) -> torch.Tensor:
+    def interrupted(self: SpeechModelTrainer, batch: Batch, progress: float) -> torch.Tensor:
         steps.append(progress)
         if len(steps) == 4:  # of two per epoch
             raise KeyboardInterrupt
         return learn(self, batch, progress)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Learner, "learn", interrupted)
-        ablation.compute(row, data, made.file(row))
+        patch.setattr(SpeechModelTrainer, "train_step", interrupted)
+        ablation.run_row(row, data, made.file(row))
     assert len(made.missing()) == 2
     steps.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Learner, "learn", lambda *a: steps.append(1) or learn(*a))
-        found = ablation.compute(row, data, made.file(row))
+        patch.setattr(SpeechModelTrainer, "train_step", lambda *a: steps.append(1) or learn(*a))
+        found = ablation.run_row(row, data, made.file(row))
     assert len(steps) == 4  # the epochs that were left
     assert list(made.runs.iterdir()) == [made.file(row)]
-    undisturbed = ablation.compute(row, data, other.file(row))
+    undisturbed = ablation.run_row(row, data, other.file(row))
     for again in (made.record(row), undisturbed):
         assert again is not None
         for name in ("r_open", "r_width", "rmse", "articulation", "lag_ms", "unseen"):
@@ -210,12 +212,12 @@ def test_a_stopped_row_goes_on_and_ends_as_if_it_had_not_stopped(data: Path) -> 
     assert found.parameters == sum(p.numel() for p in network(made, row).parameters())
 
 
-def network(made: Study, row: Row) -> LipLSTM:
-    from training.speech_model.batches import gather
+def network(made: AblationStudy, row: Row) -> LipLSTM:
+    from training.speech_model.batches import build_training_set
     from training.speech_model.train import build
 
     people = [dataset.load(made.data, "grid_s1")]
-    return build(row.options, gather(people, row.options))
+    return build(row.options, build_training_set(people, row.options))
 
 
 def test_the_figures_are_those_of_the_people_they_are_said_to_be(data: Path) -> None:
@@ -229,7 +231,7 @@ def test_the_figures_are_those_of_the_people_they_are_said_to_be(data: Path) -> 
     dataset.save(data / "grid_s26.npz", Speaker("grid_s26", mute.profile, clips))
     dataset.save(data / "grid_s1.npz", speaker(21, 1.0, "grid_s1"))
     row = Row("learns", tiny(epochs=25, losses={"opening": 1}))
-    found = ablation.compute(row, data, study(data).file(row))
+    found = ablation.run_row(row, data, study(data).file(row))
     s4, others = found.unseen
     assert found.r_open > 0.8
     assert s4 > 0.8

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lipsync.speech.lip_profile import LipProfile
-from lipsync.speech.vad import Speech
+from lipsync.speech.vad import SpeechSegments
 from lipsync.types import LipTrack, Waveform
 from tests.support.faces import FPS, mouth
 from tests.support.talkers import speaker
@@ -20,26 +20,26 @@ from training.corpus.dataset import Clip, Speaker
 from training.evaluation import lip_accuracy
 from training.evaluation.lip_metric_tables import (
     NEAR_S,
-    Exam,
+    LipEvaluation,
     Row,
-    original,
-    running_speech,
-    silent,
+    measured_lips,
+    running_speech_table,
+    silent_frames,
 )
-from training.evaluation.metrics import GapLevels
+from training.metrics import GapLevels
 
 SAMPLE = Path(__file__).resolve().parents[3] / "assets" / "sample"
-SPEECH = Speech(np.array([[1.0, 2.0]]))
+SPEECH = SpeechSegments(np.array([[1.0, 2.0]]))
 SECONDS = np.arange(75) / 25
 
 
-def made_exam(gaps: np.ndarray) -> Exam:
+def made_exam(gaps: np.ndarray) -> LipEvaluation:
     """One clip of 3 s, speech in the middle second, a closure at its beginning."""
     lips = LipTrack(np.stack([mouth(float(gap)) for gap in gaps]), FPS)
     clip = Clip("someone says it", Waveform(np.zeros(48000, np.float32), 16000), lips)
     speaker = Speaker("someone", LipProfile(mouth(0.0), 0.6, 0.1), (clip,))
     windows = [np.array([[0.9, 1.1]])]
-    return Exam(speaker, [clip], windows, [SPEECH], GapLevels(0.02, 0.06), mouth(0.0))
+    return LipEvaluation(speaker, [clip], windows, [SPEECH], GapLevels(0.02, 0.06), mouth(0.0))
 
 
 def cells(line: str) -> list[str]:
@@ -52,8 +52,8 @@ def restless() -> np.ndarray:
 
 
 def test_the_original_scores_perfectly_and_its_restlessness_shows() -> None:
-    exam = made_exam(restless())
-    row = cells(exam.line(Row("original", original, settled=False)))
+    evaluation = made_exam(restless())
+    row = cells(evaluation.row(Row("original", measured_lips, settled=False)))
     assert row[:2] == ["original", "1.000"]
     assert row[4:9] == ["0.0000", "1.00", "+0", "1.00", "1.00"]
     assert row[9] == "0.000"
@@ -61,7 +61,7 @@ def test_the_original_scores_perfectly_and_its_restlessness_shows() -> None:
 
 
 def test_the_same_lips_rest_away_from_speech_once_a_render_shows_them() -> None:
-    row = cells(made_exam(restless()).line(Row("settled", original)))
+    row = cells(made_exam(restless()).row(Row("settled", measured_lips)))
     assert row[11] == "100.0%"
     assert float(row[10].rstrip("%")) > 70
 
@@ -70,7 +70,7 @@ def test_a_mouth_that_never_closes_recalls_nothing() -> None:
     def wide(_: Speaker, clips: list[Clip]) -> list[LipTrack]:
         return [LipTrack(np.stack([mouth(0.1)] * 75), FPS)]
 
-    row = cells(made_exam(restless()).line(Row("wide", wide)))
+    row = cells(made_exam(restless()).row(Row("wide", wide)))
     assert row[7:10] == ["0.00", "0.00", "0.000"]
     assert row[1] == "–"  # nothing varies: no correlation to speak of
 
@@ -78,30 +78,31 @@ def test_a_mouth_that_never_closes_recalls_nothing() -> None:
 def test_a_closure_that_the_render_opens_or_makes_is_told_apart() -> None:
     """The true mouth shuts at 0.4 s, long before the speech, where a render shuts any mouth."""
     made = made_exam(np.where(np.abs(SECONDS - 0.4) < 0.02, 0, 0.1))
-    exam = replace(made, windows=[np.array([[0.3, 0.5]])])
+    evaluation = replace(made, windows=[np.array([[0.3, 0.5]])])
 
     def wide(_: Speaker, clips: list[Clip]) -> list[LipTrack]:
         return [LipTrack(np.stack([mouth(0.1)] * 75), FPS)]
 
-    assert cells(exam.line(Row("wide", wide)))[7:9] == ["0.00", "1.00"]
-    assert cells(exam.line(Row("wide", wide, settled=False)))[7:9] == ["0.00", "0.00"]
+    assert cells(evaluation.row(Row("wide", wide)))[7:9] == ["0.00", "1.00"]
+    assert cells(evaluation.row(Row("wide", wide, settled=False)))[7:9] == ["0.00", "0.00"]
 
 
 def test_a_block_counts_what_it_judges() -> None:
-    text = "\n".join(made_exam(restless()).block("someone", [Row("original", original, False)]))
-    # 50 frames outside of 1–2 s, the first of which has none before it.
+    text = "\n".join(
+        made_exam(restless()).table("someone", [Row("original", measured_lips, False)])
+    )  # 50 frames outside of 1–2 s, the first of which has none before it.
     away = int((SECONDS < 1 - NEAR_S).sum() + (SECONDS >= 2 + NEAR_S).sum()) - 1
     assert f"1 of 1 p, b, m close in truth. 49 silent frames, {away} of them" in text
     assert "| original | 1.000 |" in text
 
 
 def test_margins_belong_to_the_speech() -> None:
-    asked = silent(SPEECH, 75, FPS, 0)
+    asked = silent_frames(SPEECH, 75, FPS, 0)
     assert asked.tolist() == [not 1 <= t < 2 for t in SECONDS]
-    assert silent(SPEECH, 75, FPS, 0.4).sum() == 75 - round(1.8 * 25)
+    assert silent_frames(SPEECH, 75, FPS, 0.4).sum() == 75 - round(1.8 * 25)
     # Margins that meet leave nothing between them.
-    two = Speech(np.array([[1.0, 1.5], [1.9, 2.5]]))
-    assert not silent(two, 75, FPS, 0.3)[(SECONDS > 1) & (SECONDS < 2.5)].any()
+    two = SpeechSegments(np.array([[1.0, 1.5], [1.9, 2.5]]))
+    assert not silent_frames(two, 75, FPS, 0.3)[(SECONDS > 1) & (SECONDS < 2.5)].any()
 
 
 @pytest.mark.real
@@ -117,8 +118,8 @@ def test_pauses_of_running_speech(shared: Path) -> None:
         return tracks
 
     files = [shared / "data" / "speech" / name for name in ("jfk.flac", "LJ001-0001.wav")]
-    exam = made_exam(restless())
-    lines = running_speech(files, exam, [Row("shaking", shaking)])
+    evaluation = made_exam(restless())
+    lines = running_speech_table(files, evaluation, [Row("shaking", shaking)])
     assert lines[0] == "## Silence in running speech, on someone's mouth at 25 fps"
     counts = re.fullmatch(r".*Silent frames: jfk \((\d+)\), LJ001-0001 \((\d+)\)\.", lines[2])
     assert counts is not None

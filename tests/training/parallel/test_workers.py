@@ -14,8 +14,8 @@ from training.parallel import workers
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_is_one_line() -> None:
-    with pytest.raises(LipsyncError, match="start fewer"), workers.workers(2) as work:
-        work.each(os._exit, [1, 1])
+    with pytest.raises(LipsyncError, match="start fewer"), workers.worker_pool(2) as pool:
+        pool.map(os._exit, [1, 1])
 
 
 @pytest.mark.slow
@@ -26,10 +26,10 @@ def test_processes_end_at_once_when_they_are_interrupted() -> None:
     before = signal.signal(signal.SIGALRM, interrupt)
     started = time.monotonic()
     try:
-        with pytest.raises(KeyboardInterrupt), workers.workers(2) as work:
-            assert work.each(abs, [-1, 2]) == [1, 2]
+        with pytest.raises(KeyboardInterrupt), workers.worker_pool(2) as pool:
+            assert pool.map(abs, [-1, 2]) == [1, 2]
             signal.setitimer(signal.ITIMER_REAL, 0.5)
-            work.each(time.sleep, [300, 300, 300])
+            pool.map(time.sleep, [300, 300, 300])
     finally:
         signal.signal(signal.SIGALRM, before)
     assert time.monotonic() - started < 100

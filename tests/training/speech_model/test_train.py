@@ -21,15 +21,15 @@ from lipsync.learning.lip_losses import LOWER, UPPER, variances
 from lipsync.speech.features import vtln
 from lipsync.speech.lip_model import LipDims, LipLSTM
 from tests.support.talkers import speaker
+from training import metrics
 from training.corpus import dataset
-from training.evaluation import baselines, metrics
-from training.parallel.distributed import Ranks
+from training.parallel.distributed import ProcessGroup
 from training.speech_model import augment, batches, options, train
-from training.speech_model.trainer import Learner
+from training.speech_model.trainer import SpeechModelTrainer
 
 REPO = Path(__file__).resolve().parents[3]
 CONFIGS = REPO / "configs" / "train"
-ALONE = Ranks(0, 1, torch.device("cpu"))
+ALONE = ProcessGroup(0, 1, torch.device("cpu"))
 
 
 def tiny(name: str, **changes: object) -> dict[str, object]:
@@ -56,8 +56,8 @@ def run(tmp_path: Path, config: dict[str, object], *more: str) -> Path:
 
 
 def gathered(people: list[dataset.Speaker], **changes: object) -> batches.TrainingSet:
-    config = options.options_of(tiny("x", augmentation={}, **changes), "test")
-    return batches.gather(people, config)
+    config = options.parse_options(tiny("x", augmentation={}, **changes), "test")
+    return batches.build_training_set(people, config)
 
 
 def equal(a: Path, b: Path) -> bool:
@@ -84,8 +84,8 @@ def test_a_run_learns_and_its_weights_say_where_they_come_from(
     saved = yaml.safe_load((folder / "options.yaml").read_text())
     assert saved.items() >= {"epochs": 20, **how}.items()
     clips = dataset.split(made.clips)[1]
-    predicted = baselines.by_network(model)(made, clips)
-    assert metrics.figures([c.lips for c in clips], predicted).r_open > 0.8
+    predicted = metrics.network_predictor(model)(made, clips)
+    assert metrics.lip_metrics([c.lips for c in clips], predicted).r_open > 0.8
 
 
 def test_reduced_precision_is_in_force(tmp_path: Path) -> None:
@@ -103,16 +103,16 @@ def test_reduced_precision_is_in_force(tmp_path: Path) -> None:
 
 def test_the_mean_of_the_weights_follows_them() -> None:
     data = gathered([speaker(4)])
-    config = options.options_of(tiny("x", augmentation={}, ema=0.5), "test")
-    learner = Learner(train.build(config, data), config, ALONE, data.scales(2))
+    config = options.parse_options(tiny("x", augmentation={}, ema=0.5), "test")
+    trainer = SpeechModelTrainer(train.build(config, data), config, ALONE, data.scales(2))
     rng, expected = np.random.default_rng(0), torch.empty(0)
     for step in range(5):
-        for batch in batches.epoch(data, config, learner.model.dims, rng, ALONE):
-            learner.learn(batch, 0.5)
-        now = learner.model.members[0].head.bias.detach().clone()
+        for batch in batches.epoch_batches(data, config, trainer.model.dims, rng, ALONE):
+            trainer.train_step(batch, 0.5)
+        now = trainer.model.members[0].head.bias.detach().clone()
         keep = min(0.5, (1 + step) / (10 + step))
         expected = now if step == 0 else keep * expected + (1 - keep) * now
-    mean = learner.result.members[0].head.bias.detach()
+    mean = trainer.result.members[0].head.bias.detach()
     torch.testing.assert_close(mean, expected)
     assert not torch.equal(mean, now)
 
@@ -151,9 +151,11 @@ def test_a_stopped_run_says_so_in_one_line_and_resumes_to_the_same_end(
 ) -> None:
     dataset.save(tmp_path / "someone.npz", speaker(8))
     whole = run(tmp_path, tiny("whole", **how))
-    learn, steps = Learner.learn, []
+    learn, steps = SpeechModelTrainer.train_step, []
 
-    def interrupted(self: Learner, batch: batches.Batch, progress: float) -> torch.Tensor:
+    def interrupted(
+        self: SpeechModelTrainer, batch: batches.Batch, progress: float
+    ) -> torch.Tensor:
         steps.append(progress)
         if len(steps) == 6:  # the second of two steps in the third epoch
             os.kill(os.getpid(), sent)
@@ -161,7 +163,7 @@ def test_a_stopped_run_says_so_in_one_line_and_resumes_to_the_same_end(
 
     capsys.readouterr()
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
-        patch.setattr(Learner, "learn", interrupted)
+        patch.setattr(SpeechModelTrainer, "train_step", interrupted)
         run(tmp_path, tiny("parts", **how))
     assert stop.value.code == 130
     said = capsys.readouterr().err.splitlines()
@@ -174,8 +176,8 @@ def test_a_stopped_run_says_so_in_one_line_and_resumes_to_the_same_end(
 
 
 def test_a_state_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    config = options.options_of(tiny("x"), "test")
-    run_state.store(tmp_path / "state.pt", {"epoch": 1}, config)
+    config = options.parse_options(tiny("x"), "test")
+    run_state.save_state(tmp_path / "state.pt", {"epoch": 1}, config)
 
     def broken(_: object, path: Path) -> None:
         path.write_bytes(b"half")
@@ -183,26 +185,26 @@ def test_a_state_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(torch, "save", broken)
-        run_state.store(tmp_path / "state.pt", {"epoch": 2}, config)
-    state = run_state.restore(tmp_path / "state.pt", config)
+        run_state.save_state(tmp_path / "state.pt", {"epoch": 2}, config)
+    state = run_state.load_state(tmp_path / "state.pt", config)
     assert state is not None
     assert state["epoch"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
-    assert run_state.restore(tmp_path / "none.pt", config) is None
+    assert run_state.load_state(tmp_path / "none.pt", config) is None
 
 
 def test_a_state_of_another_run_or_a_damaged_one_is_one_line(tmp_path: Path) -> None:
-    config = options.options_of(tiny("x"), "test")
+    config = options.parse_options(tiny("x"), "test")
     path = tmp_path / "state.pt"
-    run_state.store(path, {"epoch": 1}, config)
-    longer = options.options_of(tiny("x", epochs=9, precision="bfloat16"), "test")
-    assert run_state.restore(path, longer) is not None
-    wider = options.options_of(tiny("x", hidden=17), "test")
+    run_state.save_state(path, {"epoch": 1}, config)
+    longer = options.parse_options(tiny("x", epochs=9, precision="bfloat16"), "test")
+    assert run_state.load_state(path, longer) is not None
+    wider = options.parse_options(tiny("x", hidden=17), "test")
     with pytest.raises(OptionsError, match="hidden was 16, is 17; resume with the options"):
-        run_state.restore(path, wider)
+        run_state.load_state(path, wider)
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(WeightsError, match=r"state\.pt: damaged"):
-        run_state.restore(path, config)
+        run_state.load_state(path, config)
 
 
 # --- data ------------------------------------------------------------------------------------
@@ -228,10 +230,10 @@ def test_clips_of_any_frame_rate_and_length_keep_sound_and_lips_together() -> No
     data = gathered(people)  # the second clip of each
     assert data.frames.tolist() == [33, 200, 60, 228]
     # Crops longer than any clip: every row starts at its clip's beginning.
-    config = options.options_of(tiny("x", augmentation={}, crop_steps=[1000]), "test")
+    config = options.parse_options(tiny("x", augmentation={}, crop_steps=[1000]), "test")
     dims = LipDims(40, 16, 1, True, 3, delay=0, stride=2)
     rng = np.random.default_rng(0)
-    values, wanted = batches.draw(data, torch.arange(len(data)), dims, config, rng)
+    values, wanted = batches.draw_batch(data, torch.arange(len(data)), dims, config, rng)
     for row, person in enumerate(people):
         seconds = 0.0125 + (np.arange(500) * 2 + 0.5) * 0.01  # of the outputs
         within = seconds < lengths[row] - 0.1
@@ -250,8 +252,8 @@ def test_lips_can_be_learnt_earlier_than_their_sound() -> None:
 
     def gap(early_ms: float) -> torch.Tensor:
         changes = {"augmentation": {"early_ms": early_ms}, "crop_steps": [1000]}
-        config = options.options_of(tiny("x", **changes), "test")
-        wanted = batches.draw(data, first, dims, config, np.random.default_rng(0))[1]
+        config = options.parse_options(tiny("x", **changes), "test")
+        wanted = batches.draw_batch(data, first, dims, config, np.random.default_rng(0))[1]
         return wanted[0, :, LOWER] - wanted[0, :, UPPER]
 
     # An output is 20 ms: what is due 40 ms early is what is due two outputs later.
@@ -263,8 +265,8 @@ def test_a_mask_hides_stretches_of_bands_and_of_time_and_nothing_else() -> None:
     dims, both = LipDims(40, 16, 1, True, 3, delay=0, stride=2), torch.arange(2)
 
     def values(masks: int) -> torch.Tensor:
-        config = options.options_of(tiny("x", augmentation={"masks": masks}), "test")
-        return batches.draw(data, both, dims, config, np.random.default_rng(1))[0]
+        config = options.parse_options(tiny("x", augmentation={"masks": masks}), "test")
+        return batches.draw_batch(data, both, dims, config, np.random.default_rng(1))[0]
 
     bare, hidden = values(0), values(2)
     changed = bare != hidden
@@ -282,8 +284,8 @@ def test_disguises_are_drawn_about_the_usual_throat(monkeypatch: pytest.MonkeyPa
 
     def voices(**spec: bool) -> torch.Tensor:
         kind = {"kind": "logmel", "per_clip": True, **spec}
-        config = options.options_of(tiny("x", features=kind, augmentation={"voices": 1}), "test")
-        return batches.gather([speaker(3)], config).values.float()
+        config = options.parse_options(tiny("x", features=kind, augmentation={"voices": 1}), "test")
+        return batches.build_training_set([speaker(3)], config).values.float()
 
     plain, alike = voices(), voices(throat=True)
     for own, disguised in (plain, alike):
@@ -295,7 +297,7 @@ def test_disguises_are_drawn_about_the_usual_throat(monkeypatch: pytest.MonkeyPa
 def test_padding_does_not_count() -> None:
     short, long = speaker(6, 1.0, "short"), speaker(6, 9.0, "long")
     data = gathered([short, long])
-    lips = [p.relative(c.lips) for p in (short, long) for c in dataset.split(p.clips)[0]]
+    lips = [p.relative_shapes(c.lips) for p in (short, long) for c in dataset.split(p.clips)[0]]
     torch.testing.assert_close(data.shapes(), torch.from_numpy(np.concatenate(lips)))
     found, alone = data.scales(4), gathered([long]).scales(4)
     few = gathered([short]).scales(4)
@@ -406,12 +408,12 @@ def test_the_rows_of_all_processes_are_those_of_one(
 ) -> None:
     """Row i belongs to member i % members, in every process as in one."""
     data = gathered([speaker(9)])
-    config = options.options_of(tiny("x", batch=5, members=members), "test")
+    config = options.parse_options(tiny("x", batch=5, members=members), "test")
     dims = LipDims(40, 16, 1, True, 3, delay=0, stride=2, members=members)
 
     def rows(rank: int, count: int) -> list[batches.Batch]:
-        here = Ranks(rank, count, torch.device("cpu"))
-        return list(batches.epoch(data, config, dims, np.random.default_rng(5), here))
+        group = ProcessGroup(rank, count, torch.device("cpu"))
+        return list(batches.epoch_batches(data, config, dims, np.random.default_rng(5), group))
 
     for one, first, second in zip(rows(0, 1), rows(0, 2), rows(1, 2), strict=True):
         assert (one.share, first.share, second.share) == (1, 6 / 5, 4 / 5)
@@ -438,13 +440,15 @@ GO_ON = """
 import sys
 from pathlib import Path
 import torch
-from training import corpus, options, ranks, train_lip_lstm
+from training.corpus import dataset
+from training.parallel import distributed
+from training.speech_model import options, train
 config, data, out = map(Path, sys.argv[1:])
-with ranks.together("cpu") as here:
+with distributed.join_processes("cpu") as group:
     chosen = options.read_config(config, epochs=4)
-    people = [corpus.load(data, name) for name in chosen.speakers]
-    model = train_lip_lstm.fit(chosen, people, out / "two", resume=True, here=here)
-    torch.save(model.state_dict(), out / f"rank{here.rank}.pt")
+    people = [dataset.load(data, name) for name in chosen.speakers]
+    model = train.fit(chosen, people, out / "two", resume=True, group=group)
+    torch.save(model.state_dict(), out / f"rank{group.rank}.pt")
 """
 
 
@@ -482,8 +486,8 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
 
 
 def _start(tmp_path: Path, same: dict[str, object]) -> dict[str, torch.Tensor]:
-    config = options.options_of(tiny("start", **same), "test")
-    data = batches.gather([dataset.load(tmp_path, "someone")], config)
+    config = options.parse_options(tiny("start", **same), "test")
+    data = batches.build_training_set([dataset.load(tmp_path, "someone")], config)
     torch.manual_seed(config.seed)
     return train.build(config, data).state_dict()
 
@@ -503,6 +507,6 @@ def test_what_the_first_process_cannot_read_is_everybodys_error() -> None:
         raise WeightsError("state.pt: damaged")
 
     with pytest.raises(WeightsError):
-        ALONE.from_first(broken)
+        ALONE.from_main(broken)
     assert ALONE.gather(3) == [3]
     assert ALONE.mean(torch.tensor(2.0)) == 2.0

@@ -1,11 +1,10 @@
-"""How much of a reconstruction's error is misplacement? Writes docs/benchmarks/ceiling.md.
+"""Share of a reconstruction's error that is misplacement. Writes docs/benchmarks/ceiling.md.
 
-    python -m bench.pictures.ceiling [--shared ../shared] [--clips 12 6]
+    python -m bench.pictures.registration_error [--shared ../shared] [--clips 12 6]
 
-A default render of clips whose truth is known (see `bench/pictures/quality.py`) is laid onto the
-truth after the fact: by one affine map per frame, and by smoothed optical flow. Nothing of that is
-to be had in a real render; it tells about what perfect landmarks could bring. The flow is an
-estimate, not a bound: another one may come nearer.
+Default renders of clips with known truth (see `bench.pictures.quality`) are registered to the truth
+after the fact: by one affine map per frame, and by smoothed optical flow. No real render can do
+that; it approximates what perfect landmarks would gain. The flow is an estimate, not a bound.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bench.pictures.picture_metrics import PictureFigures, places
-from bench.pictures.quality import files
-from bench.pictures.reconstruction import Person, Scene
+from bench.pictures.picture_metrics import PictureMetrics, pixel_grid
+from bench.pictures.reconstruction import Person, TestClip
+from bench.pictures.table_rows import choose_clips
 from bench.support import pages
 from lipsync.mouth.finish.teeth import TeethOptions
 from lipsync.mouth.texture import TextureOptions
@@ -37,27 +36,27 @@ STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
 Move = Callable[[U8, U8, U8], F32]  # truth, result (h, w) and mask (h, w) → places (h, w, 2)
 
 
-def affine(truth: U8, made: U8, mask: U8) -> F32:
-    """The affine map under which they correlate best (Evangelidis and Psarakis, 2008)."""
+def affine_map(truth: U8, made: U8, mask: U8) -> F32:
+    """Affine map that maximizes the correlation (Evangelidis and Psarakis 2008)."""
     matrix = np.eye(2, 3, dtype=np.float32)
     pictures = truth.astype(np.float32), made.astype(np.float32)
     try:
         _, matrix = cv2.findTransformECC(*pictures, matrix, cv2.MOTION_AFFINE, STEPS, mask * 255, 3)
-    except cv2.error:  # it does not converge: they stay as they are
+    except cv2.error:  # no convergence: leave the picture as it is
         matrix = np.eye(2, 3, dtype=np.float32)
-    return np.asarray(places(*truth.shape) @ matrix[:, :2].T + matrix[:, 2], np.float32)
+    return np.asarray(pixel_grid(*truth.shape) @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
-def flow(truth: U8, made: U8, mask: U8) -> F32:
-    """Optical flow, smoothed."""
+def flow_map(truth: U8, made: U8, mask: U8) -> F32:
+    """Smoothed optical flow."""
     del mask
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     found = cv2.GaussianBlur(finder.calc(truth, made, None), (0, 0), SMOOTH)
-    return np.asarray(places(*truth.shape) + found, np.float32)
+    return np.asarray(pixel_grid(*truth.shape) + found, np.float32)
 
 
-def laid(scene: Scene, made: U8, move: Move) -> U8:
-    """The result's new mouth moved onto the truth's, in the mask."""
+def register(scene: TestClip, made: U8, move: Move) -> U8:
+    """Move the rendered mouth onto the true one, inside the mask."""
     frames = made.copy()
     for i, region in enumerate(scene.region):
         rows, columns = (np.flatnonzero(region.any(axis)) for axis in (1, 0))
@@ -76,23 +75,23 @@ def laid(scene: Scene, made: U8, move: Move) -> U8:
 
 MOVES: dict[str, Move | None] = {
     "default": None,
-    "moved by an affine map per frame": affine,
-    "bent by smoothed flow": flow,
+    "moved by an affine map per frame": affine_map,
+    "bent by smoothed flow": flow_map,
 }
 
 
-def lines(person: Person, clips: int) -> list[str]:
+def person_table(person: Person, clips: int) -> list[str]:
     """The table of one person."""
-    found: dict[str, list[PictureFigures]] = {name: [] for name in MOVES}
+    found: dict[str, list[PictureMetrics]] = {name: [] for name in MOVES}
     for scene in person.scenes(clips):
-        made = scene.remade(TextureOptions(), person.lips, TeethOptions())
+        made = scene.render_mouth(TextureOptions(), person.lips, TeethOptions())
         for name, move in MOVES.items():
-            shown = made if move is None else laid(scene, made, move)
-            found[name].append(scene.reference.measure(scene.encoded(shown)))
+            shown = made if move is None else register(scene, made, move)
+            found[name].append(scene.reference.measure(scene.encode(shown)))
         print(person.name, scene.index, file=sys.stderr, flush=True)
     table = ["| row | PSNR | SSIM | SSIM, touched | sharpness |", "|" + " --- |" * 5]
     for name, figures in found.items():
-        p = PictureFigures.mean(figures)
+        p = PictureMetrics.mean(figures)
         table.append(
             f"| {name} | {p.psnr:.1f} | {p.ssim:.3f} | {p.ssim_touched:.3f} | {p.sharpness:.2f} |"
         )
@@ -101,7 +100,9 @@ def lines(person: Person, clips: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.pictures.registration_error",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--clips", type=int, nargs=2, default=(12, 6), metavar=("S1", "S4"))
@@ -109,7 +110,7 @@ def main() -> None:
     text = [
         "# Misplacement",
         "",
-        "Written by `python -m bench.pictures.ceiling`.",
+        "Written by `python -m bench.pictures.registration_error`.",
         f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores.",
         "",
         "Default renders as in [quality.md](quality.md), true lips, encoded; then the same laid "
@@ -119,8 +120,8 @@ def main() -> None:
     ]
     for name, clips in zip(("grid_s1", "grid_s4"), args.clips, strict=True):
         with Cache(Cache.default_root()) as cache:
-            person = Person.load(name, files(args.shared / "data", name, clips), cache)
-        text += lines(person, clips)
+            person = Person.load(name, choose_clips(args.shared / "data", name, clips), cache)
+        text += person_table(person, clips)
     pages.write(REPO / "docs" / "benchmarks" / "ceiling.md", "\n".join(text))
 
 

@@ -13,17 +13,17 @@ from lipsync.types import F32, U8
 Picture = TypeVar("Picture", U8, F32)
 
 
-def unsoftened(mean: Picture) -> Picture:
+def deblur_mean(mean: Picture) -> Picture:
     """What many linear interpolations have in common (h, w[, 3]), freed of their softness.
 
     At offsets spread evenly over a pixel, linear interpolation multiplies the frequency ω by
     (sin(ω/2) / (ω/2))² in the mean; this is its inverse up to a quarter of the sampling rate.
     """
-    return cast(Picture, cv2.filter2D(mean, -1, _INVERSE, borderType=cv2.BORDER_REPLICATE))
+    return cast(Picture, cv2.filter2D(mean, -1, _DEBLUR_KERNEL, borderType=cv2.BORDER_REPLICATE))
 
 
 # 1 + (2 − 2 cos ω) / 9 for each axis: within 0.015 of the inverse up to ω = π/2.
-_INVERSE = np.array([[0, -1, 0], [-1, 13, -1], [0, -1, 0]], np.float32) / 9
+_DEBLUR_KERNEL = np.array([[0, -1, 0], [-1, 13, -1], [0, -1, 0]], np.float32) / 9
 
 
 def weighted_mean(pictures: Iterable[U8], weights: F32) -> F32:

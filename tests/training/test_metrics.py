@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from lipsync import media
-from lipsync.face import landmarks, tracked_face
+from lipsync.face import landmarks
 from lipsync.face.landmarks import LandmarkOptions
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.runtime.cache import Cache
 from lipsync.speech import audio
 from lipsync.types import LipTrack
 from tests.support.faces import FPS, mouth
-from training.corpus.forced_alignment import Aligner, Phone, sentence
-from training.evaluation import metrics
-from training.evaluation.metrics import GapLevels, closure_windows, closures, movement, still
+from training import metrics
+from training.corpus.forced_alignment import Aligner, Phone, grid_sentence
+from training.metrics import GapLevels, closure_windows, closures, max_displacement, still_share
 
 LEVELS = GapLevels(closed=0.02, open=0.06)
 NARROW = np.array([[1.0, 1.1]])  # frames 25, 26 and 27
@@ -57,7 +58,7 @@ def test_windows_are_those_of_p_b_m_and_leave_the_pause_before_a_word_out() -> N
 @pytest.mark.parametrize(("frames_late", "hit"), [(-2, 0), (-1, 1), (0, 1), (1, 1), (2, 0)])
 def test_a_closure_is_hit_within_60_ms(frames_late: int, hit: int) -> None:
     found = closures([dip(26)], [dip(26 + frames_late)], [NARROW], LEVELS)
-    assert (found.recall, found.judged, found.spoken) == (hit, 1, 1)
+    assert (found.recall, found.tested, found.spoken) == (hit, 1, 1)
 
 
 def test_the_tolerance_is_in_time_not_in_frames() -> None:
@@ -77,12 +78,12 @@ def test_a_mouth_that_only_narrows_does_not_close() -> None:
 def test_only_what_closes_in_truth_is_judged() -> None:
     windows = [np.array([[0.4, 0.5], [1.0, 1.1]])]
     found = closures([dip(26)], [dip(11)], windows, LEVELS)
-    assert (found.recall, found.judged, found.spoken) == (0, 1, 2)
+    assert (found.recall, found.tested, found.spoken) == (0, 1, 2)
     nothing = closures([dip(40)], [dip(40)], windows, LEVELS)
     assert np.isnan(nothing.recall)
     unseen = dip(26)
     unseen.points[20:32] = np.nan
-    assert closures([unseen], [dip(26)], [NARROW], LEVELS).judged == 0
+    assert closures([unseen], [dip(26)], [NARROW], LEVELS).tested == 0
 
 
 def test_an_always_closed_mouth_hits_all_and_its_false_closures_say_so() -> None:
@@ -104,7 +105,7 @@ def test_movement_is_that_of_the_point_that_moves_most() -> None:
     track = lips(np.full(10, 0.05))
     track.points[4:, 3] += (0.03, 0.04)  # stays there: moved once
     track.points[4:, 7] += (0.01, 0.0)
-    moved = movement(track)
+    moved = max_displacement(track)
     assert np.isnan(moved[0])
     np.testing.assert_allclose(moved[1:], np.where(np.arange(1, 10) == 4, 0.05, 0), atol=1e-6)
 
@@ -113,7 +114,7 @@ def test_movement_is_that_of_the_point_that_moves_most() -> None:
 def test_still_is_less_than_two_percent_of_the_eye_distance(step: float, share: float) -> None:
     track = lips(np.full(10, 0.05))
     track.points[5:] += (step, 0)
-    assert still([track], [np.ones(10, bool)]) == (pytest.approx(share), 9)
+    assert still_share([track], [np.ones(10, bool)]) == (pytest.approx(share), 9)
 
 
 def test_only_frames_asked_for_and_known_count() -> None:
@@ -121,9 +122,9 @@ def test_only_frames_asked_for_and_known_count() -> None:
     calm = lips(np.zeros(20))
     calm.points[5] = np.nan  # the frame after has nothing to have moved from, either
     first_half = np.arange(20) < 10
-    assert still([moving, calm], [first_half, ~first_half]) == (pytest.approx(10 / 19), 19)
-    assert still([calm], [first_half]) == (1.0, 7)
-    share, frames = still([calm], [np.zeros(20, bool)])
+    assert still_share([moving, calm], [first_half, ~first_half]) == (pytest.approx(10 / 19), 19)
+    assert still_share([calm], [first_half]) == (1.0, 7)
+    share, frames = still_share([calm], [np.zeros(20, bool)])
     assert np.isnan(share)
     assert frames == 0
 
@@ -140,14 +141,14 @@ def test_real_lips_close_at_p_b_m_and_not_at_vowels(shared: Path) -> None:
         clip = shared / "data" / "grid_s26" / f"{name}.mkv"
         with Cache(Cache.default_root()) as cache:
             face = landmarks.track_video(media.probe(clip), LandmarkOptions(), cache)
-        tracks.append(tracked_face.lips(face, tracked_face.align(face)))
-        words = sentence(name)
+        tracks.append(TrackedFace.of(face).lips)
+        words = grid_sentence(name)
         assert words is not None
-        spoken.append(aligner.align(audio.load(clip), words))
+        spoken.append(aligner.align(audio.load_speech(clip), words))
     levels = GapLevels.of(LipTrack(np.concatenate([t.points for t in tracks]), tracks[0].rate))
     found = closures(tracks, tracks, [closure_windows(phones) for phones in spoken], levels)
     assert found.spoken == 10
-    assert found.judged >= 9
+    assert found.tested >= 9
     assert (found.recall, found.false) == (1, 0)
     # Put in the place of a vowel, the same windows find hardly any closure.
     vowels = [
@@ -156,4 +157,4 @@ def test_real_lips_close_at_p_b_m_and_not_at_vowels(shared: Path) -> None:
     ]
     other = closures(tracks, tracks, [closure_windows(phones) for phones in vowels], levels)
     assert other.spoken >= 8
-    assert other.judged / other.spoken <= 0.4
+    assert other.tested / other.spoken <= 0.4

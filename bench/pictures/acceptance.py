@@ -1,10 +1,10 @@
-"""Does the default render pass what it is held against? Writes docs/benchmarks/bars.md.
+"""The default render against its acceptance thresholds. Writes docs/benchmarks/bars.md.
 
-    python -m bench.pictures.bars [--shared ../shared] [--clips 20 10]
+    python -m bench.pictures.acceptance [--shared ../shared] [--clips 20 10]
 
-The rows of `bench/pictures/quality.py` that decide, in minutes instead of an hour: the default
-beside the bars that the first trial set, beside the plain median of as many candidates, and beside
-itself without landmarks from the mirror image.
+The decisive rows of `bench.pictures.quality`, in minutes instead of an hour: the default compared
+with the thresholds set by the first prototype, with the plain median of as many candidates, and
+with itself without landmarks from the mirrored image.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from bench.pictures.quality import (
+from bench.pictures.reconstruction import HEAD, Person
+from bench.pictures.table_rows import (
     DEFINITIONS,
     PREDICTED,
-    block,
-    files,
+    bank_minutes,
+    choose_clips,
+    describe_mask,
     from_lips,
+    measure_rows,
     median,
-    minutes_of,
-    shares,
-    unflipped,
-    when,
+    no_flip_row,
+    section_date,
 )
-from bench.pictures.reconstruction import HEAD, Person
 from bench.support import pages
 from lipsync.mouth.finish.teeth import TeethOptions
 from lipsync.mouth.texture import TextureOptions
 from lipsync.runtime.cache import Cache
 
 REPO = Path(__file__).resolve().parents[2]
-BARS = {
+THRESHOLDS = {
     name: f"| bar | ≥ {psnr} | ≥ {ssim} | ≥ {ssim} | {sharp}–1.05 | | ≤ {flicker} | ≤ {border} | | "
     "| ≤ .004 | ≥ .99 | ≥ 95% |"
     for name, psnr, ssim, sharp, flicker, border in (
@@ -50,35 +50,37 @@ ROWS = (
 )
 
 
-def person(data: Path, name: str, clips: int) -> list[str]:
+def person_section(data: Path, name: str, clips: int) -> list[str]:
     """The section of one person."""
     with Cache(Cache.default_root()) as cache:
-        some = files(data, name, clips)
-        whose = Person.load(name, some, cache)
-        once = Person.load(name, some, cache, flip=False)
-    scenes = whose.scenes(clips)
+        chosen = choose_clips(data, name, clips)
+        person = Person.load(name, chosen, cache)
+        unflipped_person = Person.load(name, chosen, cache, flip=False)
+    scenes = person.scenes(clips)
     return [
-        f"## {name}: {clips} clips, a bank of {minutes_of(whose, scenes[0]):.1f} minutes",
+        f"## {name}: {clips} clips, a bank of {bank_minutes(person, scenes[0]):.1f} minutes",
         "",
-        when(),
+        section_date(),
         "",
-        shares(scenes),
+        describe_mask(scenes),
         "",
         HEAD,
-        BARS[name],
-        *block(whose, scenes, (*ROWS, unflipped(once)), "true"),
+        THRESHOLDS[name],
+        *measure_rows(person, scenes, (*ROWS, no_flip_row(unflipped_person)), "true"),
         "",
         "The lips that the shipped speech model predicts (not adapted), against the same clips:",
         "",
         HEAD,
-        *block(whose, scenes, PREDICTED, "predicted"),
+        *measure_rows(person, scenes, PREDICTED, "predicted"),
         "",
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.pictures.acceptance",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--clips", type=int, nargs=2, default=(20, 10), metavar=("S1", "S4"))
@@ -87,7 +89,7 @@ def main() -> None:
     text = [
         "# The bars of pictures",
         "",
-        f"Written by `python -m bench.pictures.bars`; {platform.machine()}, {os.cpu_count()} "
+        f"Written by `python -m bench.pictures.acceptance`; {platform.machine()}, {os.cpu_count()} "
         f"cores.",
         "",
         DEFINITIONS,
@@ -95,9 +97,9 @@ def main() -> None:
         "columns.",
         "",
     ]
-    work = zip(BARS, options.clips, strict=True)
+    work = zip(THRESHOLDS, options.clips, strict=True)
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        parts = [pool.submit(person, options.shared / "data", name, n) for name, n in work]
+        parts = [pool.submit(person_section, options.shared / "data", name, n) for name, n in work]
         for part in parts:
             text += part.result()
     pages.write(REPO / "docs" / "benchmarks" / "bars.md", "\n".join(text))

@@ -1,0 +1,23 @@
+"""Parameters that several commands share, with their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+VideoFile = Annotated[Path, Parameter(alias="-v")]
+# "-" must reach the commands: it means stdout, or is refused with a better message.
+OutputName = Annotated[str | None, Parameter(alias="-o", allow_leading_hyphen=True)]
+OutputFile = Annotated[Path | None, Parameter(alias="-o")]
+OptionsFile = Annotated[
+    Path | None,
+    Parameter(help="A YAML file of options; the command line takes precedence."),
+]
+AsJson = Annotated[
+    bool,
+    Parameter(name="--json", negative="", help="Print the result as one JSON object on stdout."),
+]
+Flag = Annotated[bool, Parameter(negative="")]
+Overwrite = Annotated[bool, Parameter(negative="", help="Replace the output if it exists.")]

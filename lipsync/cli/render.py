@@ -1,0 +1,82 @@
+"""`lipsync render`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lipsync.cli.console import print_line, print_result, show_progress
+from lipsync.cli.parameters import AsJson, OptionsFile, OutputName, Overwrite, VideoFile
+from lipsync.dialogue.spans import parse_segment
+from lipsync.dialogue.speaker_parts import parse_speaker
+from lipsync.errors import OptionsError
+from lipsync.options import RenderOptions
+from lipsync.pipelines.render import render
+
+
+def render_command(
+    *,
+    audio: Annotated[Path | None, Parameter(alias="-a")] = None,
+    video: VideoFile,
+    output: OutputName = None,
+    speaker: tuple[str, ...] = (),
+    spans: Path | None = None,
+    segment: str | None = None,
+    sheet: Path | None = None,
+    plot: Path | None = None,
+    sidecar: Path | None = None,
+    options: OptionsFile = None,
+    as_json: AsJson = False,
+    overwrite: Overwrite = False,
+    settings: RenderOptions | None = None,
+) -> None:
+    """Make the person in a video speak.
+
+    Parameters
+    ----------
+    audio:
+        The speech: any file with sound that ffmpeg reads.
+    video:
+        The person: any video that ffmpeg reads, or a still picture.
+    speaker:
+        One of several speakers, as NAME=AUDIO:FACE (FACE as in --face); can be repeated.
+    spans:
+        When the speech is heard: a .srt, .vtt or .json file. Everything else stays unchanged, and
+        the speech is placed on the video's timeline.
+    segment:
+        The same for one span, as 10s-25s or 1:02.5-1:10.
+    output:
+        The result: an .mp4, .mov, .mkv or .webm; frames/ or frames/%06d.png for a folder of PNG
+        pictures and their sound; - for Matroska on stdout. Default: VIDEO's name with
+        .lipsync.mp4, next to it.
+    sheet:
+        Also write a contact sheet (PNG): target, result and close-ups of both mouths.
+    plot:
+        Also write a picture (PNG) of the speech, the head's motion and the frames chosen for it.
+    sidecar:
+        The JSON file that records inputs, models and options. Default: next to the result.
+    """
+    piped = output == "-"
+    if piped and as_json:
+        raise OptionsError("--json and --output - both want stdout; choose one of them")
+    if spans is not None and segment is not None:
+        raise OptionsError("--spans and --segment: give one of the two")
+    with show_progress() as report:
+        result = render(
+            audio=audio,
+            video=video,
+            output=output,
+            speakers=[parse_speaker(text) for text in speaker],
+            spans=[parse_segment(segment)] if segment is not None else spans,
+            sheet=sheet,
+            plot=plot,
+            sidecar=sidecar,
+            options=settings,
+            overwrite=overwrite,
+            progress=report,
+        )
+    if settings is None or settings.adapt.adapt != "never":
+        print_line(result.adaptation)
+    print_result(result, None if piped else result.output, as_json, result.warnings)

@@ -1,0 +1,38 @@
+"""What every stage of one run shares: cache, timer, device, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from lipsync.runtime.cache import Cache
+from lipsync.runtime.timer import StageTimer
+from lipsync.types import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class RunContext:
+    """The services of one run, handed from the pipeline to its stages."""
+
+    cache: Cache
+    device: str = "cpu"  # where networks run
+    progress: Progress | None = None
+    timer: StageTimer = field(default_factory=StageTimer)
+
+    @staticmethod
+    @contextmanager
+    def open(use_cache: bool, device: str, progress: Progress | None) -> Iterator[RunContext]:
+        """A context whose cache is the user's, or a temporary one that is removed at the end."""
+        with Cache(Cache.default_root() if use_cache else None) as cache:
+            yield RunContext(cache, device, progress)
+
+    def report(self, stage: str, done: int, total: int | None) -> None:
+        """Tell whoever watches that `done` of `total` steps of a stage are done."""
+        if self.progress is not None:
+            self.progress(stage, done, total)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds per stage so far, rounded for a result."""
+        return {name: round(value, 3) for name, value in self.timer.seconds.items()}
