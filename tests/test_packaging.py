@@ -136,6 +136,7 @@ def test_the_weights_are_found_and_shipped() -> None:
 def test_the_changelog_knows_this_version() -> None:
     versions = re.findall(r"^## \[(\d[^\]]*)\]", (REPO / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert versions[0] == lipsync.__version__
+    assert f"\nversion: {lipsync.__version__}\n" in (REPO / "CITATION.cff").read_text()
 
 
 def test_the_sample_is_small_and_says_what_it_is() -> None:

@@ -238,7 +238,7 @@ def long_row(data: Path, folder: Path) -> tuple[str, bool]:
     started = time.perf_counter()
     info = media.probe(target)
     quick = encode.EncodeOptions(preset="ultrafast")
-    count = encode.encode(media.read_frames(info), info, speech, output, quick)
+    count = encode.encode_video(media.read_frames(info), info, speech, output, quick)
     spent = time.perf_counter() - started
     made = find_onsets(*read_flashes(target))
     times, levels = read_flashes(output)

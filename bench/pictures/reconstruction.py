@@ -181,7 +181,7 @@ class TestClip:
         info = self.info
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "clip.mp4"
-            encode.encode(iter(frames), info, info.path, file, encode.EncodeOptions())
+            encode.encode_video(iter(frames), info, info.path, file, encode.EncodeOptions())
             return np.stack(list(media.read_frames(media.probe(file))))[: len(frames)]
 
     def bank(self) -> MouthBank:

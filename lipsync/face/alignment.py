@@ -11,7 +11,7 @@ from lipsync.types import Alignment, FaceTrack
 
 
 def rigid_template(track: FaceTrack, rounds: int = 4) -> Complexes:
-    """This person's rigid points in the canonical space, (r,): their generalised Procrustes mean.
+    """Estimate a person's rigid points in the canonical space, (r,): generalized Procrustes mean.
 
     Raises:
         NoFaceError: no frame has a face.
@@ -22,7 +22,7 @@ def rigid_template(track: FaceTrack, rounds: int = 4) -> Complexes:
     z = to_complex(track.xy[track.found])
     rigid = z[:, scheme.rigid]
     eyes = z[:, scheme.outer_eyes]
-    # Start where every frame's own outer eye corners are at ∓1/2, and take the median.
+    # Start from the median of frames whose own outer eye corners are put at ∓1/2.
     template = np.median(_normalize(rigid, eyes), axis=0)
     eyes_in_template = np.median(_normalize(eyes, eyes), axis=0)
     for _ in range(rounds):
@@ -34,22 +34,22 @@ def rigid_template(track: FaceTrack, rounds: int = 4) -> Complexes:
 
 
 def _normalize(points: Complexes, eyes: Complexes) -> Complexes:
-    """Points (n, r) moved and scaled so that the eyes (n, 2) lie at ∓1/2."""
-    centre, span = eyes.mean(-1, keepdims=True), (eyes[:, 1:] - eyes[:, :1])
-    return np.asarray((points - centre) / span)
+    """Translate, rotate and scale points (n, r) so that the eyes (n, 2) lie at ∓1/2."""
+    center, span = eyes.mean(-1, keepdims=True), (eyes[:, 1:] - eyes[:, :1])
+    return np.asarray((points - center) / span)
 
 
 def align(
     track: FaceTrack, smoothing_s: float = 0.12, template: Complexes | None = None
 ) -> Alignment:
-    """Similarity from the canonical space to every frame, from the rigid points only.
+    """Fit the similarity from the canonical space to every frame, to the rigid points only.
 
     Smoothed within each shot by a zero-phase local quadratic fit over ±smoothing_s seconds
-    (0: not at all), so that landmark noise does not shake the mouth and a turning head is not
-    cut short. Frames without a face carry their neighbours' fit.
+    (0: not at all), so that landmark noise does not shake the mouth, yet head turns keep their
+    full extent. Frames without a face take the fit of their neighbors.
 
     Args:
-        template: from `rigid_template`, where several tracks are to share one; None: the track's.
+        template: from `rigid_template`, to share one among several tracks; None: this track's.
 
     Returns:
         Alignment of len(track) matrices.
@@ -60,9 +60,9 @@ def align(
     template = rigid_template(track) if template is None else template
     rigid = to_complex(track.xy[:, track.scheme.rigid])
     a, b = fit_similarity(np.broadcast_to(template, rigid.shape), rigid)
-    # b is where the origin (between the eyes) lands; the mouth hangs below it, so noise in the
-    # roll would move it: smooth the position of the mouth instead.
-    mouth = 0.9j
+    # b is where the origin (between the eyes) lands; noise in the roll would swing the mouth below
+    # it, so the position of the mouth is smoothed instead.
+    mouth = 0.9j  # canonical
     position = a * mouth + b
     radius = round(smoothing_s * float(track.fps))
     for first, end in track.shots():
@@ -77,7 +77,7 @@ def align(
 
 
 def _fill_from_neighbors(a: Complexes, b: Complexes) -> tuple[Complexes, Complexes]:
-    """Shots without any face take the nearest known fit, so that every matrix is finite."""
+    """Give shots without any face the nearest known fit, so that every matrix is finite."""
     have = np.flatnonzero(np.isfinite(a))
     at = np.arange(len(a))
     right = np.clip(np.searchsorted(have, at), 0, len(have) - 1)

@@ -1,7 +1,7 @@
-"""Which points of the MediaPipe face mesh (478 points) lie opposite one another.
+"""Mirror pairs of the MediaPipe face mesh (478 points).
 
-Found in real frames and their mirror images: `tests/face/test_landmarks.py` finds them anew.
-Points that are in no pair lie on the middle line, each its own opposite.
+Derived from real frames and their mirror images; `tests/face/test_landmarks.py` verifies them.
+Points in no pair lie on the midline and mirror to themselves.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PAIRS = """
 
 
 def mirror_indices() -> tuple[int, ...]:
-    """For every point the one that takes its place in the mirror image."""
+    """Index of every point's counterpart in the mirror image, (478,)."""
     found = list(range(COUNT))
     for pair in _PAIRS.split():
         one, other = map(int, pair.split("-"))

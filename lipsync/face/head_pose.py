@@ -1,11 +1,11 @@
-"""Lips as they are seen on a turned head.
+"""Head pose: yaw and pitch from landmarks, and lips turned with the head.
 
-A speech model says lips as in the person's usual pose. The canonical space takes a head's place,
-size and roll away, but not its turn: on a head turned sideways the wanted mouth is narrower, and
-its far half more so. The person's own landmarks have depth; their mean face is turned as the head
-is in each frame, and the lips with it.
+A speech model predicts lips in the person's median pose. The canonical space removes position,
+size and roll of the head, but not yaw and pitch: on a head turned sideways the mouth is narrower,
+its far half more so. Landmarks with depth give the rotation of each frame's face from the median
+face, and the predicted lips are rotated by it.
 
-Symbols: n output frames, f target frames, k landmarks, r rigid ones.
+Symbols: n output frames, f target frames, r rigid landmarks.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from numpy.typing import NDArray
 from lipsync.face.similarity import fit_similarity, to_complex
 from lipsync.face.smoothing import smooth
 from lipsync.face.tracked_face import TrackedFace
+from lipsync.runtime.numeric import smoothstep
 from lipsync.runtime.positions import sample_at
 from lipsync.types import F32, FaceTrack, LipTrack, Positions
 
 Floats = NDArray[np.float64]
 
-# Below this turn (degrees) lips stay as they are, beyond the second one they turn all the way: the
-# depth of landmarks is noisy, and little would be gained.
+# Below the first rotation angle (degrees) lips stay unchanged, beyond the second they turn fully:
+# landmark depth is noisy, and small rotations change little.
 TURN_FROM_DEG, TURN_FULLY_DEG = 4.0, 9.0
-SMOOTHING_S = 0.2
+SMOOTHING_S = 0.2  # radius of the smoothing of rotations
 
 
 def turn_lips(lips: LipTrack, face: TrackedFace, order: Positions) -> LipTrack:
-    """Lips (n) as they are seen in the pose of the target's frames.
+    """Turn lips (n) from the median pose to the head pose of the target's frames.
 
-    Where landmarks have no depth, or the head is turned by less than FROM from its usual pose, they
-    are those that were given, bit for bit.
+    Lips stay unchanged, bit for bit, where landmarks have no depth or the head is turned by less
+    than TURN_FROM_DEG from its median pose.
 
     Args:
-        lips: as in the usual pose, canonical.
-        face: of the target, f frames.
-        order: (n,) where in the target each output frame is.
+        lips: in the median pose, canonical.
+        face: the target's, f frames.
+        order: (n,) position in the target of each output frame.
     """
     track = face.track
     if track.points.shape[-1] < 3 or not track.found.any():
@@ -44,29 +45,33 @@ def turn_lips(lips: LipTrack, face: TrackedFace, order: Positions) -> LipTrack:
     rigid, depth, turns = measure_turns(face)
     angle = rotation_angles(turns)
     ramp = np.clip((angle - TURN_FROM_DEG) / (TURN_FULLY_DEG - TURN_FROM_DEG), 0, 1)
-    share = sample_at((ramp * ramp * (3 - 2 * ramp)).astype(np.float32), order)
-    which = np.flatnonzero((share > 0) & np.isfinite(lips.points).all((1, 2)))
+    weight = sample_at(smoothstep(ramp).astype(np.float32), order)
+    which = np.flatnonzero((weight > 0) & np.isfinite(lips.points).all((1, 2)))
     if not len(which):
         return lips
     rotation = sample_at(turns.astype(np.float32), order)[which].astype(np.float64)
-    centre = rigid.mean(0)
+    center = rigid.mean(0)
     depths = np.broadcast_to(depth[:, None], (len(which), len(depth), 1))
-    solid = np.concatenate([lips.points[which], depths], axis=2) - centre
-    seen = solid @ np.swapaxes(rotation, 1, 2)
-    bones = (rigid - centre) @ np.swapaxes(rotation, 1, 2)
-    # The canonical space is that of a similarity fit in the plane: the turned face gets it too.
-    straight = np.broadcast_to(to_complex(rigid[:, :2]), bones.shape[:2])
-    a, b = fit_similarity(to_complex(bones[..., :2]), straight)
-    z = a[:, None] * to_complex(seen[..., :2]) + b[:, None]
+    solid = np.concatenate([lips.points[which], depths], axis=2) - center
+    turned = solid @ np.swapaxes(rotation, 1, 2)
+    bones = (rigid - center) @ np.swapaxes(rotation, 1, 2)
+    # Canonical coordinates come from a similarity fit in the plane: apply it to the turned face.
+    frontal = np.broadcast_to(to_complex(rigid[:, :2]), bones.shape[:2])
+    a, b = fit_similarity(to_complex(bones[..., :2]), frontal)
+    z = a[:, None] * to_complex(turned[..., :2]) + b[:, None]
     points = lips.points.copy()
-    moved = np.stack([z.real, z.imag], -1) - points[which]
-    points[which] += (share[which, None, None] * moved).astype(np.float32)
+    offset = np.stack([z.real, z.imag], -1) - points[which]
+    points[which] += (weight[which, None, None] * offset).astype(np.float32)
     return LipTrack(points, lips.rate)
 
 
 def measure_turns(face: TrackedFace) -> tuple[Floats, Floats, Floats]:
-    """The person's face in its usual pose, canonical with depth: the rigid points (r, 3) and the
-    lips' depth (18,); and every frame's turn from it (f, 3, 3); where there is no face, none."""
+    """Median face and the rotation of every frame from it.
+
+    Returns:
+        Rigid points (r, 3) and depth of the lips (18,) of the median face, canonical units;
+        rotations (f, 3, 3), the identity in frames without a face.
+    """
     track = face.track
     inverse = face.alignment.to_canonical.astype(np.float64)
     size = np.sqrt(np.abs(np.linalg.det(inverse[:, :, :2])))
@@ -80,8 +85,8 @@ def measure_turns(face: TrackedFace) -> tuple[Floats, Floats, Floats]:
     turns[track.found] = _rotations(mean[:count], solid[track.found][:, :count])
     radius = round(SMOOTHING_S * float(track.fps))
     for first, end in track.shots():
-        steady = smooth(turns[first:end].reshape(-1, 9).astype(complex), radius).real
-        turns[first:end] = _nearest_rotations(steady.reshape(-1, 3, 3))
+        smoothed = smooth(turns[first:end].reshape(-1, 9).astype(complex), radius).real
+        turns[first:end] = _nearest_rotations(smoothed.reshape(-1, 3, 3))
     return mean[:count], mean[count:, 2], turns
 
 
@@ -99,16 +104,16 @@ def _nearest_rotations(matrices: Floats) -> Floats:
 
 
 def rotation_angles(turns: Floats) -> Floats:
-    """Angles of rotations (f, 3, 3), (f,)."""
+    """Angles (f,) of rotations (f, 3, 3), degrees."""
     cosine = (np.trace(turns, axis1=1, axis2=2) - 1) / 2
     return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
 def measure_head_angles(track: FaceTrack) -> tuple[F32, F32]:
-    """Yaw and pitch (f,) in degrees, from landmarks with depth; 0 where there is none.
+    """Measure yaw and pitch (f,) in degrees from landmarks with depth; all 0 without depth.
 
-    Yaw is the turn of the line through the outer eye corners. Pitch is that of the line from
-    between the eyes to the base of the nose, against its median: a face's own profile cancels.
+    Yaw is the rotation of the line through the outer eye corners. Pitch is that of the line from
+    between the eyes to the base of the nose, minus its median, so that the profile cancels.
     """
     none = np.zeros(len(track), np.float32)
     if track.points.shape[-1] < 3 or not track.found.any():

@@ -1,4 +1,4 @@
-"""Landmark schemes: which point of a detector is which part of the face."""
+"""Landmark schemes: which points of a detector are which parts of the face."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEDIAPIPE_478 = LandmarkScheme(
     mirror=face_mesh.mirror_indices(),
 )
 
-# The 68-point iBUG annotation, as face-alignment returns it.
+# The 68-point iBUG annotation, as the face-alignment package returns it.
 IBUG_68 = LandmarkScheme(
     name="ibug-68",
     count=68,

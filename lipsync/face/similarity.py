@@ -1,7 +1,7 @@
-"""Similarities and affine maps of the plane.
+"""Similarity and affine maps of the plane.
 
-A similarity is a complex number: with z = x + iy, frame = a·z + b, where |a| is the scale and arg a
-the roll. Least squares over point pairs is then one division.
+A similarity is a pair of complex numbers: with z = x + iy, frame = a·z + b, where |a| is the scale
+and arg a the roll. A least-squares fit over point pairs is then one division.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def to_complex(points: NDArray[np.floating]) -> Complexes:
 
 
 def fit_similarity(source: Complexes, target: Complexes) -> tuple[Complexes, Complexes]:
-    """Least-squares similarity target ≈ a·source + b over the last axis; returns (a, b).
+    """Fit target ≈ a·source + b by least squares over the last axis; returns (a, b).
 
     a = Σ conj(s) t / Σ |s|² with s, t about their means (the planar case of Umeyama 1991).
     """
@@ -52,5 +52,5 @@ def compose_affine(second: F32, first: F32) -> F32:
 
 
 def affine_scale(matrix: F32) -> float:
-    """By how much a (2, 3) similarity enlarges: pixels per outer-eye distance of `to_frame`."""
+    """Scale of a (2, 3) matrix; of `to_frame`: pixels per outer-eye distance."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

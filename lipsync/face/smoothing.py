@@ -1,4 +1,4 @@
-"""Zero-phase smoothing of signals over time (Savitzky–Golay), and filling their gaps."""
+"""Zero-phase smoothing of signals over time (Savitzky–Golay), and gap filling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lipsync.types import F32, FaceTrack
 
 
 def fill_gaps(signal: Complexes, known: NDArray[np.bool_]) -> Complexes:
-    """Fill the unknown samples linearly from the known ones."""
+    """Fill unknown samples (n,) by linear interpolation between known ones."""
     if known.all():
         return signal
     at, have = np.arange(len(signal)), np.flatnonzero(known)
@@ -24,7 +24,10 @@ def fill_gaps(signal: Complexes, known: NDArray[np.bool_]) -> Complexes:
 def smooth(signal: NDArray[np.complexfloating], radius: int) -> Complexes:
     """Zero-phase smoothing of (n, ...) along the first axis by a local quadratic (Savitzky–Golay).
 
-    A straight or evenly accelerated motion passes unchanged. Ends use the same fit, off-centre.
+    Uniform and uniformly accelerated motion passes unchanged. Ends use the same fit, off-center.
+
+    Args:
+        radius: samples on each side; windows under 5 samples leave the signal unchanged.
     """
     window = min(2 * radius + 1, len(signal) - (len(signal) + 1) % 2)
     if window < 5:
@@ -33,7 +36,7 @@ def smooth(signal: NDArray[np.complexfloating], radius: int) -> Complexes:
     values = signal.astype(np.complex128).reshape(len(signal), -1)
     result = np.empty_like(values)
     result[:half], result[-half:] = fit[:half] @ values[:window], fit[-half:] @ values[-window:]
-    # One sum of shifted signals: a shot is short, and calls cost more than what they do.
+    # A sum of shifted signals: shots are short, and call overhead dominates.
     result[half:-half] = sum(
         share * values[k : len(values) - window + 1 + k] for k, share in enumerate(fit[half])
     )
@@ -42,19 +45,19 @@ def smooth(signal: NDArray[np.complexfloating], radius: int) -> Complexes:
 
 @cache
 def _quadratic_fit(window: int) -> NDArray[np.float64]:
-    """Samples (window,) → the least-squares quadratic through them at their places."""
+    """Matrix (window, window) from samples to their least-squares quadratic at the same places."""
     powers = np.vander(np.linspace(-1, 1, window), 3)
     return np.asarray(powers @ np.linalg.pinv(powers))
 
 
 def smooth_points(track: FaceTrack, indices: Sequence[int], smoothing_s: float = 0.12) -> F32:
-    """Chosen landmarks in frame pixels, (n, len(indices), 2), smoothed within each shot.
+    """Smooth chosen landmarks within each shot, (n, len(indices), 2) frame pixels.
 
-    Frames without a face are filled from their neighbours in the shot; NaN in shots without any.
+    Frames without a face are interpolated from their shot; shots without any face stay NaN.
     """
     z = to_complex(track.xy[:, list(indices)])
-    radius = round(smoothing_s * float(track.fps))
     for first, end in track.shots():
+        radius = round(smoothing_s * float(track.rates[first]))
         known = track.found[first:end]
         if known.any():
             for column in range(z.shape[1]):

@@ -1,9 +1,9 @@
 """Thin-plate warps of pictures, evaluated on a coarse grid.
 
 A thin-plate spline through k point pairs is the smoothest map that takes one set of points near
-the other: f(x) = A·[1, x] + Σ w_i U(|x − c_i|) with U(r) = r² log r. Its system matrix depends on
-the *fixed* side only, so one factorisation serves every picture that is warped onto the same
-points: a candidate's landmarks are just another right-hand side.
+the other: f(x) = A·[1, x] + Σ w_i U(|x − c_i|) with U(r) = r² log r. Its system matrix depends only
+on the points of the picture being made, so one factorization serves every picture that is warped
+onto them: another picture's landmarks are just another right-hand side.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from lipsync.types import F32
 
 Floats = NDArray[np.float64]
 
-SMOOTHING = 1e-2  # λ of mouths' warps: trust no single landmark
-GRID_STEP = 8  # pixels between the points at which a warp is evaluated
-MAX_GRID_POINTS = 26  # at most so many points across; large faces get a coarser grid
+SMOOTHING = 1e-2  # λ of mouth warps: no single landmark is exact
+GRID_STEP = 8  # pixels between the points at which a warp is evaluated, at least
+MAX_GRID_POINTS = 26  # along the longer side; large faces get a coarser grid
 
 
 def _kernel(d2: Floats) -> Floats:
@@ -28,14 +28,14 @@ def _kernel(d2: Floats) -> Floats:
 
 
 class ThinPlate:
-    """Maps from the wanted points to wherever those points lie in other pictures.
+    """Warps from a picture with given landmarks to pictures with other ones.
 
     Args:
-        wanted: (k, 2) points in the space of the picture to be made, in units of about one face.
-        at: (p, 2) places of that space at which the map is wanted (a coarse grid).
-        smoothing: λ; 0 interpolates exactly, larger trusts single points less.
+        wanted: (k, 2) landmarks in the picture to be made, in units of about one face.
+        at: (p, 2) coordinates in that picture at which the warp is evaluated (a coarse grid).
+        smoothing: λ; 0 interpolates exactly, larger values trust single landmarks less.
 
-    The result of `map_to(points)` is linear in `points`, so all the algebra is one (p, k) matrix.
+    `map_to(points)` is linear in `points`, so the whole spline is one (p, k) matrix.
     """
 
     def __init__(self, wanted: F32, at: F32, smoothing: float = 1e-2) -> None:
@@ -47,11 +47,11 @@ class ThinPlate:
         system[k:, :k] = system[:k, k:].T
         x = at.astype(np.float64)
         basis = np.hstack([_kernel(cdist(x, c, "sqeuclidean")), np.ones((len(x), 1)), x])
-        # basis @ inv(system) @ [points; 0]: keep the k columns that meet the points.
+        # basis @ inv(system) @ [points; 0]: only the k columns that meet the points are kept.
         self._matrix = np.linalg.solve(system.T, basis.T).T[:, :k].astype(np.float32)
 
     def map_to(self, points: F32) -> F32:
-        """Where the places `at` lie when the wanted points lie at `points`.
+        """Map the coordinates `at` into a picture whose landmarks are `points`.
 
         Args:
             points: (..., k, 2).
@@ -63,13 +63,13 @@ class ThinPlate:
 
 
 class CoarseGrid:
-    """Places in a picture at which a smooth map is evaluated, and its refinement to all pixels.
+    """Grid of points in a picture at which a smooth map is evaluated, and its upsampling.
 
-    The places are the centres of square cells; one cell more on every side keeps the border exact.
+    Points are the centers of square cells; one extra cell on every side keeps the border exact.
     """
 
     def __init__(self, width: int, height: int, reduction: int = 1) -> None:
-        """`reduction`: the map will be refined for pictures so much smaller as well."""
+        """`reduction`: factor by which pictures to be upsampled to may be smaller."""
         self.width, self.height = width, height
         step = max(GRID_STEP, int(np.ceil(max(width, height) / MAX_GRID_POINTS)))
         self._step = -(-step // reduction) * reduction
@@ -78,11 +78,11 @@ class CoarseGrid:
         self.points: F32 = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
 
     def shape(self, reduction: int = 1) -> tuple[int, int]:
-        """Height and width of the picture, or of one so much smaller."""
+        """Height and width of the picture, or of one smaller by a factor."""
         return self.height // reduction, self.width // reduction
 
     def upsample(self, coarse: F32, reduction: int = 1) -> F32:
-        """Bilinear refinement of a map (len(points), 2) to (height, width, 2), or to a fraction."""
+        """Upsample a map (len(points), 2) bilinearly to (height, width, 2) or a fraction of it."""
         step, (columns, rows) = self._step // reduction, self._cells
         fine = cv2.resize(
             coarse.reshape(rows, columns, 2),

@@ -1,4 +1,4 @@
-"""One face through a video, aligned: what every stage asks of it, computed once."""
+"""One face tracked through a video, with its alignment; derived values are computed once."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from lipsync.types import (
     Positions,
 )
 
-OUTLINE_SMOOTHING_S = 0.4  # of the lips that carry a mouth's outline: it must not follow speech
-# Between nose (1) and upper lip (0) the outline's top, and how far up a jaw point may reach, as a
-# share of the way from the lips' center to that top: beyond it the jaw line is the cheek's.
+OUTLINE_SMOOTHING_S = 0.4  # of the lips under the outline, which must not follow speech
+# Where between upper lip (0) and nose (1) the outline's top lies, and how high a jaw point may be,
+# as a share of the way from the lips' center to that top: higher points belong to the cheeks.
 OUTLINE_TOP, OUTLINE_HEIGHT = 0.6, 0.7
 
 
@@ -34,7 +34,7 @@ OUTLINE_TOP, OUTLINE_HEIGHT = 0.6, 0.7
 class TrackedFace:
     """Landmarks of one face through a video and their alignment; f frames, j jaw points.
 
-    Everything derived is computed when it is first asked for, and kept.
+    Derived values are computed on first access and kept.
     """
 
     track: FaceTrack
@@ -42,7 +42,7 @@ class TrackedFace:
 
     @staticmethod
     def of(track: FaceTrack, template: Complexes | None = None) -> TrackedFace:
-        """The track with its own alignment; `template`: see `alignment.align`.
+        """Align a track; `template`: see `alignment.align`.
 
         Raises:
             NoFaceError: no frame has a face.
@@ -54,7 +54,7 @@ class TrackedFace:
 
     @property
     def scheme(self) -> LandmarkScheme:
-        """Which landmark is which part of the face."""
+        """Which landmarks are which parts of the face."""
         return self.track.scheme
 
     @property
@@ -69,13 +69,13 @@ class TrackedFace:
 
     @cached_property
     def lips(self) -> LipTrack:
-        """The speaker's lips in the canonical space; frames without a face are NaN."""
+        """Lips in the canonical space; NaN in frames without a face."""
         points = apply_affine(self.alignment.to_canonical, self.track.xy[:, self.scheme.lips])
         return LipTrack(points, self.fps)
 
     @cached_property
     def nose(self) -> F32:
-        """Three nose points in the canonical space, (f, 3, 2): they tell yaw and pitch."""
+        """Three nose points in the canonical space, (f, 3, 2); they indicate yaw and pitch."""
         return apply_affine(self.alignment.to_canonical, self.track.xy[:, self.scheme.nose])
 
     @cached_property
@@ -123,13 +123,13 @@ class TrackedFace:
         return center, self.jaw - up * np.maximum(height - limit, 0), top
 
     def at(self, order: Positions) -> SampledFace:
-        """The face at the given positions of its video, which may lie between two frames."""
+        """Sample the face at positions of its video, which may lie between two frames."""
         return SampledFace(self, order)
 
 
 @dataclass(frozen=True, eq=False)
 class SampledFace:
-    """A tracked face as n output frames show it: every value read at `order`."""
+    """A tracked face as n output frames show it: every value sampled at `order`."""
 
     face: TrackedFace
     order: Positions  # (n,), frames of the face's video
@@ -139,7 +139,7 @@ class SampledFace:
 
     @cached_property
     def found(self) -> Bools:
-        """(n,), whether the face is there; between two frames: in both."""
+        """(n,), whether the face is visible; between two frames: in both."""
         return np.asarray(sample_at(self.face.found, self.order))
 
     @cached_property
@@ -164,7 +164,7 @@ class SampledFace:
 
     @cached_property
     def lips(self) -> F32:
-        """(n, 18, 2), the lips that the target itself shows, canonical."""
+        """(n, 18, 2), the target's own lips, canonical."""
         return np.asarray(sample_at(self.face.lips.points, self.order))
 
     @cached_property

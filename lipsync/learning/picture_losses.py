@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lipsync.media.pixels import LUMA_WEIGHTS
+
 SSIM_SIGMA = 1.5  # pixels (Wang et al. 2004)
 C1, C2 = 0.01**2, 0.03**2
 CELL = 8  # pixels, side of the cells whose texture strength is compared
-LUMA = (0.299, 0.587, 0.114)
 FAINT = 1e-4  # variance of pixels in 0..1, far below camera noise; keeps the logarithm finite
 
 
@@ -42,7 +43,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 def luma(pictures: Tensor) -> Tensor:
     """BT.601 luma, (b, 1, h, w)."""
-    weights = pictures.new_tensor(LUMA)[:, None, None]
+    weights = pictures.new_tensor(LUMA_WEIGHTS)[:, None, None]
     return (pictures * weights).sum(1, keepdim=True)
 
 

@@ -15,7 +15,7 @@ them, and PyAV inspects files beforehand.
     image_sequence       A folder of PNG pictures with their sound, and texts in a PNG
     output_sound         The sound of an output
     passthrough          Subtitles, chapters and tags of the target that the output keeps
-    pixels               Small pixel operations: crops, cell means, masks on color channels
+    pixels               Small pixel operations: crops, cell means, polygons, color masks
     png                  Pictures as PNG files that appear complete or not at all
     sound                Decoding sound from any file
     stdout_sink          Standard output as the destination of a stream

@@ -33,7 +33,7 @@ class EncodeOptions:
     """Encoder effort: slower gives a slightly better picture and takes longer."""
 
 
-def encode(
+def encode_video(
     frames: Iterable[U8],
     info: VideoInfo,
     sound: Path | Soundtrack | None,
@@ -102,7 +102,7 @@ def _write_all(
     done, shape = 0, (info.height, info.width, 3)
     for done, frame in enumerate(frames, 1):
         if frame.shape != shape:
-            raise ValueError(f"encode: wanted frames of {shape}, got {frame.shape}")
+            raise ValueError(f"encode_video: wanted frames of {shape}, got {frame.shape}")
         if not writer.feed(frame):
             break
         if on_frame:

@@ -88,7 +88,7 @@ def _pictures(
             picture = np.empty((info.height, info.width, 3), dtype=np.uint8)
             if not process.read_into(picture.data.cast("B")):
                 break
-            timestamp = process.next_timestamp() if source.stamped else None
+            timestamp = process.next_timestamp() if source.has_timestamps else None
             if timestamp is not None:
                 index = _nearest(source.pictures, timestamp)
             if index >= end:
@@ -109,23 +109,23 @@ def _nearest(ticks: I64, timestamp: int) -> int:
 
 def _graph(source: VideoSource, first: int, end: int) -> Any:
     """ffmpeg's graph: seek, rotate (automatic), deinterlace, scale, convert."""
-    options: dict[str, Any] = {"c:v": source.traits.decoder} if source.traits.decoder else {}
+    options: dict[str, Any] = {"c:v": source.coding.decoder} if source.coding.decoder else {}
     # Seek to a keyframe: pictures just before it in an open GOP refer to the GOP before.
     # Deinterlacing needs the two pictures before.
     before = max(0, first - 2) if source.interlaced else first
     key = source.keys[: np.searchsorted(source.keys, before, side="right")][-1:].sum()
-    if key > 0 and source.indexed and source.stamped:
+    if key > 0 and source.indexed and source.has_timestamps:
         options |= {"ss": f"{float(source.pictures[key] * source.tick):.6f}", "seek_timestamp": 1}
         options |= {"noaccurate_seek": None}
     video = ffmpeg.input(url(source.info.path), **options)[str(source.stream)]
     if source.interlaced:
         video = video.filter("bwdif", mode="send_frame", deint="interlaced")
         video = video.filter("settb", str(source.tick))  # bwdif counts in half ticks
-    if first and source.stamped:
+    if first and source.has_timestamps:
         video = video.filter("trim", start_pts=int(source.pictures[first]))
     elif first:
         video = video.filter("trim", start_frame=first)
-    if source.stamped:
+    if source.has_timestamps:
         video = with_timestamps(video)
     return (
         _rgb(video, source)
@@ -142,20 +142,20 @@ def _graph(source: VideoSource, first: int, end: int) -> Any:
 
 def _rgb(video: Any, source: VideoSource) -> Any:
     """Full-range RGB of the upright size."""
-    info, traits = source.info, source.traits
+    info, coding = source.info, source.coding
     conversion: dict[str, str] = {}
     if info.tonemapped:
         video = _tonemapped(video, source)
-    elif traits.yuv and traits.depth > 8 and not traits.alpha:
-        video = video.filter("zscale", **_coding(source), range="full", **_DITHERED)
+    elif coding.yuv and coding.depth > 8 and not coding.alpha:
+        video = video.filter("zscale", **_zscale_coding(source), range="full", **_DITHERED)
         video = video.filter("format", "gbrp")
-    elif traits.yuv:
+    elif coding.yuv:
         matrix, coded_range = yuv_coding(info)
         conversion = {"in_color_matrix": matrix, "in_range": coded_range}
     video = video.filter(
         "scale", info.width, info.height, flags=SCALE_FLAGS, out_range="pc", **conversion
     )
-    if traits.alpha:
+    if coding.alpha:
         video = video.filter("format", "gbrap").filter("premultiply", inplace=1)
     return video
 
@@ -164,22 +164,22 @@ def _rgb(video: Any, source: VideoSource) -> Any:
 _DITHERED = {"filter": "bicubic", "dither": "error_diffusion"}
 
 
-def _coding(source: VideoSource) -> dict[str, str]:
+def _zscale_coding(source: VideoSource) -> dict[str, str]:
     """zscale's input matrix and range, and its output matrix (RGB)."""
     matrix, coded_range = yuv_coding(source.info)
     return {
-        "matrixin": source.traits.color.space or matrix,
-        "rangein": {"tv": "limited", "pc": "full"}[source.traits.color.range or coded_range],
+        "matrixin": source.coding.color.space or matrix,
+        "rangein": {"tv": "limited", "pc": "full"}[source.coding.color.range or coded_range],
         "matrix": "gbr",
     }
 
 
 def _tonemapped(video: Any, source: VideoSource) -> Any:
     """PQ or HLG in BT.2020 → BT.709: to linear light, highlights rolled off, dithered."""
-    color = source.traits.color
+    color = source.coding.color
     linear = video.filter(
         "zscale",
-        **_coding(source),
+        **_zscale_coding(source),
         primariesin=color.primaries or "bt2020",
         transferin=color.transfer,
         primaries=color.primaries or "bt2020",

@@ -29,7 +29,7 @@ class FrameFolderWriter:
     def __init__(
         self, folder: Path, names: str, sound: Soundtrack | None, texts: Mapping[str, str]
     ):
-        """`texts`: keyword → text, for every picture; `names`: a pattern with one number, from 1."""
+        """`names`: a pattern with one number, from 1; `texts`: keyword → text, of every picture."""
         self._folder, self._names, self._sound = folder, names, sound
         self._chunks = b"".join(_chunk(b"iTXt", _itxt(k, t)) for k, t in texts.items())
         self._count = 0

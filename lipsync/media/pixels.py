@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lipsync.types import F32, U8
 
@@ -54,7 +55,7 @@ def crop_replicated(frame: U8, corner: F32, width: int, height: int) -> U8:
     return frame[np.ix_(rows, columns)]
 
 
-def fill_polygon(mask: U8, points: F32) -> None:
+def fill_polygon(mask: U8, points: NDArray[np.floating]) -> None:
     """Fill a polygon in a mask (h, w) with 255, in place, with antialiased edges.
 
     Args:

@@ -237,7 +237,7 @@ def _decoded_and_counted(
 
 
 def _source(path: Path, track: int = 0, start_offset: Fraction = Fraction(0)) -> Any:
-    """ffmpeg's stream of a file's sound; channels without a place in the room as their mean."""
+    """ffmpeg's stream of a file's sound; channels without positions as their mean."""
     with open_container(path, AudioError) as container:
         layout = container.streams.audio[track].codec_context.layout
         channels = layout.nb_channels

@@ -54,18 +54,18 @@ def probe_target(
     kept = info
     if options.frame_rate != "constant" and not info.still and not form.frames:
         kept = probe(path, keep_stamps=True, tonemap=tonemap)
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if kept.stamps is not None:
         why = _reason_against_times(kept, options, length, straight)
         if why is None:
             info = kept
             if not straight:
-                told = (
+                notes = (
                     f"{path}: its frame times are kept, and the head is not timed to the speech",
                 )
         else:
-            told = (f"{path}: its frame times are not kept: {why}",)
-    return replace(info, remarks=(*info.remarks, *told, *_hdr_remarks(info, path)))
+            notes = (f"{path}: its frame times are not kept: {why}",)
+    return replace(info, remarks=(*info.remarks, *notes, *_hdr_remarks(info, path)))
 
 
 def _reason_against_times(
@@ -89,7 +89,7 @@ def _hdr_remarks(info: VideoInfo, path: Path) -> tuple[str, ...]:
     if screen is None:
         return ()
     if info.tonemapped:
-        return (f"{path}: {screen} was tone-mapped to BT.709; colours beyond it are lost",)
+        return (f"{path}: {screen} was tone-mapped to BT.709; colors beyond it are lost",)
     return (
         f"{path}: {screen} is kept, worked on in 8 bits with dither; mastering levels are left out "
         "(--hdr tonemap makes it fit for every screen)",

@@ -33,7 +33,7 @@ class StreamTimes:
     ticks: I64  # (n,) ascending
     keys: I64  # which of them are keyframes
     end: int  # of the last
-    stamped: bool = False  # decoded pictures are identified by their timestamps
+    has_timestamps: bool = False  # decoded pictures are identified by their timestamps
     interlaced: bool = False
     absent: int = 0  # pictures in the container's index that the file lacks
 
@@ -79,9 +79,9 @@ def scan_stream(container: Any, video: Any, path: Path) -> tuple[Any, StreamTime
     else:
         times = _by_decoding(path, video)
     distinct = bool((np.diff(times.ticks) > 0).all())
-    stamped = whole and distinct and container.format.name.startswith(_EXACT_TIMESTAMPS)
+    has_timestamps = whole and distinct and container.format.name.startswith(_EXACT_TIMESTAMPS)
     promised = int(video.frames) if container.format.name.startswith("mov,mp4") else 0
-    return first, replace(times, stamped=stamped, absent=max(0, promised - packets))
+    return first, replace(times, has_timestamps=has_timestamps, absent=max(0, promised - packets))
 
 
 def _by_decoding(path: Path, video: Any) -> StreamTimes:

@@ -38,8 +38,8 @@ class VideoSource:
     tick: Fraction  # seconds
     shown: I64  # (frames,) which picture each frame shows
     indexed: bool  # seeking is exact
-    traits: StreamInfo
-    stamped: bool = False  # decoded pictures are identified by their timestamps
+    coding: StreamInfo
+    has_timestamps: bool = False  # decoded pictures are identified by their timestamps
     interlaced: bool = False
     constant: bool = True  # the pictures have a constant rate
     made_constant: str | None = None  # the remark about a variable rate
@@ -91,7 +91,7 @@ def _variant(path: Path, mtime_ns: int, size: int, keep_stamps: bool, tonemap: b
     info, shown = source.info, source.shown
     if tonemap and info.hdr:
         info = replace(info, color=_BT709, depth=8, tonemapped=True)
-    if keep_stamps and source.stamped and not source.constant:
+    if keep_stamps and source.has_timestamps and not source.constant:
         ticks = source.pictures
         shown = np.arange(len(ticks), dtype=np.int64)
         info = replace(
@@ -116,12 +116,12 @@ def _inspect(path: Path, _mtime_ns: int, _size: int) -> VideoSource:
         has_audio = bool(container.streams.audio)
         if len(times.ticks) == 1 and not has_audio:
             return _still(path, decoded=first)
-        traits = StreamInfo.of(first, video)
-        return _source(path, container.format.name, video, traits, times, has_audio)
+        coding = StreamInfo.of(first, video)
+        return _source(path, container.format.name, video, coding, times, has_audio)
 
 
 def _source(
-    path: Path, name: str, video: Any, traits: StreamInfo, times: StreamTimes, has_audio: bool
+    path: Path, name: str, video: Any, coding: StreamInfo, times: StreamTimes, has_audio: bool
 ) -> VideoSource:
     """Combine what is known from the container, its first picture and the timestamps."""
     ticks, tick = times.ticks, Fraction(video.time_base)
@@ -129,43 +129,44 @@ def _source(
     declared = [Fraction(r) for r in claimed if r]
     fps, constant = constant_rate(ticks, tick, declared)
     shown = picture_of_frame(ticks, tick, times.end, fps, constant)
-    remarks, varies = [*_remarks(traits, times)], None
     missing = [] if constant else [*_missing(ticks, float(1 / fps / tick))]
+    remarks = [f"{path}: {remark}" for remark in (*_remarks(coding, times), *missing)]
+    made_constant = None
     if not (constant or missing):
-        varies = f"{path}: {_made_constant(fps, shown, len(ticks))}"
-    told = tuple(f"{path}: {remark}" for remark in (*remarks, *missing))
+        made_constant = f"{path}: {_made_constant(fps, shown, len(ticks))}"
+        remarks.append(made_constant)
     info = VideoInfo(
         path=path,
-        width=traits.width,
-        height=traits.height,
+        width=coding.width,
+        height=coding.height,
         fps=fps,
         frame_count=len(shown),
-        rotation=traits.rotation,
-        color=traits.color if traits.yuv else _BT709,
+        rotation=coding.rotation,
+        color=coding.color if coding.yuv else _BT709,
         start=int(ticks[0]) * tick,
         has_audio=has_audio,
-        depth=traits.depth if traits.yuv else 8,
-        remarks=(*told, varies) if varies else told,
+        depth=coding.depth if coding.yuv else 8,
+        remarks=tuple(remarks),
     )
     indexed = name.startswith(_INDEXED)
     return VideoSource(
-        info, video.index, ticks, times.keys, tick, shown, indexed, traits, times.stamped,
-        times.interlaced, constant, varies,
+        info, video.index, ticks, times.keys, tick, shown, indexed, coding, times.has_timestamps,
+        times.interlaced, constant, made_constant,
     )  # fmt: skip
 
 
-def _remarks(traits: StreamInfo, times: StreamTimes) -> Iterator[str]:
+def _remarks(coding: StreamInfo, times: StreamTimes) -> Iterator[str]:
     """What decoding changes in the pictures."""
     if times.interlaced:
         yield "interlaced; it was deinterlaced, one frame of two fields each"
-    if traits.alpha:
+    if coding.alpha:
         yield "partly transparent; the output shows it over black"
     if times.absent:
         promised = len(times.ticks) + times.absent
         yield f"ends too early: {times.absent} of its {promised} pictures are not in the file"
-    if traits.depth > 8 and traits.yuv and traits.color.transfer not in HDR_TRANSFERS:
-        how = "" if traits.alpha else ", with dither against banding"
-        yield f"{traits.depth} bits per colour; worked on in 8{how}"
+    if coding.depth > 8 and coding.yuv and coding.color.transfer not in HDR_TRANSFERS:
+        how = "" if coding.alpha else ", with dither against banding"
+        yield f"{coding.depth} bits per color; worked on in 8{how}"
 
 
 def _made_constant(fps: Fraction, shown: I64, pictures: int) -> str:
@@ -202,8 +203,8 @@ def _still(path: Path, decoded: Any = None) -> VideoSource:
     remarks = (f"{path}: partly transparent; the output shows it over black",) if alpha else ()
     info = VideoInfo(path, width, height, STILL_FPS, 1, color=_BT709, still=True, remarks=remarks)
     zero = np.zeros(1, dtype=np.int64)
-    traits = StreamInfo(width, height, 0, _BT709, 8, False, alpha, None)
-    return VideoSource(info, 0, zero, zero, 1 / STILL_FPS, zero, False, traits)
+    coding = StreamInfo(width, height, 0, _BT709, 8, False, alpha, None)
+    return VideoSource(info, 0, zero, zero, 1 / STILL_FPS, zero, False, coding)
 
 
 def load_image(path: Path) -> U8:

@@ -1,7 +1,8 @@
-"""The new mouth: a bank of real ones, textures made from it, and their finish.
+"""The new mouth: a bank of the person's own mouths, textures made from it, and their finish.
 
-bank/     The person's own mouths, collected from footage
-decoder/  The decoder texture: a network, trained on the person, that refines the median
-finish/   Finishing a mouth: teeth, sharpness, jaw, visibility, grain, and setting it into the f
-texture/  Texture: the wanted lips as pictures of mouth and chin
+bank/          Collect the person's own mouths from footage
+decoder/       The decoder texture: a network, trained on the person, that refines the median
+finish/        Finish the new mouth and composite it into the frame
+texture/       Draw wanted lips as pictures of mouth and chin
+wanted_mouths  The input of every texture source: wanted lips, and the face they go onto
 """

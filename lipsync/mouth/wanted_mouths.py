@@ -1,4 +1,4 @@
-"""What every texture source is asked for: the mouths of a clip, and the face that they go onto."""
+"""Input of every texture source: the wanted mouths of a clip, and the face they go onto."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class WantedMouths:
     """One mouth per output frame; n output frames, j jaw points."""
 
     lips: LipTrack  # (n), canonical; NaN where none is wanted
-    face: TrackedFace  # of the target
-    order: Positions  # (n,), the target frame that each output frame shows, or a place between two
+    face: TrackedFace  # the target's
+    order: Positions  # (n,), position in the target of each output frame, may lie between two
     phones: F32 | None = None  # (n, p), phone embedding of the speech; None: unknown
-    jaw_offsets: F32 | None = None  # (n, j, 2), by how much the target's jaw moves, pixels
-    skin_color: F32 | None = None  # (n, 3), of the target around the mouth, levels; None: unknown
+    jaw_offsets: F32 | None = None  # (n, j, 2), offsets of the target's jaw points, pixels
+    skin_color: F32 | None = None  # (n, 3), target skin around the mouth, levels; None: unknown
 
     def __post_init__(self) -> None:
         n = len(self.lips)
@@ -43,5 +43,5 @@ class WantedMouths:
 
     @cached_property
     def present(self) -> Bools:
-        """(n,), whether lips are wanted and the target shows the face."""
+        """(n,), whether lips are wanted and the target shows a face."""
         return np.asarray(self.target.found & np.isfinite(self.lips.points).all((1, 2)))

@@ -1,14 +1,17 @@
 """The commands, each a straight line through the stages.
 
-adapt           The target's own speech → a speech model of its own
-extract_faces   Videos and pictures of one person → a face set to train on
-face_footage    The footage of a face set: every file's faces found once, and frames sampled from it
-outputs         Where the results of a render go
-person          Gather what there is of a person: the target, references, a picture of teeth
-render          A render from left to right, one call per stage. Start reading here
-speaker_render  One speaker's new mouth, from their speech and their face to finished frames
-swap            A face swap from left to right, one call per stage
-swap_preview    One frame of a swap under a grid of options, to choose them by
-swap_setup      What a swap and its preview share: consent, the source's network, the maker of faces
-train_decoder   A person's footage → a decoder of their mouth
+render          `render`: start reading here
+render_plan     what a render decides first: script, length, sound, faces, time line
+render_output   making its frames, encoding and marking them
+speaker_render  one speaker's mouth, from speech and face to finished frames
+speaker_plan    what a speaker's lips do and what the mouth is made from
+person          finding a person: in the target, in references, in a picture of their teeth
+adapt           `adapt`: the speech model fine-tuned on a person
+train_decoder   `train_mouth`: a decoder of a person's mouth
+swap            `swap`: another person's face
+swap_preview    one frame of a swap under a grid of options
+swap_setup      what a swap and its preview share
+extract_faces   `extract_faces`: a person's faces, to train a swap from
+face_footage    the footage of a face set: faces found once, frames sampled
+outputs         where results go, and whether they can be written there
 """

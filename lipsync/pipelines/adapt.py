@@ -24,7 +24,7 @@ from lipsync.pipelines import outputs
 from lipsync.pipelines.person import find_person
 from lipsync.report.results import AdaptResult
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
-from lipsync.runtime.code_digest import code_digest
+from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.hashing import hash_array, hash_file
 from lipsync.speech import lip_model
@@ -144,7 +144,7 @@ def _adapted_folder(
         "base": hash_file(base.path),
         "options": asdict(options),
     }
-    code = code_digest(
+    code = digest_code(
         collect_training_data.__module__, fine_tune.__module__, alone=(__name__,)
     )
     return run.cache.folder("person", key, make, code=code)

@@ -27,7 +27,7 @@ from lipsync.faceswap import identity_check, maker
 from lipsync.faceswap.face_crop import smooth_landmarks
 from lipsync.faceswap.maker import FaceMaker
 from lipsync.faceswap.visibility import Visibility, compute_visibility
-from lipsync.media.encode import encode
+from lipsync.media.encode import encode_video
 from lipsync.media.passthrough import Passthrough
 from lipsync.mouth.finish.blend import Composited
 from lipsync.mouth.finish.composite import composite_frames, fade
@@ -173,7 +173,7 @@ def swap(
         stack.callback(frames.close)
         changed = np.zeros(len(face), bool)
         with run.timer.stage("encode"):
-            encode(
+            encode_video(
                 _log_changes(_draw(frames, face_maker, plan, run), changed, run),
                 target.info,
                 target.sound,

@@ -33,7 +33,7 @@ from lipsync.pipelines import outputs
 from lipsync.pipelines.person import Person, find_person, gather_footage
 from lipsync.report.results import MouthResult
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
-from lipsync.runtime.code_digest import code_digest
+from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.hashing import hash_array, hash_file
 from lipsync.speech.features import PHONES
@@ -148,7 +148,7 @@ def make_pairs(
         "size": canvas.size,
         "pairs": options.learn.pairs,
     }
-    folder = run.cache.folder("pairs", key, make, code=code_digest(write_pairs.__module__))
+    folder = run.cache.folder("pairs", key, make, code=digest_code(write_pairs.__module__))
     files = [video.info.path for video in footage.videos]
     data = DecoderData(
         pairs=Pairs.load(folder),

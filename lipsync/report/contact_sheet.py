@@ -1,7 +1,7 @@
 """The contact sheet: consecutive frames of target and result, and both mouths enlarged.
 
-Metrics miss what eyes see. The sheet is told beforehand which output frames to show, keeps only
-small tiles of these, and is written as one PNG.
+Metrics miss what eyes see. The output frames to show are chosen beforehand; only small tiles of
+these are kept, and written as one PNG.
 """
 
 from __future__ import annotations

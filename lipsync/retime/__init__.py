@@ -20,11 +20,11 @@ from lipsync.retime.retiming import (
     MIN_PAUSE_S,
     Retimed,
     TimingOptions,
-    interpolate_repeats,
-    keeps_order,
-    count_output_frames,
     choose_timing,
+    count_output_frames,
+    interpolate_repeats,
     keep_timing,
+    keeps_order,
 )
 
 __all__ = [

@@ -18,7 +18,7 @@ from lipsync.media.frame_times import (
     interpolate_rows,
     min_duration,
 )
-from lipsync.retime.retiming import Retimed, TimingOptions, keeps_order, count_output_frames
+from lipsync.retime.retiming import Retimed, TimingOptions, count_output_frames, keeps_order
 from lipsync.types import F32, Bools, LipTrack, Positions, VideoInfo
 
 FINER = 2  # steps per usual interval of irregular frames

@@ -56,7 +56,7 @@ class Cache:
             kind: what is stored, e.g. "faces".
             key: JSON-able facts that determine the content.
             make: computes the content.
-            code: digest of the code that computes it, see `code_digest`.
+            code: digest of the code that computes it, see `digest_code`.
         """
         text = json.dumps({"code": code, **key}, sort_keys=True, default=str)
         entry = self.root / kind / hashlib.sha256(text.encode()).hexdigest()[:32]

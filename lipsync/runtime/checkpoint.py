@@ -23,7 +23,7 @@ META = "lipsync"  # key of our JSON object in the header
 
 
 def asset_path(name: str) -> Path:
-    """A file that ships with the package: in the wheel, or in the clone beside the package.
+    """A file that ships with the package: in the wheel, or in a clone next to it.
 
     Raises:
         WeightsError: it is in neither place.

@@ -24,7 +24,7 @@ VERSION = "lipsync._version"  # left out: a release as such changes no result
 
 
 @lru_cache(maxsize=64)
-def code_digest(*modules: str, alone: tuple[str, ...] = ()) -> str:
+def digest_code(*modules: str, alone: tuple[str, ...] = ()) -> str:
     """Hexadecimal digest of the code of modules; computed once per process.
 
     Where an installation holds no source files, it is the version of lipsync.
@@ -66,13 +66,13 @@ class _Module:
 def _module(name: str) -> _Module:
     source = _source(name)
     if source is None:
-        raise ValueError(f"code_digest: no module {name}")
+        raise ValueError(f"digest_code: no module {name}")
     tree = ast.parse(source)
     facts: list[str] = []
     _list_facts(tree, facts)
     code = hashlib.sha256("\n".join(facts).encode()).hexdigest()
     own = {OWN, name.partition(".")[0]}
-    imports = {}
+    imports: dict[str, None] = {}
     for module, wanted, local in _import_statements(tree):
         if module.partition(".")[0] not in own:
             continue

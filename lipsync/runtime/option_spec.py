@@ -1,8 +1,8 @@
 """The decorator with which every stage declares its options.
 
-A stage's options are one frozen pydantic dataclass beside the stage: a field's type and range are
-checked on construction, wherever it comes from (Python, YAML, command line); an unknown key is an
-error; the string below a field is its help text.
+A stage's options are one frozen pydantic dataclass, defined with the stage: a field's type and
+range are checked on construction, wherever it comes from (Python, YAML, command line); an unknown
+key is an error; the string below a field is its help text.
 """
 
 from __future__ import annotations

@@ -30,3 +30,8 @@ def sample_at(values: NDArray[Any], position: NDArray[Any] | int | float) -> NDA
         return np.asarray(low & high)
     share = share.reshape(share.shape + (1,) * (values.ndim - 1))
     return np.asarray(low + share * (high - low)).astype(values.dtype)
+
+
+def frames_of(seconds: float, rates: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many frames are nearest to a time span, at each of these rates (per second)."""
+    return np.asarray(np.rint(seconds * rates), np.int64)

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from lipsync.types.arrays import (
     F32,
+    F64,
     I64,
     U8,
     Bools,
@@ -65,6 +66,7 @@ from lipsync.types.video import (
 
 __all__ = [
     "F32",
+    "F64",
     "HDR_TRANSFERS",
     "I64",
     "N_LIPS",

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lipsync.types.arrays import F32, I64, Bools, require_array
+from lipsync.types.arrays import F32, F64, I64, Bools, require_array
 
 N_LIPS = 18
 
@@ -76,9 +76,14 @@ class FaceTrack:
     cuts: I64  # first frame of every shot but the first, ascending
     fps: Fraction
     scheme: LandmarkScheme
+    # (n,) frames per second around each frame, of footage joined from videos of several rates;
+    # None: `fps` throughout.
+    mixed_rates: F64 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.found)
+        if self.mixed_rates is not None:
+            require_array("FaceTrack.mixed_rates", self.mixed_rates, np.float64, (n,))
         require_array("FaceTrack.points", self.points, np.float32, (n, self.scheme.count, None))
         require_array("FaceTrack.found", self.found, np.bool_, (n,))
         require_array("FaceTrack.confidence", self.confidence, np.float32, (n,))
@@ -91,6 +96,13 @@ class FaceTrack:
     def xy(self) -> F32:
         """(n, k, 2), frame pixels."""
         return np.asarray(self.points[..., :2])
+
+    @property
+    def rates(self) -> F64:
+        """Frames per second around each frame, (n,); the same throughout a shot."""
+        if self.mixed_rates is None:
+            return np.full(len(self), float(self.fps))
+        return self.mixed_rates
 
     def shots(self) -> list[tuple[int, int]]:
         """(first, end) of every shot: the track cut at `cuts`."""

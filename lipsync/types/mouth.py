@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync.types.arrays import F32, I64, U8, require_array
+from lipsync.types.arrays import F32, F64, I64, U8, require_array
 from lipsync.types.face import N_LIPS
+
+USUAL_RATE = 25.0  # frames per second, of a bank that does not say
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,7 @@ class MouthBank:
     quality: F32  # (m,), 0..1
     frames: I64  # (m,), frame of the footage that each entry came from
     shots: I64  # (m,), shot of the footage that each entry came from
+    rates: F64 | None = None  # (m,), frames per second of the footage; None: USUAL_RATE
     phones: F32 | None = None  # (m, p), phone embedding of the sound at each entry; None: unknown
     small: CellMeans | None = None  # of the crops; None: they are small enough themselves
     luma: CellMeans | None = None  # of their luma; None: to be made
@@ -57,6 +60,8 @@ class MouthBank:
         require_array("MouthBank.quality", self.quality, np.float32, (m,))
         require_array("MouthBank.frames", self.frames, np.int64, (m,))
         require_array("MouthBank.shots", self.shots, np.int64, (m,))
+        if self.rates is not None:
+            require_array("MouthBank.rates", self.rates, np.float64, (m,))
         if self.phones is not None:
             require_array("MouthBank.phones", self.phones, np.float32, (m, None))
         if self.skin_color is not None:
@@ -73,6 +78,11 @@ class MouthBank:
 
     def __len__(self) -> int:
         return len(self.lips)
+
+    @property
+    def entry_rates(self) -> F64:
+        """Frames per second of the footage that each entry came from, (m,)."""
+        return np.full(len(self), USUAL_RATE) if self.rates is None else self.rates
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from lipsync.dialogue.spans import Span
 from lipsync.dialogue.speaker_parts import SpeakerPart
 from lipsync.errors import AudioError, MediaError
 from lipsync.media import sound
-from lipsync.media.encode import encode
+from lipsync.media.encode import encode_video
 from lipsync.speech import audio
 from lipsync.types import Speaker, Waveform
 from tests.support import clips
@@ -61,7 +61,7 @@ def test_a_render_decodes_the_speech_once(decodings: list[str], tmp_path: Path) 
     track, notes = build_soundtrack(parts, info, Fraction(4, 5), SoundOptions(), tmp_path)
     assert track == media.Soundtrack(path, Fraction(4, 5))
     assert [*notes, *find_overruns(parts)] == []
-    encode(moving_pictures(info), info, track, tmp_path / "out.mkv", QUICK)
+    encode_video(moving_pictures(info), info, track, tmp_path / "out.mkv", QUICK)
     assert decodings == [path.name]
     assert np.array_equal(mix_speech(waves).samples, audio.load_speech(path).samples)
 

@@ -15,7 +15,7 @@ from lipsync.dialogue.soundtrack import SoundOptions, build_soundtrack
 from lipsync.dialogue.spans import Span
 from lipsync.dialogue.speaker_parts import SpeakerPart
 from lipsync.errors import AudioError, OptionsError
-from lipsync.media.encode import encode
+from lipsync.media.encode import encode_video
 from lipsync.types import SPEECH_RATE, Speaker, VideoInfo, Waveform
 from tests.support import clips
 from tests.support.clips import make
@@ -82,7 +82,7 @@ def test_one_voice_throughout_is_the_file_itself(target: VideoInfo, tmp_path: Pa
     cut = build_soundtrack([part("", path)], target, Fraction(1), SoundOptions(), tmp_path)
     assert cut == (media.Soundtrack(path, Fraction(1)), [])
     info, out = video_info(n=25), tmp_path / "out.mkv"
-    encode(moving_pictures(info), info, cut[0], out, QUICK)
+    encode_video(moving_pictures(info), info, cut[0], out, QUICK)
     assert 1 <= media.probe_audio(out).duration < 1.05  # copied: to the packet
 
 

@@ -14,7 +14,7 @@ import pytest
 from lipsync import media
 from lipsync.errors import AudioError, OutputError
 from lipsync.media import Output
-from lipsync.media.encode import EncodeOptions, encode
+from lipsync.media.encode import EncodeOptions, encode_video
 from lipsync.media.writer import vp9_crf
 from lipsync.pipelines.outputs import check_output
 from tests.support import clips
@@ -29,7 +29,9 @@ TAGS = {"comment": "made; it's = [c] é", "digital_source_type": "http://x/y"}
 def test_every_container_holds_pictures_times_and_sound(suffix: str, tmp_path: Path) -> None:
     info, out = video_info(fps="30000/1001", n=30), tmp_path / f"out{suffix}"
     wav = write_click(tmp_path / "click.wav", 20011)
-    assert encode(moving_pictures(info), info, wav, out, EncodeOptions(crf=8), tags=TAGS) == 30
+    assert (
+        encode_video(moving_pictures(info), info, wav, out, EncodeOptions(crf=8), tags=TAGS) == 30
+    )
     back = media.probe(out)
     assert (back.fps, back.frame_count, back.width, back.height) == (info.fps, 30, 96, 64)
     for got, want in zip(media.read_frames(back), moving_pictures(info), strict=True):
@@ -69,7 +71,7 @@ def test_sound_is_copied_only_where_it_stays_in_sync(
     wav, source = write_click(tmp_path / "click.wav", 20011), tmp_path / f"speech.{speech}"
     clips.run("-i", str(wav), *coding, str(source))
     info, out = video_info(n=10), tmp_path / f"out{suffix}"
-    encode(moving_pictures(info), info, source, out, QUICK)
+    encode_video(moving_pictures(info), info, source, out, QUICK)
     assert media.probe_audio(out).codec == kept
     assert (
         measure_lag(media.read_audio(wav, 48000).samples, media.read_audio(out, 48000).samples) == 0
@@ -81,7 +83,7 @@ def test_a_folder_of_frames(tmp_path: Path) -> None:
     texts = {"Comment": "made é", **media.png_xmp_text("<x/>")}
     for name, first in (("frames/", "000001.png"), ("other/im_%03d.png", "im_001.png")):
         output = Output.parse(f"{tmp_path}/{name}")
-        encode(moving_pictures(info), info, wav, output, QUICK, texts=texts)
+        encode_video(moving_pictures(info), info, wav, output, QUICK, texts=texts)
         names = sorted(p.name for p in output.path.iterdir())
         assert (len(names), names[0], names[-1]) == (13, first, "sound.wav")
         for file, want in zip(names, moving_pictures(info), strict=False):
@@ -100,7 +102,7 @@ def test_the_sound_beside_frames_begins_where_the_speech_does(tmp_path: Path) ->
     picture = ("-f", "lavfi", "-i", "color=s=32x32:r=25:d=1")
     clips.run(*picture, "-itsoffset", "0.5", "-i", str(wav), "-c:a", "pcm_s16le", str(late))
     output = Output.parse(f"{tmp_path}/frames/")
-    encode(moving_pictures(video_info(n=10)), video_info(n=10), late, output, QUICK)
+    encode_video(moving_pictures(video_info(n=10)), video_info(n=10), late, output, QUICK)
     said, made = (media.read_audio(f, 48000).samples for f in (wav, output.path / "sound.wav"))
     assert np.abs(made).argmax() - np.abs(said).argmax() == 24000  # samples
 
@@ -108,7 +110,7 @@ def test_the_sound_beside_frames_begins_where_the_speech_does(tmp_path: Path) ->
 def test_a_folder_of_frames_is_replaced_whole(tmp_path: Path) -> None:
     wav, output = write_click(tmp_path / "click.wav", 2000), Output.parse(f"{tmp_path}/frames/")
     for n in (9, 4):
-        encode(moving_pictures(video_info(n=n)), video_info(n=n), wav, output, QUICK)
+        encode_video(moving_pictures(video_info(n=n)), video_info(n=n), wav, output, QUICK)
         assert len(list(output.path.iterdir())) == n + 1
     before = sorted((p.name, p.read_bytes()) for p in output.path.iterdir())
 
@@ -117,12 +119,12 @@ def test_a_folder_of_frames_is_replaced_whole(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        encode(broken(), video_info(n=5), wav, output, QUICK)
+        encode_video(broken(), video_info(n=5), wav, output, QUICK)
     assert sorted((p.name, p.read_bytes()) for p in output.path.iterdir()) == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["click.wav", "frames"]
     silent = clips.video("silent.mp4", "-c:v", "libx264")
     with pytest.raises((AudioError, OutputError)):
-        encode(moving_pictures(video_info(n=2)), video_info(n=2), silent, output, QUICK)
+        encode_video(moving_pictures(video_info(n=2)), video_info(n=2), silent, output, QUICK)
     assert sorted((p.name, p.read_bytes()) for p in output.path.iterdir()) == before
 
 
@@ -130,8 +132,10 @@ def test_a_pipe_is_a_stream_that_plays(tmp_path: Path) -> None:
     """Given away piece by piece, it is Matroska from beginning to end."""
     info, wav, got = video_info(n=20), write_click(tmp_path / "click.wav", 20011), bytearray()
     sealed: list[Path] = []
-    encode(moving_pictures(info), info, wav, Output.parse("-"), QUICK, tags=TAGS, sink=got.extend,
-           finalize=sealed.append)  # fmt: skip
+    encode_video(
+        moving_pictures(info), info, wav, Output.parse("-"), QUICK,
+        tags=TAGS, sink=got.extend, finalize=sealed.append,
+    )  # fmt: skip
     assert sealed == [Path("-")]
     path = tmp_path / "piped.mkv"
     path.write_bytes(got)
@@ -150,7 +154,7 @@ def test_nobody_reads_the_pipe(tmp_path: Path) -> None:
 
     info, wav = video_info(320, 240, n=100), write_click(tmp_path / "click.wav", 200)
     with pytest.raises(OutputError, match=r"-: cannot be written \(Broken pipe\)"):
-        encode(moving_pictures(info), info, wav, Output.parse("-"), QUICK, sink=gone)
+        encode_video(moving_pictures(info), info, wav, Output.parse("-"), QUICK, sink=gone)
 
 
 def test_names_of_outputs(tmp_path: Path) -> None:
@@ -224,7 +228,9 @@ def test_what_the_target_carries_besides(suffix: str, tmp_path: Path) -> None:
     out = Output.parse(tmp_path / f"out{suffix}")
     kept, left = media.plan_passthrough(info, out.format, Fraction(1), True)
     assert left == ()
-    encode(media.read_frames(info, 0, 25), info, speech, out, QUICK, tags=TAGS, passthrough=kept)
+    encode_video(
+        media.read_frames(info, 0, 25), info, speech, out, QUICK, tags=TAGS, passthrough=kept
+    )
     with av.open(str(out.path)) as container:
         assert container.metadata["title"] == "A title"
         assert "Secret" not in str([s.metadata for s in container.streams])
@@ -274,7 +280,7 @@ def test_subtitles_that_a_container_cannot_hold(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [".mp4", ".mkv", ".webm", "frames/"])
 def test_without_sound_the_result_is_silent(name: str, tmp_path: Path) -> None:
     output = Output.parse(f"{tmp_path}/out{name}")
-    assert encode(moving_pictures(video_info(n=5)), video_info(n=5), None, output, QUICK) == 5
+    assert encode_video(moving_pictures(video_info(n=5)), video_info(n=5), None, output, QUICK) == 5
     if output.format.frames:
         assert [p.suffix for p in output.path.iterdir()] == [".png"] * 5
     else:
@@ -297,7 +303,7 @@ def test_a_targets_own_sound_stays_with_its_picture(name: str, late: str, tmp_pa
     start_offset = media.sound_start_offset(info)
     assert start_offset == (Fraction(1, 2) if late == "picture" else 0)
     sound = media.Soundtrack(target, start_offset=start_offset)
-    encode(moving_pictures(video_info(n=12)), video_info(n=12), sound, output, QUICK)
+    encode_video(moving_pictures(video_info(n=12)), video_info(n=12), sound, output, QUICK)
     out = output.path / "sound.wav" if output.format.frames else output.path
     heard = media.read_audio(out, 48000).samples
     first = 30000 + (-24000 if late == "picture" else 24000)

@@ -18,7 +18,7 @@ import pytest
 from lipsync import media
 from lipsync.errors import AudioError, OutputError
 from lipsync.media import writer
-from lipsync.media.encode import EncodeOptions, encode
+from lipsync.media.encode import EncodeOptions, encode_video
 from lipsync.pipelines.outputs import check_output
 from lipsync.types import ColorTags
 from tests.support import clips
@@ -45,7 +45,7 @@ TAGS = [
 def test_pictures_and_colour_tags_come_back(tags: ColorTags, tmp_path: Path) -> None:
     info, out = video_info(color=tags), tmp_path / "out.mp4"
     speech = clips.sound("s16.wav", "-c:a", "pcm_s16le")
-    assert encode(moving_pictures(info), info, speech, out, EncodeOptions(crf=4)) == 25
+    assert encode_video(moving_pictures(info), info, speech, out, EncodeOptions(crf=4)) == 25
     back = media.probe(out)
     assert (back.width, back.height, back.fps, back.frame_count) == (96, 64, 25, 25)
     assert back.color == tags
@@ -56,7 +56,9 @@ def test_pictures_and_colour_tags_come_back(tags: ColorTags, tmp_path: Path) -> 
 @pytest.mark.parametrize("fps", ["30000/1001", "24000/1001", "359/12", "60", "25/2"])
 def test_the_rate_is_exact(fps: str, tmp_path: Path) -> None:
     info, out = video_info(fps=fps, n=37), tmp_path / "out.mp4"
-    encode(moving_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
+    encode_video(
+        moving_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK
+    )
     back = media.probe(out)
     assert (back.fps, back.frame_count) == (Fraction(fps), 37)
     with av.open(str(out)) as container:
@@ -67,7 +69,9 @@ def test_the_rate_is_exact(fps: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("width", "height"), [(97, 64), (96, 63), (97, 63)])
 def test_odd_sizes_are_kept(width: int, height: int, tmp_path: Path) -> None:
     info, out = video_info(width, height, n=3), tmp_path / "out.mp4"
-    encode(moving_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
+    encode_video(
+        moving_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK
+    )
     frames = list(media.read_frames(media.probe(out)))
     assert [f.shape for f in frames] == [(height, width, 3)] * 3
     assert psnr(frames[0], next(moving_pictures(info))) > 35
@@ -101,7 +105,7 @@ def test_the_sound_is_in_sync_to_the_sample(
     speech = tmp_path / f"speech.{suffix}"
     clips.run("-i", str(wav), *coding, str(speech))
     info, out = video_info(), tmp_path / "out.mp4"
-    encode(moving_pictures(info), info, speech, out, QUICK)
+    encode_video(moving_pictures(info), info, speech, out, QUICK)
     assert media.probe_audio(out).codec == kept
     heard = media.read_audio(out, 48000).samples
     assert measure_lag(media.read_audio(speech, 48000).samples, heard) == 0
@@ -120,7 +124,7 @@ def test_sound_that_begins_late_stays_late(tmp_path: Path) -> None:
         *("-c:v", "libx264", "-c:a", "aac"),
     )
     info, out = video_info(n=38), tmp_path / "out.mp4"
-    encode(moving_pictures(info), info, speech, out, QUICK)
+    encode_video(moving_pictures(info), info, speech, out, QUICK)
     want, got = (media.read_audio(p, 48000).samples for p in (speech, out))
     begin = [int(np.flatnonzero(np.abs(s) > 0.02)[0]) for s in (want, got)]
     assert abs(begin[0] - 24000) < 100
@@ -148,7 +152,7 @@ def test_only_the_first_sound_and_none_of_its_tags(tmp_path: Path) -> None:
         str(speech),
     )
     info, out = video_info(), tmp_path / "out.mp4"
-    encode(
+    encode_video(
         moving_pictures(info), info, speech, out, QUICK, tags={"comment": "it's made; a=b, [c] é"}
     )
     with av.open(str(out)) as container:
@@ -159,7 +163,9 @@ def test_only_the_first_sound_and_none_of_its_tags(tmp_path: Path) -> None:
 
 def test_the_index_comes_first(tmp_path: Path) -> None:
     info, out = video_info(), tmp_path / "out.mp4"
-    encode(moving_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
+    encode_video(
+        moving_pictures(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK
+    )
     data = out.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
 
@@ -173,7 +179,9 @@ def test_progress_and_seal(tmp_path: Path) -> None:
         sealed.append((out.exists(), media.probe(temporary).frame_count))
 
     speech = clips.sound("s16.wav", "-c:a", "pcm_s16le")
-    encode(moving_pictures(info), info, speech, out, QUICK, on_frame=told.append, finalize=seal)
+    encode_video(
+        moving_pictures(info), info, speech, out, QUICK, on_frame=told.append, finalize=seal
+    )
     assert told == [1, 2, 3, 4, 5]
     assert sealed == [(False, 5)]
     assert out.stat().st_mode & 0o777 == 0o666 & ~_umask()
@@ -210,7 +218,7 @@ def test_a_failure_leaves_nothing_and_keeps_the_old(
     # A refusal of the disk is the user's; an error in our own frames keeps its name.
     expected = OutputError if (fault, where) == (OSError, "seal") else fault
     with pytest.raises(expected):
-        encode(
+        encode_video(
             frames(), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK, finalize=seal
         )
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
@@ -222,7 +230,7 @@ def test_speech_without_sound(tmp_path: Path) -> None:
     info = video_info()
     silent = clips.video("silent.mp4", "-c:v", "libx264")
     with pytest.raises(AudioError, match="no sound"):
-        encode(moving_pictures(info), info, silent, tmp_path / "out.mp4", QUICK)
+        encode_video(moving_pictures(info), info, silent, tmp_path / "out.mp4", QUICK)
     assert not list(tmp_path.iterdir())
 
 
@@ -231,12 +239,13 @@ import resource, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[3:5]
 from test_encode import video_info, moving_pictures
-from lipsync.media.encode import EncodeOptions, encode
+from lipsync.media.encode import EncodeOptions, encode_video
 from lipsync.errors import OutputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 info = video_info(320, 240, n=200)
 try:
-    encode(moving_pictures(info), info, Path(sys.argv[1]), Path(sys.argv[2]), EncodeOptions(crf=1))
+    speech, output = map(Path, sys.argv[1:3])
+    encode_video(moving_pictures(info), info, speech, output, EncodeOptions(crf=1))
 except OutputError as error:
     print(error)
 """
@@ -266,7 +275,9 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
         info = video_info(320, 240, n=200)
         speech = clips.sound("s16.wav", "-c:a", "pcm_s16le")
         with pytest.raises(OutputError, match="No space left on device") as caught:
-            encode(moving_pictures(info), info, speech, disk / "out.mp4", EncodeOptions(crf=1))
+            encode_video(
+                moving_pictures(info), info, speech, disk / "out.mp4", EncodeOptions(crf=1)
+            )
         assert "\n" not in str(caught.value)
         assert not list(disk.iterdir())
     finally:
@@ -326,7 +337,7 @@ def test_untouched_footage_keeps_its_quality(shared: Path, tmp_path: Path) -> No
     info = media.probe(shared / "data/targets/englishvideo.mp4")
     frames = list(media.read_frames(info, 0, 30))
     out = tmp_path / "out.mp4"
-    encode(frames, info, shared / "data/speech/jfk.flac", out, EncodeOptions())
+    encode_video(frames, info, shared / "data/speech/jfk.flac", out, EncodeOptions())
     back = media.probe(out)
     assert back.color == info.color
     means = []
@@ -350,7 +361,7 @@ def test_colours_are_kept_finer_than_at_the_encoder_s_own_setting(
     for offset in (0, writer.CHROMA_QP):
         monkeypatch.setattr(writer, "CHROMA_QP", offset)
         out = tmp_path / f"{offset}.mp4"
-        encode(frames, deep, speech, out, EncodeOptions())
+        encode_video(frames, deep, speech, out, EncodeOptions())
         back = media.read_frames(media.probe(out))
         off = [_tint(a) - _tint(b) for a, b in zip(back, frames, strict=True)]
         lost[offset], sizes[offset] = np.mean(np.square(off)), out.stat().st_size

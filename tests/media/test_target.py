@@ -12,9 +12,9 @@ import pytest
 from lipsync import media
 from lipsync.errors import MediaError
 from lipsync.media import FORMATS, ReadOptions, frame_times, probe_target
-from lipsync.media.encode import encode
-from lipsync.retime import timeline
-from lipsync.retime.loops import play_straight
+from lipsync.media.encode import encode_video
+from lipsync.retime import keep_timing
+from lipsync.retime.timeline import OutputTimeline
 from lipsync.types import LipTrack, VideoInfo
 from tests.support import clips
 from tests.support.streams import QUICK
@@ -50,7 +50,7 @@ def test_a_varying_rate_is_kept_to_the_tick(suffix: str, tmp_path: Path) -> None
     assert info.remarks == ()
     n = frame_times.count_frames(info, Fraction(3, 2))
     speech = clips.sound("long.wav", "-c:a", "pcm_s16le", seconds=1.5)
-    encode(media.read_frames(info, 0, n), info, speech, out, QUICK)
+    encode_video(media.read_frames(info, 0, n), info, speech, out, QUICK)
     assert _stamps(out) == _stamps(target)[:n]
     assert _stamps(out)[-1] < Fraction(3, 2) <= _stamps(target)[n]
     with av.open(str(target)) as container:
@@ -74,21 +74,24 @@ def test_why_a_varying_rate_is_not_kept() -> None:
     assert _read(clips.video("plain.mp4", *X264)).remarks == ()
 
 
+def _timeline(info: VideoInfo, n: int) -> OutputTimeline:
+    """The target's first `n` frames in their own order."""
+    return OutputTimeline.of(info, keep_timing(n, float(info.fps)), np.ones(n, bool))
+
+
 def test_steps_and_frames_of_a_varying_rate() -> None:
     """A line through the steps is the same line through the frames; every step has its frame."""
     info = _read(_shaky(".mp4"))
     n = frame_times.count_frames(info, Fraction(3, 2))
-    times = timeline.Pace.of(info, play_straight(info.frame_count, n))
+    times = _timeline(info, n)
     assert not times.regular
     assert times.mean_rate == pytest.approx(n / 1.5, rel=0.02)
-    assert timeline.Pace.of(media.probe(info.path), np.arange(7)).mean_rate == pytest.approx(
-        30, rel=0.01
-    )
+    assert _timeline(media.probe(info.path), 7).mean_rate == pytest.approx(30, rel=0.01)
     at = np.arange(len(times.steps)) / float(times.rate)
     line = np.stack([at, -at], 1).astype(np.float32)
-    np.testing.assert_allclose(times.sampled(line)[:, 0], times.times, atol=1e-5)
+    np.testing.assert_allclose(times.sample(line)[:, 0], times.times, atol=1e-5)
     stamps = np.array([float(s) for s in info.stamps or ()])
-    for step, frame in enumerate(times.steps[:-1]):
+    for step, frame in enumerate(times.steps[:-1].astype(int)):
         assert stamps[frame] <= at[step] + 1e-6
         assert frame == n - 1 or stamps[frame + 1] > at[step] - 1e-6
     lips = np.broadcast_to(stamps[:, None, None], (len(stamps), 18, 2)).astype(np.float32)
@@ -196,8 +199,10 @@ def test_ten_bits_come_back_without_bands(suffix: str, tmp_path: Path) -> None:
     target, out = _ten("ten.mp4", "bt709", "bt709", "bt709"), tmp_path / f"out{suffix}"
     info = _read(target, 0.1)
     assert info.depth == 10
-    assert "10 bits per colour; worked on in 8, with dither" in info.remarks[0]
-    encode(media.read_frames(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK)
+    assert "10 bits per color; worked on in 8, with dither" in info.remarks[0]
+    encode_video(
+        media.read_frames(info), info, clips.sound("s16.wav", "-c:a", "pcm_s16le"), out, QUICK
+    )
     error = uniform_filter(_luma10(out) - _luma10(target), (0, 9, 9))[:, 9:-9, 9:-9]
     assert np.sqrt((error**2).mean()) < 0.5  # 10-bit levels; 0.65 without dither
     assert media.probe(out).depth == 10
@@ -211,7 +216,7 @@ def test_high_dynamic_range_is_kept_or_mapped(transfer: str, tmp_path: Path) -> 
     assert kept.color.transfer == transfer
     assert "is kept, worked on in 8 bits" in kept.remarks[-1]
     speech = clips.sound("s16.wav", "-c:a", "pcm_s16le")
-    encode(media.read_frames(kept), kept, speech, out, QUICK)
+    encode_video(media.read_frames(kept), kept, speech, out, QUICK)
     back = media.probe(out)
     assert back.color == kept.color
     assert (back.depth, media.probe_audio(out).codec) == (10, "aac")

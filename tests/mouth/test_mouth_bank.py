@@ -103,7 +103,7 @@ def test_more_footage_than_room_is_thinned_evenly(tmp_path: Path) -> None:
 def test_frames_that_are_kept_of_too_many_follow_each_other() -> None:
     """A mouth is found by its motion: every other frame would have none of its own."""
     frames = np.arange(7, 10007)
-    kept = thin_out(frames, 4000)
+    kept = thin_out(frames, 4000, 50)
     assert len(kept) == 4000
     assert len(np.unique(kept)) == 4000
     steps = np.diff(kept)
@@ -112,7 +112,7 @@ def test_frames_that_are_kept_of_too_many_follow_each_other() -> None:
     assert np.ptp(np.diff(starts)) <= 1
     assert kept[0] == 7
     assert kept[-1] == 10006
-    assert np.array_equal(thin_out(frames, 10000), frames)
+    assert np.array_equal(thin_out(frames, 10000, 50), frames)
 
 
 def test_boxes_beyond_the_frame_repeat_its_edge() -> None:

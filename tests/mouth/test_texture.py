@@ -19,6 +19,7 @@ from lipsync.mouth.texture import TEXTURES, TextureOptions, load_model, open_tex
 from lipsync.mouth.texture.candidates import (
     MASS,
     CandidateSearch,
+    MouthSequence,
     compute_descriptors,
     weigh_nearest,
 )
@@ -33,8 +34,8 @@ from lipsync.mouth.texture.detail import (
     raise_detail,
 )
 from lipsync.mouth.texture.median import bounding_box
-from lipsync.mouth.texture.selection import find_successors
 from lipsync.mouth.texture.merge import weighted_mean, weighted_median
+from lipsync.mouth.texture.selection import find_successors
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.types import Alignment, LipTrack, MouthBank, Patch
 from tests.support.faces import FPS, mouth, similarity, track_of
@@ -99,6 +100,28 @@ def test_weights_do_not_depend_on_the_unit_of_distance() -> None:
         )
 
 
+def sequence_of(bank: MouthBank, scale: np.ndarray) -> MouthSequence:
+    """A bank's mouths, with faces of these sizes."""
+    rates = bank.entry_rates
+    return MouthSequence(bank.lips, bank.pose, bank.shots, bank.frames, rates, scale=scale)
+
+
+def test_the_window_of_motion_is_in_seconds() -> None:
+    """The same movement sampled at 25 and at 50 frames a second has the same descriptors."""
+    gap = 0.1 * np.sin(np.arange(41) / 6)
+    shapes = np.stack([mouth(0.1 + o) for o in gap])
+    pose = np.zeros((41, 3, 2), np.float32)
+
+    def describe(step: int) -> np.ndarray:
+        some = shapes[::step]
+        n = len(some)
+        one = np.zeros(n, np.int64)
+        rates = np.full(n, 50.0 / step)
+        return compute_descriptors(MouthSequence(some, pose[:n], one, np.arange(n), rates))
+
+    assert np.allclose(describe(1)[8:-8:2], describe(2)[4:-4])
+
+
 def test_equal_distances_share_equally() -> None:
     _, weights = weigh_nearest(np.full(50, 0.2, np.float32), 10)
     assert np.allclose(weights, 0.1)
@@ -108,12 +131,19 @@ def test_descriptors_measure_lips_and_do_not_look_across_cuts() -> None:
     shapes = np.stack([mouth(o) for o in (0, 0, 0, 0.3, 0.3, 0.3)])
     pose = np.zeros((6, 3, 2), np.float32)
     frames = np.arange(6)
-    one_shot = compute_descriptors(shapes, pose, np.zeros(6, np.int64), frames)
-    two_shots = compute_descriptors(shapes, pose, np.array([0, 0, 0, 1, 1, 1]), frames)
-    still = compute_descriptors(shapes[:1], pose[:1], np.zeros(1, np.int64), frames[:1])
+    rates = np.full(6, 25.0)
+
+    def describe(n: int, shots: list[int], by: float = 0.0) -> np.ndarray:
+        sequence = MouthSequence(
+            shapes[:n] + np.float32(by), pose[:n], np.array(shots), frames[:n], rates[:n]
+        )
+        return compute_descriptors(sequence)
+
+    one_shot, two_shots = describe(6, [0] * 6), describe(6, [0, 0, 0, 1, 1, 1])
+    still = describe(1, [0])
     assert np.allclose(two_shots[2], still[0])
     assert not np.allclose(one_shot[2], still[0])
-    moved = compute_descriptors(shapes[:1] + 0.1, pose[:1], np.zeros(1, np.int64), frames[:1])
+    moved = describe(1, [0], by=0.1)
     rms = np.sqrt(0.1**2 + 0.1**2)
     assert np.linalg.norm(moved - still) == pytest.approx(rms, rel=1e-4)
 
@@ -416,7 +446,7 @@ def test_entries_without_quality_are_never_chosen(talking) -> None:
     quality[::2] = 0
     search = CandidateSearch(replace(bank, quality=quality), 10)
     scale = Alignment(bank.to_crop).scale
-    described = compute_descriptors(bank.lips, bank.pose, bank.shots, bank.frames, scale=scale)
+    described = compute_descriptors(sequence_of(bank, scale))
     assert all((search.find_nearest(d)[0] % 2 == 1).all() for d in described)
 
 
@@ -437,7 +467,7 @@ def test_of_two_sizes_of_a_face_the_target_s_own_is_preferred_and_none_is_refuse
 
     def share_of_large(scale: float) -> float:
         size = search.nearest_scale(np.full(len(bank), scale, np.float32))
-        wanted = compute_descriptors(bank.lips, bank.pose, bank.shots, bank.frames, scale=size)
+        wanted = compute_descriptors(sequence_of(bank, size))
         chosen = np.concatenate([search.find_nearest(d)[0] for d in wanted])
         return float((chosen % 2 == 1).mean())
 

@@ -56,7 +56,7 @@ class Seen:
     def __init__(self, target: Path) -> None:
         self._target = target
         self.changed: list[tuple[bool, bool]] = []  # left half, right half
-        self._encode = encode.encode
+        self._encode = encode.encode_video
 
     def __call__(self, frames: Iterable[U8], *rest: Any, **named: Any) -> int:
         def noted() -> Iterator[U8]:
@@ -76,7 +76,7 @@ def spoken(pair: Path, shared: Path) -> tuple[lipsync.RenderResult, Seen]:
     speech = shared / "data" / "speech"
     seen = Seen(pair)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encode, "encode", seen)
+        patch.setattr(encode, "encode_video", seen)
         result = lipsync.render(
             None,
             pair,

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ from lipsync.pipelines import train_decoder as pipeline
 from lipsync.runtime import checkpoint
 from lipsync.runtime.hashing import hash_file
 from lipsync.runtime.threads import single_threaded_torch
+from lipsync.types import LipTrack
 from tests.support.clips import run
 from tests.support.mouths import bank_of_frames
 
@@ -61,6 +63,7 @@ QUICK = LearnOptions(
     mouth_size=32, mouth_width=4, steps=6, batch=4, report_every=2, precision="float32", seed=3
 )
 RNG = np.random.default_rng(0)
+FPS = Fraction(25)
 
 
 def oval(width: float, opening: float) -> np.ndarray:
@@ -90,7 +93,7 @@ def synthetic(n: int = 96, size: int = 32) -> Pairs:
         true.astype(np.uint8),
         maps,
         mask,
-        describe_mouths(lips, still, None, np.zeros(n, np.int64), 42),
+        describe_mouths(LipTrack(lips, FPS), still, None, np.zeros(n, np.int64), 42),
         np.arange(n) // 6,
     )
 
@@ -147,11 +150,11 @@ def test_motion_is_never_seen_across_a_cut() -> None:
     lips = RNG.normal(size=(10, 18, 2)).astype(np.float32)
     pose, phones = np.zeros((10, 3, 2), np.float32), RNG.random((10, 42)).astype(np.float32)
     runs = np.repeat([0, 1], 5)
-    whole = describe_mouths(lips, pose, phones, runs, 42)
+    whole = describe_mouths(LipTrack(lips, FPS), pose, phones, runs, 42)
     assert whole.shape == (10, conditioning_size(42))
-    alone = describe_mouths(lips[:5], pose[:5], phones[:5], runs[:5], 42)
+    alone = describe_mouths(LipTrack(lips[:5], FPS), pose[:5], phones[:5], runs[:5], 42)
     assert np.array_equal(whole[:5], alone)
-    deaf = describe_mouths(lips, pose, None, runs, 42)
+    deaf = describe_mouths(LipTrack(lips, FPS), pose, None, runs, 42)
     assert not deaf[:, LANDMARK_VALUES:].any()
     assert np.array_equal(deaf[:, :LANDMARK_VALUES], whole[:, :LANDMARK_VALUES])
 

@@ -131,13 +131,13 @@ def test_other_tools_xmp_is_read_too(result: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
 def test_every_container_is_marked(suffix: str, tmp_path: Path) -> None:
-    from lipsync.media.encode import encode
+    from lipsync.media.encode import encode_video
     from lipsync.report.provenance import TAGS
     from tests.support.streams import QUICK, moving_pictures, video_info
 
     output = media.Output.parse(tmp_path / f"out{suffix}")
     speech, info = clips.sound("s16.wav", "-c:a", "pcm_s16le"), video_info(n=5)
-    encode(moving_pictures(info), info, speech, output, QUICK, tags=TAGS)
+    encode_video(moving_pictures(info), info, speech, output, QUICK, tags=TAGS)
     embed_xmp(output.path, output)
     after = read_marks(output.path)
     assert (after.comment, after.source_type) == (GENERATED_MOUTH, SOURCE_TYPE)
@@ -145,13 +145,13 @@ def test_every_container_is_marked(suffix: str, tmp_path: Path) -> None:
 
 
 def test_a_folder_of_frames_is_marked_in_every_picture(tmp_path: Path) -> None:
-    from lipsync.media.encode import encode
+    from lipsync.media.encode import encode_video
     from lipsync.report.provenance import picture_texts
     from tests.support.streams import QUICK, moving_pictures, video_info
 
     output = media.Output.parse(f"{tmp_path}/frames/")
     speech, info = clips.sound("s16.wav", "-c:a", "pcm_s16le"), video_info(n=3)
-    encode(moving_pictures(info), info, speech, output, QUICK, texts=picture_texts())
+    encode_video(moving_pictures(info), info, speech, output, QUICK, texts=picture_texts())
     for file in output.path.glob("*.png"):
         assert media.read_png_texts(file)["Comment"] == GENERATED_MOUTH
         assert SOURCE_TYPE in media.read_png_texts(file)["XML:com.adobe.xmp"]

@@ -11,7 +11,7 @@ import pytest
 
 from lipsync._version import __version__
 from lipsync.runtime import code_digest as module
-from lipsync.runtime.code_digest import code_digest, reached_modules
+from lipsync.runtime.code_digest import digest_code, reached_modules
 
 SOURCES = {
     "__init__": '"""A package of ours."""\n',
@@ -46,14 +46,14 @@ def digest_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dig
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(source)
         _forget()
-        return code_digest("made_up.entry", **alone)
+        return digest_code("made_up.entry", **alone)
 
     yield digest
     _forget()
 
 
 def _forget() -> None:
-    for cached in (module.code_digest, module._module, module._read, module._exports):
+    for cached in (module.digest_code, module._module, module._read, module._exports):
         cached.cache_clear()
 
 
@@ -114,7 +114,7 @@ def test_a_module_alone_counts_without_what_it_imports(digest_with: Digest) -> N
 
 def test_an_unknown_module_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"no module lipsync\.nowhere"):
-        code_digest("lipsync.nowhere")
+        digest_code("lipsync.nowhere")
 
 
 def test_without_source_files_the_version_stands_for_the_code(
@@ -122,8 +122,8 @@ def test_without_source_files_the_version_stands_for_the_code(
 ) -> None:
     _forget()
     monkeypatch.setattr(module, "_read", lambda *_: None)
-    assert code_digest("lipsync.runtime.hashing") == f"version {__version__}"
-    module.code_digest.cache_clear()
+    assert digest_code("lipsync.runtime.hashing") == f"version {__version__}"
+    module.digest_code.cache_clear()
 
 
 def test_our_own_results_depend_on_their_part_of_the_program() -> None:
@@ -143,5 +143,5 @@ def test_our_own_results_depend_on_their_part_of_the_program() -> None:
 def test_it_is_quick() -> None:
     _forget()
     start = time.process_time()
-    code_digest("lipsync.mouth.bank.mouth_bank")
+    digest_code("lipsync.mouth.bank.mouth_bank")
     assert time.process_time() - start < 0.3  # 0.05 s where the processor is ours alone

@@ -23,7 +23,7 @@ from lipsync.learning.lip_losses import LOWER, UPPER
 from lipsync.media.container import open_container
 from lipsync.media.video_info import inspect_source
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.code_digest import code_digest
+from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.hashing import hash_file
 from lipsync.speech import audio, features, lip_model, vad
 from lipsync.speech.lip_model import LipLSTM, LipOptions
@@ -147,7 +147,7 @@ def find_segments(video: SourceVideo, cache_root: Path) -> Path | Drop:
 
     try:
         with Cache(cache_root) as cache:
-            return cache.folder("takes", key, make, code=code_digest(__name__))
+            return cache.folder("takes", key, make, code=digest_code(__name__))
     except AudioError as error:
         return Drop(info.path, "no sound", _message(info.path, error))
     except MediaError as error:
@@ -255,7 +255,7 @@ def _track_piece(piece: VideoPiece, cache: Cache) -> FaceTrack:
 
     key = {**_key(piece.video), "first": first, "end": end}
     detection = landmarks.detection_code(LANDMARK_OPTIONS)
-    code = detection + code_digest(tracks.__name__, alone=(__name__,))
+    code = detection + digest_code(tracks.__name__, alone=(__name__,))
     return tracks.load(cache.folder("piece", key, make, code=code) / "track.npz", info.fps)
 
 

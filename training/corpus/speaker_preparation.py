@@ -17,7 +17,7 @@ from itertools import groupby
 from pathlib import Path
 
 from lipsync.runtime import atomic
-from lipsync.runtime.code_digest import code_digest
+from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.hashing import hash_file
 from lipsync.speech import audio, lip_model
 from lipsync.speech.lip_model import LipOptions
@@ -189,7 +189,7 @@ def _fingerprint(videos: list[Path], trust: bool) -> str:
     """Hash everything that a speaker's file depends on."""
     files = [(str(v.resolve()), *_stamp(v)) for v in videos]
     weights = hash_file(lip_model.weights_path(LipOptions()))
-    text = json.dumps([code_digest(__name__), weights, trust, files])
+    text = json.dumps([digest_code(__name__), weights, trust, files])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -47,5 +47,5 @@ def track_video(
 
 
 def _needs_all_faces(options: LandmarkOptions) -> bool:
-    """The largest face is found without searching for small ones beside it."""
+    """Whether small faces matter as well; for the largest face they do not."""
     return options.face != "largest"

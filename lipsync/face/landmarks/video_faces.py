@@ -10,14 +10,14 @@ from lipsync.face.landmarks.frame_detection import detect_faces
 from lipsync.face.landmarks.registry import LandmarkOptions, detector_class, uses_mirror
 from lipsync.media import read_frames
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.code_digest import code_digest
+from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.hashing import hash_file
 from lipsync.types import U8, Progress, VideoInfo
 
 
 def detection_code(options: LandmarkOptions) -> str:
     """Digest of the code that decodes frames and detects faces in them, for cache keys."""
-    return code_digest(
+    return digest_code(
         detect_faces.__module__, read_frames.__module__, detector_class(options).__module__
     )
 

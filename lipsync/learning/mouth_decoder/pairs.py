@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lipsync.face.similarity import apply_affine, compose_affine, affine_scale
+from lipsync.face.similarity import affine_scale, apply_affine, compose_affine
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.decoder.crop import (
     LEFT,
@@ -173,7 +173,9 @@ class _PairRenderer:
         )
         one_run = np.zeros(len(every), np.int64)
         lips, pose = wanted.lips.points, face.nose[every]
-        conditions = describe_mouths(lips, pose, wanted.phones, one_run, self.source.phones)
+        conditions = describe_mouths(
+            wanted.lips, pose, wanted.phones, one_run, self.source.phones
+        )
         median = MedianTexture(exclude_frames(bank, frames, self.margin), self.source.options)
         for i, drawn in enumerate(median.draw(wanted)):
             frame = int(every[i])

@@ -1,6 +1,6 @@
-"""The person's own mouths, collected from footage.
+"""Collect the person's own mouths from footage.
 
-footage     Videos of one person, end to end: what a mouth bank is made from
-mouth_bank  The person's own mouths: every good frame of the footage, as a lip shape and a crop
-shape_free  Mouths without their shape: coarse pictures, all bent to one person's usual lips and
+footage     Videos of one person joined end to end: what a mouth bank is made from
+mouth_bank  Every good frame of the footage, as a lip shape and a crop of pixels
+shape_free  Shape-free textures: coarse pictures warped to the person's mean lips and jaw
 """

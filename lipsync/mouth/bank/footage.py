@@ -1,7 +1,7 @@
-"""Videos of one person, end to end: what a mouth bank is made from.
+"""Videos of one person joined end to end: what a mouth bank is made from.
 
-The target comes first, then what `--reference` names. Between two videos lies a cut, and all are
-aligned to one template, so that the bank need not know how many they were.
+The target comes first, then the videos of `--reference`. There is a cut between two videos, and all
+are aligned to one template, so that the bank need not know how many there were.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from lipsync.types import F32, U8, Alignment, FaceTrack, FootageAppearance, LipT
 
 @option_group
 class FootageOptions:
-    """Where the mouth's pixels may come from besides the target."""
+    """Footage besides the target that the mouth's pixels may come from."""
 
     reference: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ()
     """Further videos or pictures of the same person; their mouths are used as well."""
@@ -47,7 +47,7 @@ class Footage:
     """One or several videos of a person, the target first."""
 
     videos: tuple[VideoSpeech, ...]  # each with its sound
-    face: TrackedFace  # through all frames of all videos; a cut between two of them
+    face: TrackedFace  # through all frames of all videos, with a cut between two videos
 
     @staticmethod
     def of(
@@ -58,7 +58,7 @@ class Footage:
         """Join videos and the tracks of the person in them.
 
         Args:
-            template: from `alignment.rigid_template`; None: of all videos together.
+            template: from `alignment.rigid_template`; None: estimated from all videos together.
 
         Raises:
             NoFaceError: no frame of any video has a face.
@@ -74,13 +74,13 @@ class Footage:
         return Footage(tuple(videos), TrackedFace(whole, Alignment(np.concatenate(alignments))))
 
     def frames(self) -> Iterator[U8]:
-        """All frames, one video after the other."""
+        """Read the frames of all videos, one video after the other."""
         for video in self.videos:
             yield from media.read_frames(video.info)
 
     @property
     def digest(self) -> str:
-        """A hash of the videos' content, of how they are read, and of their order."""
+        """Hash of the videos' content, how they are decoded, and their order."""
         together = "".join(
             f"{hash_file(info.path)} {info.frame_count} {info.stamps is not None} "
             f"{info.tonemapped} "
@@ -91,19 +91,19 @@ class Footage:
     def collect_bank(
         self, options: BankOptions, cache: Cache, model: LipLSTM | None = None
     ) -> tuple[MouthBank, FootageAppearance]:
-        """The bank of this footage, and how its frames look; see `mouth_bank.build`.
+        """Build the bank of this footage, and its frames' appearance; see `mouth_bank.build`.
 
         Args:
-            model: the speech model whose phone embedding the entries are to carry; None: none.
+            model: speech model whose phone embedding the entries get; None: no embedding.
         """
         hears = model is not None and "phones" in model.spec.parts
         phones = (lambda: self.phone_embedding(model)) if hears and model is not None else None
         return mouth_bank.build(self.frames(), self.face, options, cache, self.digest, phones)
 
     def phone_embedding(self, model: LipLSTM) -> F32 | None:
-        """Phone embedding of the sound at every frame, (f, p); None where none fits the lips.
+        """Phone embedding of the sound at every frame, (f, p); None if no video's sound fits.
 
-        Videos that are silent or dubbed take the mean of the others.
+        Silent and dubbed videos get the mean of the others.
         """
         lips = self.face.lips
         profile = LipProfile.of(lips)
@@ -126,32 +126,36 @@ class Footage:
 
 
 def join_tracks(tracks: Sequence[FaceTrack]) -> FaceTrack:
-    """Tracks end to end, with a cut between each two; at the rate of the first."""
+    """Tracks end to end, with a cut between each two; each keeps the rate of its video."""
     starts = np.cumsum([0, *(len(track) for track in tracks)])
     cuts = [start + track.cuts for start, track in zip(starts, tracks, strict=False)]
+    mixed = len({track.fps for track in tracks}) > 1
     return replace(
         tracks[0],
         points=np.concatenate([track.points for track in tracks]),
         found=np.concatenate([track.found for track in tracks]),
         confidence=np.concatenate([track.confidence for track in tracks]),
         cuts=np.unique(np.concatenate([*cuts, starts[1:-1]])).astype(np.int64),
+        mixed_rates=np.concatenate([track.rates for track in tracks]) if mixed else None,
     )
 
 
 def _embed_own_phones(
     video: VideoSpeech, lips: LipTrack, profile: LipProfile, model: LipLSTM
 ) -> F32 | None:
-    """Phone embedding at a video's frames, if the lips that are seen speak its sound."""
+    """Phone embedding at a video's frames; None unless its lips are in sync with its sound."""
     if not video.audible or not np.isfinite(lips.points).any():
         return None
     try:
         heard = video.features(model.spec)
     except AudioError:
         return None
-    steady = frame_times.resample_regularly(lips, video.info)
-    predicted = lip_model.predict(model, heard, profile, steady.rate, len(steady))
-    speaking = video.segments.at(np.arange(len(steady)) / float(steady.rate))
-    fit = av_sync.measure_sync(steady.opening, predicted.opening, float(steady.rate), speaking)
+    regular = frame_times.resample_regularly(lips, video.info)
+    predicted = lip_model.predict(model, heard, profile, regular.rate, len(regular))
+    speaking = video.segments.at(np.arange(len(regular)) / float(regular.rate))
+    fit = av_sync.measure_sync(regular.opening, predicted.opening, float(regular.rate), speaking)
     if not fit.r >= LEAST_R or abs(fit.lag_s) > LAG_MOST_S:
         return None
-    return embed_phones(heard, model.spec, frame_times.display_times(video.info, len(lips)) + fit.lag_s)
+    return embed_phones(
+        heard, model.spec, frame_times.display_times(video.info, len(lips)) + fit.lag_s
+    )

@@ -1,7 +1,7 @@
-"""The person's own mouths: every good frame of the footage, as a lip shape and a crop of pixels.
+"""The mouth bank: every good frame of the footage, as a lip shape and a crop of pixels.
 
-Frames in abrupt motion, in an unusual pose, out of focus or with an odd lip shape are left out
-(docs/method.md §4); what remains carries a quality score.
+Frames with abrupt motion, an outlying pose or lip shape, or blur are left out (docs/method.md §4);
+the others get a quality score.
 """
 
 from __future__ import annotations
@@ -17,30 +17,43 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lipsync.errors import NoFaceError
-from lipsync.face.appearance import THUMBNAIL_SIZE, make_luma_thumbnail, score_appearance_outliers, measure_skin_color, smooth_skin_color, make_tint_thumbnail
-from lipsync.face.appearance import measure_sharpness as edge_strength
+from lipsync.face.appearance import (
+    THUMBNAIL_SIZE,
+    make_luma_thumbnail,
+    make_tint_thumbnail,
+    measure_sharpness,
+    measure_skin_color,
+    score_appearance_outliers,
+    smooth_skin_color,
+)
 from lipsync.face.identity import find_other_identities, make_face_thumbnail
 from lipsync.face.similarity import to_complex
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.pixels import FINE_SCALE, cell_means, crop_replicated, reduction_factor
-from lipsync.mouth.bank.shape_free import warp_to_mean_shape, mean_shape
+from lipsync.mouth.bank.shape_free import mean_shape, warp_to_mean_shape
 from lipsync.runtime.cache import Cache
-from lipsync.runtime.code_digest import code_digest
+from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.hashing import hash_array
 from lipsync.runtime.option_spec import option_group
 from lipsync.types import F32, I64, U8, Alignment, Bools, CellMeans, FootageAppearance, MouthBank
 
-# What of the canonical space a crop holds: mouth, chin and the cheeks beside them, with room
-# for a rolled head.
+# Part of the canonical space in a crop: mouth, chin and the cheeks next to them, with room for a
+# rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
-FACES_PER_SHOT = 6  # that are looked at to see whose mouth it is
+FACES_PER_SHOT = 6  # whose identity is checked
 MAX_BYTES = 1_000_000_000  # of crops and their luma
-SEGMENT_FRAMES = 50  # consecutive frames that are kept together where there are too many
+# Usable frames: jerk up to MAX_JERK times its median, and at least MIN_JERK (outer-eye distances);
+# robust z-scores of pose and lips up to MAX_Z. Fewer than MIN_USABLE frames: none is left out.
+MAX_JERK, MIN_JERK, MAX_Z, MIN_USABLE = 5, 0.03, 5, 10
+MAD_TO_SIGMA = 1.4826  # a normal distribution's standard deviation per median absolute deviation
+MIN_SPREAD = 0.02  # outer-eye distances: tiny moves of a still landmark are no outliers
+SIZE_PERCENTILE = 99  # of face sizes that a crop must hold; a single outlier must not enlarge all
+SEGMENT_S = 2.0  # of consecutive frames that are kept together where there are too many
 
 
 @option_group
 class BankOptions:
-    """Which frames of the footage may lend their pixels."""
+    """Which frames of the footage enter the bank."""
 
     bank_frames: Annotated[int, Field(ge=1)] = 4000
     """Most frames kept; of more footage short stretches are, spread evenly."""
@@ -49,11 +62,11 @@ class BankOptions:
 
 
 def find_usable_frames(face: TrackedFace) -> Bools:
-    """Frames worth a place in a bank by their landmarks alone, (n,).
+    """Find the frames usable for a bank by their landmarks alone, (n,).
 
-    Out go frames without a face; in abrupt motion, ‖s_t − (s_{t−1} + s_{t+1})/2‖ of the rigid
-    points beyond 5 times its median; with head pose or lip shape beyond 5 robust standard
-    deviations. If hardly anything would remain, all frames with a face stay.
+    Left out are frames without a face; in abrupt motion, ‖s_t − (s_{t−1} + s_{t+1})/2‖ of the rigid
+    points beyond MAX_JERK times its median; with head pose or lip shape beyond MAX_Z robust
+    standard deviations. If fewer than MIN_USABLE would remain, all frames with a face stay.
     """
     track = face.track
     ok = track.found.copy()
@@ -62,20 +75,19 @@ def find_usable_frames(face: TrackedFace) -> Bools:
     if len(track) > 2:
         jerk[1:-1] = np.abs(rigid[1:-1] - (rigid[:-2] + rigid[2:]) / 2)
     jerk = np.nan_to_num(jerk) / face.alignment.scale
-    ok &= jerk <= max(0.03, 5 * float(np.median(jerk[track.found])))
+    ok &= jerk <= max(MIN_JERK, MAX_JERK * float(np.median(jerk[track.found])))
     pose = face.nose.reshape(len(track), -1)
     shape = face.lips.points.reshape(len(track), -1)
     for values in (pose, shape):
-        ok &= _outlyingness(values, track.found) <= 5
-    return ok if ok.sum() >= min(10, track.found.sum()) else track.found
+        ok &= _outlyingness(values, track.found) <= MAX_Z
+    return ok if ok.sum() >= min(MIN_USABLE, track.found.sum()) else track.found
 
 
 def _outlyingness(values: F32, known: Bools) -> F32:
-    """Largest robust z-score over the columns, (n,); unknown rows count as 0."""
+    """Largest robust z-score over the columns of values (n, d), (n,); unknown rows get 0."""
     middle = np.median(values[known], axis=0)
-    spread = 1.4826 * np.median(np.abs(values[known] - middle), axis=0)
-    # A landmark that hardly ever moves must not make its every twitch an outlier.
-    spread = np.maximum(spread, 0.02)
+    spread = MAD_TO_SIGMA * np.median(np.abs(values[known] - middle), axis=0)
+    spread = np.maximum(spread, MIN_SPREAD)
     return np.asarray(np.nan_to_num(np.abs(values - middle) / spread).max(1), np.float32)
 
 
@@ -91,7 +103,7 @@ def build(
 
     Args:
         frames: the footage's frames (h, w, 3), read only if the bank is not in the cache.
-        footage: hash of the footage, for the cache.
+        footage: hash of the footage, for the cache key.
         phones: computes the phone embedding of every frame, (f, p), or None where the sound is
             not the person's; called only if the bank must be built.
 
@@ -113,7 +125,7 @@ def build(
     def make(folder: Path) -> None:
         _collect(folder, frames, face, chosen, options, phones() if phones else None)
 
-    code = code_digest("lipsync.mouth.bank.footage")  # frames and phones come from there
+    code = digest_code("lipsync.mouth.bank.footage")  # frames and phones come from there
     return _load(cache.folder("bank", key, make, code=code))
 
 
@@ -129,7 +141,7 @@ def _collect(
     track, alignment = face.track, face.alignment
     width, height = _crop_size(alignment.scale[chosen])
     most = min(options.bank_frames, max(1, MAX_BYTES // (4 * width * height)))
-    chosen = thin_out(chosen, most)
+    chosen = thin_out(chosen, most, round(SEGMENT_S * float(track.fps)))
     corners = _crop_corners(alignment, chosen, width, height)
     scale = float(np.median(alignment.scale[chosen]))
     pictures = _CropFiles(folder, len(chosen), width, height, scale)
@@ -139,9 +151,10 @@ def _collect(
     to_crop = _shift(alignment.to_frame[chosen], -corners)
     control = np.concatenate([track.xy[:, track.scheme.lips], face.surround], axis=1)
     control = control[chosen] - corners[:, None]
-    usual = mean_shape(control, to_crop)
+    shape = mean_shape(control, to_crop)
     coarse = pictures.crops if pictures.reduction == 1 else pictures.small
-    np.save(folder / "shape_free.npy", warp_to_mean_shape(coarse, pictures.reduction, control, usual))
+    textures = warp_to_mean_shape(coarse, pictures.reduction, control, shape)
+    np.save(folder / "shape_free.npy", textures)
 
     relative = seen.sharpness / max(float(np.median(seen.sharpness)), 1e-6)
     sizes = dict(enumerate(np.bincount(shot[chosen]).tolist()))
@@ -159,6 +172,7 @@ def _collect(
         quality=np.minimum(relative, 1).astype(np.float32),
         frames=chosen.astype(np.int64),
         shots=shot[chosen].astype(np.int64),
+        rates=track.rates[chosen],
         small_across=pictures.reduction,
         luma_across=pictures.fine,
         skin_color=skin[chosen],
@@ -168,13 +182,15 @@ def _collect(
     np.savez(
         folder / "appearance.npz",
         skin_color=skin,
-        outlier_score=score_appearance_outliers(seen.all_thumbnails, face.lips.points, track, seen.all_tints),
+        outlier_score=score_appearance_outliers(
+            seen.all_thumbnails, face.lips.points, track, seen.all_tints
+        ),
         other_identity_shots=others,
     )
 
 
 class _CropFiles:
-    """Memory-mapped pictures of the entries, in full and reduced size."""
+    """Memory-mapped pictures of the entries, in full and in reduced size."""
 
     def __init__(self, folder: Path, count: int, width: int, height: int, scale: float) -> None:
         self.reduction, self.fine = reduction_factor(scale), reduction_factor(scale, FINE_SCALE)
@@ -204,7 +220,7 @@ def _open(path: Path, shape: tuple[int, ...]) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class _Scan:
-    """What one pass over the footage measures; f frames, m entries, d values per thumbnail."""
+    """Measurements of one pass over the footage; f frames, m entries, d thumbnail pixels."""
 
     sharpness: F32  # (m,)
     thumbnails: F32  # (m, d)
@@ -222,7 +238,7 @@ def _scan(
     shot: I64,
     pictures: _CropFiles,
 ) -> _Scan:
-    """Read the footage once: store the crops of chosen frames, measure all of them."""
+    """Read the footage once: store the crops of chosen frames, measure all frames."""
     size, to_frame = THUMBNAIL_SIZE[0] * THUMBNAIL_SIZE[1], face.alignment.to_frame
     height, width = pictures.crops.shape[1:3]
     rows = {int(frame): row for row, frame in enumerate(chosen)}
@@ -237,7 +253,8 @@ def _scan(
     )
     for i, frame in enumerate(frames):
         if i in looked_at:
-            seen.upper_faces.setdefault(int(shot[i]), []).append(make_face_thumbnail(frame, to_frame[i]))
+            thumbnail = make_face_thumbnail(frame, to_frame[i])
+            seen.upper_faces.setdefault(int(shot[i]), []).append(thumbnail)
         if face.found[i]:
             seen.skin_color[i] = measure_skin_color(frame, to_frame[i])
             seen.all_thumbnails[i] = make_luma_thumbnail(frame, to_frame[i])
@@ -245,27 +262,30 @@ def _scan(
         row = rows.get(i)
         if row is not None:
             pictures.store(row, crop_replicated(frame, corners[row], width, height))
-            seen.sharpness[row] = edge_strength(pictures.crops[row])
+            seen.sharpness[row] = measure_sharpness(pictures.crops[row])
             seen.thumbnails[row] = seen.all_thumbnails[i]
     return seen
 
 
-def thin_out(frames: I64, most: int) -> I64:
-    """At most so many of the frames (n,): stretches of STRETCH consecutive ones, spread evenly.
+def thin_out(frames: I64, most: int, segment: int) -> I64:
+    """Keep at most `most` of the frames (n,): segments of consecutive ones, spread evenly.
 
-    Every second frame would do for single mouths, but mouths are compared by their motion, and
-    textures follow each other as they did in the footage.
+    Segments, not every second frame: mouths are compared by their motion, and textures follow one
+    another as they did in the footage.
+
+    Args:
+        segment: frames per segment, at most.
     """
     if len(frames) <= most:
         return frames
-    stretch = min(SEGMENT_FRAMES, max(1, most // 8))
+    stretch = min(segment, max(1, most // 8))
     count = most // stretch
     starts = np.arange(count) * (len(frames) - stretch) // max(count - 1, 1)
     return np.asarray(frames[(starts[:, None] + np.arange(stretch)).ravel()])
 
 
 def _sample_each_shot(shots: I64, frames: I64) -> set[int]:
-    """FACES_PER_SHOT of the frames of every shot, spread evenly."""
+    """FACES_PER_SHOT frames of every shot, spread evenly."""
     some: set[int] = set()
     for one in np.unique(shots):
         own = frames[shots == one]
@@ -276,24 +296,24 @@ def _sample_each_shot(shots: I64, frames: I64) -> set[int]:
 
 def _crop_size(scale: F32) -> tuple[int, int]:
     """Width and height that hold REGION in (nearly) every frame, pixels."""
-    largest = float(np.percentile(scale, 99))
+    largest = float(np.percentile(scale, SIZE_PERCENTILE))
     left, top, right, bottom = REGION
     return int(np.ceil(largest * (right - left))), int(np.ceil(largest * (bottom - top)))
 
 
 def _crop_corners(alignment: Alignment, chosen: I64, width: int, height: int) -> F32:
-    """Top left corner of every crop in its frame, whole pixels, (m, 2) float."""
+    """Top left corner of every crop in its frame, whole pixels as float, (m, 2)."""
     left, top, right, bottom = REGION
     middle = np.array([(left + right) / 2, (top + bottom) / 2, 1], np.float32)
-    centres = alignment.to_frame[chosen] @ middle
-    return np.asarray(np.round(centres - np.array([width, height]) / 2), np.float32)
+    centers = alignment.to_frame[chosen] @ middle
+    return np.asarray(np.round(centers - np.array([width, height]) / 2), np.float32)
 
 
 def _shift(matrices: F32, shift: F32) -> F32:
-    """Matrices (m, 2, 3) followed by a shift (m, 2)."""
-    moved = matrices.copy()
-    moved[:, :, 2] += shift
-    return moved
+    """Append a shift (m, 2) to affine matrices (m, 2, 3)."""
+    shifted = matrices.copy()
+    shifted[:, :, 2] += shift
+    return shifted
 
 
 def _load(folder: Path) -> tuple[MouthBank, FootageAppearance]:

@@ -12,16 +12,16 @@ import cv2
 import numpy as np
 
 from lipsync.face.lip_mask import INNER_LIPS
-from lipsync.face.similarity import compose_affine, affine_scale
+from lipsync.face.similarity import affine_scale, compose_affine
 from lipsync.media.pixels import fill_polygon
-from lipsync.types import F32, I64, N_LIPS, U8
+from lipsync.types import F32, I64, N_LIPS, U8, LipTrack
 
 # Outer-eye distances: the mask of a composite reaches 0.75 to the sides of the middle, and from
 # 0.62 (below the nose) to 1.45 (the chin of an open mouth) down.
 LEFT, TOP, RIGHT, BOTTOM = -0.8, 0.55, 0.8, 1.55
 STRIDE = 8  # of the network: sides are multiples of it
 OUTER_LIPS = [*range(12)]  # lip points: the closed outline of the outer lips
-CONTEXT_FRAMES = 2  # frames before and after that are looked at
+CONTEXT_S = 0.08  # before and after, from where motion and sound are taken
 LANDMARK_VALUES = (
     2 * 2 * N_LIPS + 6
 )  # values of `describe_mouths` from landmarks; the next: is the sound known?
@@ -116,11 +116,13 @@ class Canvas:
         return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(softness * self.per_unit, 0.5)))
 
 
-def describe_mouths(lips: F32, pose: F32, phones: F32 | None, run: I64, phone_count: int) -> F32:
+def describe_mouths(
+    lips: LipTrack, pose: F32, phones: F32 | None, run: I64, phone_count: int
+) -> F32:
     """Conditioning vectors: all that is known of every mouth besides pictures.
 
     Args:
-        lips: (n, 18, 2) canonical; pose: (n, 3, 2) nose points, canonical.
+        lips: n, canonical; pose: (n, 3, 2) nose points, canonical.
         phones: (n, phone_count), phone embedding of the sound; None: unknown.
         run: (n,) a number for each run of consecutive frames: the context before and after a
             frame is taken within its run only.
@@ -136,8 +138,9 @@ def describe_mouths(lips: F32, pose: F32, phones: F32 | None, run: I64, phone_co
         there = (other == here + offset) & (run[other] == run)
         return np.where(there, other, here)
 
-    before, after = context(-CONTEXT_FRAMES), context(CONTEXT_FRAMES)
-    flat = lips.reshape(n, -1)
+    reach = round(CONTEXT_S * float(lips.rate))
+    before, after = context(-reach), context(reach)
+    flat = lips.points.reshape(n, -1)
     if phones is None:
         heard, known = np.zeros((n, 3 * phone_count), np.float32), np.zeros((n, 1), np.float32)
     else:

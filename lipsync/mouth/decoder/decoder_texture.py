@@ -66,7 +66,7 @@ class DecoderTexture(TextureSource):
         heard = phones if phones is not None and phones.shape[1] == count and self._hears else None
         target, lips = wanted.target, wanted.lips.points
         runs = number_runs(wanted.present, target.shots)
-        conditions = describe_mouths(lips, target.nose, heard, runs, count)
+        conditions = describe_mouths(wanted.lips, target.nose, heard, runs, count)
         for i, drawn in enumerate(self._median.draw(wanted)):
             if drawn is None:
                 yield None

@@ -1,11 +1,11 @@
-"""Finishing a mouth: teeth, sharpness, jaw, visibility, grain, and setting it into the frame.
+"""Finish the new mouth and composite it: teeth, sharpness, jaw, visibility, grain, blending.
 
-blend         Blend a patch into a frame: mask, membrane, Laplacian pyramid
-composite     Put the new mouth into the target's frame: mask, colour match, Laplacian blend
-grain         Camera noise for a new mouth, which has hardly any: beside the frame's own skin it
-jaw_warp      The jaw that goes with the new mouth
-sharpen       How sharp a person's own mouths are, and raising the edges of a new one to that
-teeth         Teeth, and edges as sharp as the person's own: the last touches to a mouth
-teeth_relief  Which frames show a person's teeth, and laying their relief on a new mouth
-visibility    Where the target keeps its own mouth: heads turned too far, and things before the
+blend         Blend a patch into a frame: soft mask, membrane color match, Laplacian pyramid
+composite     Composite patches into the target's frames
+grain         Film grain for the new mouth, at the noise level of the target
+jaw_warp      Warp the target's jaw to match the new mouth
+sharpen       Edge strength of a person's own mouths, and sharpening a new mouth to that
+teeth         Finish patches with the person's teeth and sharpness
+teeth_relief  Find frames that show the person's teeth, and blend their relief onto a mouth
+visibility    Fade the new mouth out on heads turned too far and on occluded mouths
 """

@@ -1,4 +1,4 @@
-"""Blend a patch into a frame: mask, membrane, Laplacian pyramid."""
+"""Blend a patch into a frame: soft mask, membrane color match, Laplacian pyramid."""
 
 from __future__ import annotations
 
@@ -12,17 +12,27 @@ from lipsync.runtime.numeric import smoothstep
 from lipsync.types import F32, U8, Patch
 
 LEVELS = 4  # of the Laplacian pyramid
-FINE_FEATHER = 2.5  # pixels: wider ramps are made in reduced size
+FINE_FEATHER, MAX_REDUCTION = 2.5, 4  # pixels: wider ramps are drawn reduced, up to this factor
+RAMP = 0.45  # of the blurred mask above 1/2, its value on the border, from 0 to 1 of the mask
+MIN_ALPHA = 1 / 255  # less does not change an 8-bit picture
+MIN_BOX_PX = 8  # narrower boxes are not blended: a pyramid needs some pixels
+# The pyramid's coarse levels reach beyond the mask; alpha times this, at most 1, limits the change
+# to the mask while leaving its soft border as it is.
+EDGE_GAIN = 8
+RELAXATIONS = 6  # of the membrane, per level
+FINE_PX = 96  # boxes at least this large are solved at half their resolution
+BORDER_BLUR = 1.5  # pixels, σ of the local means along the border
+SURE_GAIN = 4  # cells with 1/4 border pixels or more keep the border's value
 
 
 @dataclass(frozen=True, eq=False)
 class Composited:
-    """A finished frame, and where it is new."""
+    """A composited frame and its mask."""
 
-    target: U8  # (h, w, 3), as it was
-    frame: U8  # (h, w, 3), as it is now
-    alpha: F32 | None  # (bh, bw), 0..1, of the box; None: the frame is the target's own
-    corner: tuple[int, int]  # x, y of the box in the frame
+    target: U8  # (h, w, 3), the original frame
+    frame: U8  # (h, w, 3), the composited one
+    alpha: F32 | None  # (bh, bw), 0..1, in a box of the frame; None: the frame is unchanged
+    corner: tuple[int, int]  # x, y of the box
 
 
 def blend_patch(
@@ -33,7 +43,15 @@ def blend_patch(
     color_match: bool,
     in_place: bool = False,
 ) -> Composited:
-    """One frame with its patch, blended inside `outline`; `in_place`: written into `frame`."""
+    """Blend a patch into a frame, inside an outline.
+
+    Args:
+        frame: (h, w, 3).
+        outline: (k, 2) pixels.
+        feather: softness of the mask's border, pixels.
+        color_match: match the patch's color to the frame's along the border.
+        in_place: write into `frame`.
+    """
     box = _box(outline, feather, frame.shape)
     if box is None:
         return Composited(frame, frame, None, (0, 0))
@@ -41,30 +59,29 @@ def blend_patch(
     own = frame[y : y + height, x : x + width].astype(np.float32)
     new, sure = _on_frame_grid(patch, box)
     alpha = soft_mask(outline - np.array([x, y], np.float32), feather, (height, width)) * sure
-    alpha[alpha < 1 / 255] = 0
+    alpha[alpha < MIN_ALPHA] = 0
     difference = cv2.subtract(new, own)
     if color_match:
         difference -= solve_membrane(difference, alpha)
     change = laplacian_blend(difference, alpha)
-    # The pyramid's coarse levels reach beyond the mask; what is outside stays the frame's own.
-    change *= to_three_channels(np.minimum(alpha * 8, 1))
+    change *= to_three_channels(np.minimum(alpha * EDGE_GAIN, 1))
     result = frame if in_place else frame.copy()
     result[y : y + height, x : x + width] = cv2.add(own, change, dtype=cv2.CV_8U)
     return Composited(frame, result, alpha, (x, y))
 
 
 def _box(outline: F32, feather: float, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-    """x, y, width, height of the part of the frame that the mask touches; None: nothing."""
+    """x, y, width, height of the part of the frame that the mask covers; None: too little."""
     margin = 3 * feather + 2
     low = np.maximum(np.floor(outline.min(0) - margin), 0).astype(int)
     high = np.minimum(np.ceil(outline.max(0) + margin), [shape[1], shape[0]]).astype(int)
-    if (high - low < 8).any():
+    if (high - low < MIN_BOX_PX).any():
         return None
     return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
 
 
 def _on_frame_grid(patch: Patch, box: tuple[int, int, int, int]) -> tuple[F32, F32]:
-    """The patch's colours and alpha on the box's pixels, resampled only if it must be."""
+    """The patch's color and alpha on the box's pixels, resampled only if off the pixel grid."""
     x, y, width, height = box
     to_patch = patch.from_frame.copy()
     to_patch[:, 2] += to_patch[:, :2] @ np.array([x, y], np.float32)
@@ -78,9 +95,15 @@ def _on_frame_grid(patch: Patch, box: tuple[int, int, int, int]) -> tuple[F32, F
 
 
 def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
-    """1 well inside `outline`, 0 outside it, smooth over about two feathers inside the border."""
-    # A wide ramp holds nothing fine: it is made small and enlarged.
-    reduction = int(np.clip(feather / FINE_FEATHER, 1, 4))
+    """Draw a mask (h, w): 1 well inside `outline`, 0 outside, a smooth ramp inside the border.
+
+    Args:
+        outline: (k, 2) pixels.
+        feather: half the width of the ramp, roughly, pixels.
+        shape: h, w.
+    """
+    # A wide ramp has no fine detail: it is drawn reduced and enlarged.
+    reduction = int(np.clip(feather / FINE_FEATHER, 1, MAX_REDUCTION))
     small = tuple(-(-side // reduction) for side in shape)
     mask = np.zeros(small, np.uint8)
     fill_polygon(mask, (outline + 0.5) / reduction - 0.5)
@@ -89,44 +112,44 @@ def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
         size = (small[1] * reduction, small[0] * reduction)
         blurred = cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR)
         blurred = blurred[: shape[0], : shape[1]]
-    # The blur is 1/2 on the border; the ramp from there to 0.95 lies inside.
-    ramp = np.clip((blurred - 0.5) / 0.45, 0, 1)
+    # The blur is 1/2 on the border, so the ramp lies inside it.
+    ramp = np.clip((blurred - 0.5) / RAMP, 0, 1)
     return np.asarray(smoothstep(ramp), np.float32)
 
 
 def solve_membrane(difference: F32, alpha: F32) -> F32:
-    """The smoothest field that equals `difference` along the mask's border (as Poisson cloning).
+    """Solve for the smoothest field that equals `difference` along the mask's border.
 
-    Laplace's equation by cascadic multigrid: solved on the coarsest level of a pyramid, then
-    refined and relaxed level by level. Border values are local means, so that a single noisy
-    pixel cannot streak.
+    As in Poisson cloning: Laplace's equation by cascadic multigrid, solved on the coarsest level
+    of a pyramid, then upsampled and relaxed level by level. Border values are local means, so that
+    a single noisy pixel leaves no streak.
+
+    Args:
+        difference: (h, w, 3); alpha: (h, w), 0..1, whose border is where it lies in 0..0.5.
     """
     known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
     weighted = cv2.multiply(difference, to_three_channels(known))
     if min(alpha.shape) < FINE_PX:
-        blurred = (cv2.GaussianBlur(values, (0, 0), 1.5) for values in (weighted, known))
+        blurred = (cv2.GaussianBlur(values, (0, 0), BORDER_BLUR) for values in (weighted, known))
         return _solve_laplace(*blurred)
-    # The field is smooth: of a large face, half the resolution tells all of it.
+    # The field is smooth: for a large face half the resolution is enough.
     halves = (cv2.pyrDown(values) for values in (weighted, known))
-    field = _solve_laplace(*(cv2.GaussianBlur(values, (0, 0), 0.75) for values in halves))
+    field = _solve_laplace(
+        *(cv2.GaussianBlur(values, (0, 0), BORDER_BLUR / 2) for values in halves)
+    )
     size = (alpha.shape[1], alpha.shape[0])
     return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
 
 
-RELAXATIONS = 6  # per level
-FINE_PX = 96  # boxes no smaller than this are solved at half their resolution
-
-
 def _solve_laplace(weighted: F32, weight: F32) -> F32:
-    """Fill in where `weight` is small; `weighted` is value times weight, (h, w, 3)."""
+    """Fill in values where `weight` (h, w) is small; `weighted` (h, w, 3) is value × weight."""
     if min(weight.shape) <= 3:
         total = max(float(weight.sum()), 1e-12)
         return np.broadcast_to(weighted.sum((0, 1)) / total, weighted.shape).astype(np.float32)
     coarse = _solve_laplace(cv2.pyrDown(weighted), cv2.pyrDown(weight))
     size = (weight.shape[1], weight.shape[0])
     field = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
-    # A cell that holds a good part of the border is known: its value is the border's.
-    sure = np.minimum(4 * weight, 1)
+    sure = np.minimum(SURE_GAIN * weight, 1)
     border = cv2.multiply(
         weighted, to_three_channels(np.asarray(sure / np.maximum(weight, 1e-6), np.float32))
     )
@@ -137,13 +160,16 @@ def _solve_laplace(weighted: F32, weight: F32) -> F32:
 
 
 def laplacian_blend(difference: F32, alpha: F32) -> F32:
-    """Burt and Adelson's blend of two pictures by a mask (h, w), LEVELS deep, as a change.
+    """Blend two pictures with Laplacian pyramids LEVELS deep (Burt and Adelson, 1983).
 
-    Blending is linear: the pyramid of the picture below need not be built, only that of the
-    difference (h, w, 3) of the one above from it.
+    Blending is linear, so only the pyramid of the pictures' difference is built.
+
+    Args:
+        difference: (h, w, 3), upper minus lower picture.
+        alpha: (h, w), 0..1, of the upper picture.
 
     Returns:
-        (h, w, 3), what the blend adds to the picture below.
+        (h, w, 3), what the blend adds to the lower picture.
     """
     mask = alpha
     masks, bands = [], []

@@ -1,8 +1,8 @@
-"""Put the new mouth into the target's frame: mask, colour match, Laplacian blend.
+"""Composite the new mouth into the target's frames: mask, color match, Laplacian blend, grain.
 
-Everything happens in one box of the frame's own pixels. The mask is bounded by the jaw line, so
-that neck, collar and background keep the target's pixels; where it is zero the frame is untouched
-bit for bit.
+All work happens in one box on the frame's pixel grid. The mask is bounded by the jaw line, so that
+neck, collar and background keep the target's pixels; where it is zero the frame is unchanged bit
+for bit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CompositeOptions:
     mask_feather: Annotated[float, Field(gt=0, le=0.3)] = 0.05
     """Softness of the mask's border, in outer-eye distances."""
     color_match: bool = True
-    """Match the new mouth's colour to the frame's along the mask's border."""
+    """Match the new mouth's color to the frame's along the mask's border."""
     grain: bool = True
     """Give the new mouth as much noise as the frame has."""
 
@@ -43,13 +43,14 @@ def composite_frames(
     jaw_offsets: F32 | None = None,
     outlines: F32 | None = None,
 ) -> Iterator[Composited]:
-    """Blend one patch into every frame; without a patch the frame passes as it is.
+    """Blend one patch into every frame; frames without a patch pass unchanged.
 
     Args:
-        frames: the target's frames in the order of the output, n.
+        frames: n target frames in output order.
+        patches: n, on the same frames.
         target: the face in each of them.
-        jaw_offsets: (n, j, 2) by how much its jaw points are moved, pixels; None: not at all.
-        outlines: (n, k, 2) what bounds the patch in every frame, pixels; None: mouth and chin.
+        jaw_offsets: (n, j, 2) offsets of the jaw points, pixels; None: the jaw stays.
+        outlines: (n, k, 2) outline of the patch in every frame, pixels; None: mouth and chin.
     """
     if outlines is None:
         outlines = target.outlines(options.mask_inset)
@@ -71,16 +72,16 @@ def composite_frames(
 
 
 def move_outline(outline: F32, jaw: F32, inset: float) -> F32:
-    """A mouth's outline (k, 2) whose jaw points, the first ones, have been moved by (j, 2)."""
+    """Move the first j points of an outline (k, 2), the jaw's, with the jaw's offsets (j, 2)."""
     moved = outline.copy()
     moved[: len(jaw)] += (1 - inset) * jaw
     return moved
 
 
 def fade(patches: Iterable[Patch | None], visible: F32) -> Iterator[Patch | None]:
-    """Patches as visible as wanted, (n,) 0..1; at 0 the frame keeps its own picture."""
-    for patch, share in zip(patches, visible, strict=True):
-        if patch is None or share <= 0:
+    """Scale the alpha of patches by weights (n,), 0..1; None where the weight is 0."""
+    for patch, weight in zip(patches, visible, strict=True):
+        if patch is None or weight <= 0:
             yield None
         else:
-            yield patch if share >= 1 else replace(patch, alpha=patch.alpha * share)
+            yield patch if weight >= 1 else replace(patch, alpha=patch.alpha * weight)

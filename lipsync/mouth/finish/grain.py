@@ -1,9 +1,9 @@
-"""Camera noise for a new mouth, which has hardly any: beside the frame's own skin it looks painted.
+"""Film grain for the new mouth: as a mean of pictures it has little noise and looks painted.
 
-Footage has been compressed before, and a codec repeats a good part of a frame's noise in the next
-one. Noise that goes on like that flickers less than noise that is new in every frame, and as much
-of it outlasts the next encoder. It is white in space: of noise with the camera's spectrum the
-coarser part is what an encoder keeps and eyes see.
+The noise is correlated in time, because compressed footage repeats a good part of a frame's noise
+in the next one: it flickers less than independent noise, and equally much survives encoding. It is
+white in space: of noise with the camera's spectrum, encoders keep the coarse part, which is visible
+as blotches.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ import numpy as np
 from lipsync.media.pixels import to_three_channels
 from lipsync.types import F32, U8, Bools
 
-CORRELATION = 0.6  # correlation of a pixel's grain with that in the frame before
-INNOVATION = (1 - CORRELATION**2) ** 0.5
-POOL = 256  # pixels: of so many offsets each way new noise is one
-# The encoder takes more of grain than of the camera's own noise.
-STRENGTH = 0.9  # standard deviation, as a multiple of what is missing
-MIN_PIXELS, MAX_PIXELS = 64, 8000  # pixels that tell how much noise there is
+CORRELATION = 0.6  # of a pixel's grain in consecutive frames
+INNOVATION = (1 - CORRELATION**2) ** 0.5  # keeps the variance at 1
+POOL = 256  # pixels: new noise is a window of the pool at a random offset below this, x and y
+# Standard deviation of the grain as a multiple of what is missing: an encoder removes more of this
+# grain than of the camera's noise.
+STRENGTH = 0.9
+MIN_PIXELS, MAX_PIXELS = 64, 8000  # from which noise is measured
+MAD_TO_SIGMA = 1.4826  # a normal distribution's standard deviation per median absolute deviation
 
 
 class Grain:
-    """Noise for the frames of one clip, which are to be given one after the other."""
+    """Grain for the frames of one clip, which must be passed in order."""
 
     def __init__(self) -> None:
         self._random = np.random.default_rng(0)
@@ -31,11 +33,11 @@ class Grain:
         self._pool: F32 | None = None  # noise, larger than a frame by POOL
 
     def add(self, frame: U8, target: U8, alpha: F32, corner: tuple[int, int]) -> None:
-        """Give a frame's new mouth the noise that the target's own has there, in place.
+        """Bring the new mouth's noise to the target's noise level there, in place.
 
         Args:
-            frame, target: (h, w, 3), with the new mouth and as it was.
-            alpha: (bh, bw) 0..1 how much of the new mouth is shown, in a box of the frame.
+            frame, target: (h, w, 3), with the new mouth and the original.
+            alpha: (bh, bw), 0..1, of the new mouth in a box of the frame.
             corner: x, y of the box.
         """
         (x, y), (height, width) = corner, alpha.shape
@@ -52,24 +54,27 @@ class Grain:
         region[:] = cv2.add(region, to_three_channels(noisy), dtype=cv2.CV_8U)
 
     def _next(self, shape: tuple[int, ...], here: tuple[slice, slice]) -> F32:
-        """The field of the next frame in a box of it: a first-order autoregression in time."""
+        """Grain of the next frame in a box of it: a first-order autoregression in time."""
         if self._field is None or self._pool is None or self._field.shape != shape:
             self._pool = self._random.standard_normal([side + POOL for side in shape], np.float32)
             self._field = self._pool[POOL:, POOL:].copy()
         field = self._field[here]
-        # Other places of one large field are as good as new numbers, and cost nothing.
+        # Another window of one large field is as good as new random numbers, and free.
         down, right = self._random.integers(0, POOL, 2).tolist()
         new = self._pool[down : down + shape[0], right : right + shape[1]][here]
         return np.asarray(cv2.addWeighted(field, CORRELATION, new, INNOVATION, 0, dst=field))
 
 
-def measure_noise(picture: U8, where: Bools) -> float:
-    """Standard deviation of the noise of a picture (h, w, 3), levels of luma.
+def measure_noise(picture: U8, mask: Bools) -> float:
+    """Measure the standard deviation of a picture's noise inside a mask, levels of luma.
 
-    By the median of the absolute high-pass, which edges hardly move.
+    From the median of the absolute high-pass, which edges hardly affect.
+
+    Args:
+        picture: (h, w, 3); mask: (h, w).
     """
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     # The difference from the mean of a 3 × 3 neighbourhood has 8/9 of white noise's variance.
-    rest = cv2.absdiff(gray, cv2.blur(gray, (3, 3)))[where]
+    rest = cv2.absdiff(gray, cv2.blur(gray, (3, 3)))[mask]
     some = rest[:: max(1, len(rest) // MAX_PIXELS)]
-    return 1.4826 * float(np.median(some)) / float(np.sqrt(8 / 9))
+    return MAD_TO_SIGMA * float(np.median(some)) / float(np.sqrt(8 / 9))

@@ -1,9 +1,9 @@
-"""The jaw that goes with the new mouth.
+"""Warp the target's jaw to match the new mouth.
 
-An open mouth over a target whose jaw is shut shows a squeezed chin, a shut one over a dropped jaw a
-long one (docs/method.md §7). How far a person's jaw drops with their lips is learnt from their own
-footage; the target's jaw line is then moved by the difference, and the picture around it with it:
-nothing moves at the eyes and the nose, and nothing further than REACH away from the jaw line.
+An open mouth over a closed jaw has a squeezed chin, a closed one over a dropped jaw a long chin
+(docs/method.md §7). How the person's jaw follows their lips is learned from their own footage by
+regression; the target's jaw line is moved by the difference, and the surrounding picture is warped
+with it. Eyes and nose stay fixed, as does everything farther than REACH from the jaw line.
 
 Symbols: n output frames, j jaw points.
 """
@@ -21,15 +21,18 @@ from scipy.ndimage import gaussian_filter1d
 from lipsync.face.similarity import apply_affine
 from lipsync.face.thin_plate import CoarseGrid, ThinPlate
 from lipsync.face.tracked_face import SampledFace
+from lipsync.runtime.numeric import smoothstep
 from lipsync.runtime.option_spec import option_group
 from lipsync.runtime.positions import sample_at
 from lipsync.types import F32, N_LIPS, U8, Alignment, LipTrack, MouthBank
 
-REACH = 0.4  # outer-eye distances from the jaw line to where neck and background stay
-MAX_OFFSET = 0.2  # outer-eye distances that a jaw is moved at most
-MIN_OFFSET_PX = 0.3  # less is not worth resampling a picture for
-PENALTY = 1e-3  # of the regression, on top of the features' variance
-SMOOTH_FRAMES = 1.0  # σ: landmarks of the jaw are noisy, and so are the lips they follow
+REACH = 0.4  # outer-eye distances from the jaw line beyond which neck and background stay
+MAX_OFFSET = 0.2  # outer-eye distances
+MIN_OFFSET_PX = 0.3  # smaller offsets are not worth resampling the picture
+MIN_BOX_PX = 16  # smaller faces are not warped
+PENALTY = 1e-3  # ridge λ, as a share of the features' mean variance
+SMOOTH_FRAMES = 1.0  # σ over time: jaw landmarks are noisy, and so are the lips
+WARP_SMOOTHING = 1e-3  # λ of the thin-plate warp
 
 
 @option_group
@@ -37,37 +40,40 @@ class JawOptions:
     """How the target's jaw follows the new mouth."""
 
     jaw: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Share of the way that the target's jaw goes to where the new mouth has it; 0: it stays."""
+    """How far the target's jaw moves to where the new mouth has it, as a share; 0: it stays."""
 
 
 def predict_jaw_offsets(
     bank: MouthBank, lips: LipTrack, target: SampledFace, options: JawOptions
 ) -> F32 | None:
-    """By how much the target's jaw points are to be moved, (n, j, 2) pixels; None: not at all.
+    """Predict the offsets of the target's jaw points, (n, j, 2) pixels; None: the jaw stays.
 
     Args:
-        lips: the wanted ones, one per output frame; NaN: the jaw stays.
+        bank: the person's own mouths; with too few entries the jaw stays.
+        lips: wanted, one per output frame, canonical; NaN: the jaw stays.
         target: the face in every output frame.
     """
     known = bank.quality > 0
     if options.jaw == 0 or known.sum() < 2 * N_LIPS:
         return None
     jaw_points = slice(N_LIPS, N_LIPS + len(target.face.scheme.jaw))
-    theirs = apply_affine(Alignment(bank.to_crop[known]).to_canonical, bank.control[known][:, jaw_points])
+    theirs = apply_affine(
+        Alignment(bank.to_crop[known]).to_canonical, bank.control[known][:, jaw_points]
+    )
     slopes = _fit_slopes(_features(bank.lips[known]), theirs.reshape(len(theirs), -1))
     own = sample_at(_features(target.face.lips.points), target.order)
-    moved = (_features(lips.points) - own) @ slopes
-    moved = np.nan_to_num(moved).reshape(len(target), -1, 2)
+    offsets = (_features(lips.points) - own) @ slopes
+    offsets = np.nan_to_num(offsets).reshape(len(target), -1, 2)
     for run in np.split(np.arange(len(target)), np.flatnonzero(np.diff(target.shots)) + 1):
-        moved[run] = gaussian_filter1d(moved[run], SMOOTH_FRAMES, axis=0, mode="nearest")
-    length = np.linalg.norm(moved, axis=-1, keepdims=True)
-    moved *= options.jaw * np.minimum(1, MAX_OFFSET / np.maximum(length, 1e-9))
-    turned = target.to_frame[:, :, :2]
-    return np.asarray(moved @ np.swapaxes(turned, 1, 2), np.float32)
+        offsets[run] = gaussian_filter1d(offsets[run], SMOOTH_FRAMES, axis=0, mode="nearest")
+    length = np.linalg.norm(offsets, axis=-1, keepdims=True)
+    offsets *= options.jaw * np.minimum(1, MAX_OFFSET / np.maximum(length, 1e-9))
+    linear = target.to_frame[:, :, :2]
+    return np.asarray(offsets @ np.swapaxes(linear, 1, 2), np.float32)
 
 
 def _features(points: F32) -> NDArray[np.float64]:
-    """What of lips (n, 18, 2) tells where the jaw is: the gap, the lower lip, the width."""
+    """Features of lips (n, 18, 2) that predict the jaw: gap, lower lip y and x, width; (n, 4)."""
     p = points.astype(np.float64)
     lower = p[:, 7:12].mean(1)
     gap = p[:, 15:18, 1].mean(1) - p[:, 12:15, 1].mean(1)
@@ -75,7 +81,7 @@ def _features(points: F32) -> NDArray[np.float64]:
 
 
 def _fit_slopes(x: NDArray[np.float64], y: F32) -> NDArray[np.float64]:
-    """Ridge regression of changes of y (m, d) on changes of x (m, f): (f, d)."""
+    """Slopes (f, d) of a ridge regression of y (m, d) on x (m, f), both about their means."""
     x, y64 = x - x.mean(0), y - y.mean(0, dtype=np.float64)
     gram = x.T @ x / len(x)
     gram += PENALTY * np.trace(gram) / len(gram) * np.eye(len(gram))
@@ -83,17 +89,20 @@ def _fit_slopes(x: NDArray[np.float64], y: F32) -> NDArray[np.float64]:
 
 
 class JawWarper:
-    """Moves the jaw line of the target's frames."""
+    """Warps the jaw line of the target's frames."""
 
     def __init__(self, target: SampledFace) -> None:
         self._jaw, self._fixed = target.jaw, target.anchors
         self._middle = target.nose_base[:, 0]
         self._scale = target.scale
 
-    def warp(self, frame: U8, i: int, moved: F32) -> U8:
-        """Output frame i with its jaw points moved by (j, 2) pixels; itself if hardly at all."""
+    def warp(self, frame: U8, i: int, offsets: F32) -> U8:
+        """Move the jaw points of output frame i by offsets (j, 2), pixels.
+
+        Offsets below MIN_OFFSET_PX leave the frame itself.
+        """
         jaw, scale = self._jaw[i], float(self._scale[i])
-        if np.abs(moved).max() < MIN_OFFSET_PX or not np.isfinite(jaw).all():
+        if np.abs(offsets).max() < MIN_OFFSET_PX or not np.isfinite(jaw).all():
             return frame
         outward = jaw - self._middle[i]
         outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
@@ -101,23 +110,24 @@ class JawWarper:
         low = np.maximum(np.floor(ring.min(0)).astype(int), 0)
         high = np.minimum(np.ceil(ring.max(0)).astype(int), [frame.shape[1], frame.shape[0]])
         width, height = (high - low).tolist()
-        if min(width, height) < 16:
+        if min(width, height) < MIN_BOX_PX:
             return frame
         grid = CoarseGrid(width, height)
         around = grid.points + low.astype(np.float32)
-        still = np.concatenate([self._fixed[i], ring])
-        wanted = np.asarray(np.concatenate([jaw + moved, still]) / scale, np.float32)
-        there = np.asarray(np.concatenate([jaw, still]) / scale, np.float32)
-        shift = ThinPlate(wanted, around / scale, 1e-3).map_to(there - wanted) * scale
-        places = grid.upsample(around + shift * self._share(around, jaw, scale)[:, None])
+        fixed = np.concatenate([self._fixed[i], ring])
+        wanted = np.asarray(np.concatenate([jaw + offsets, fixed]) / scale, np.float32)
+        source = np.asarray(np.concatenate([jaw, fixed]) / scale, np.float32)
+        plate = ThinPlate(wanted, around / scale, WARP_SMOOTHING)
+        shift = plate.map_to(source - wanted) * scale
+        coords = grid.upsample(around + shift * self._weight(around, jaw, scale)[:, None])
         result = frame.copy()
         result[low[1] : high[1], low[0] : high[0]] = cv2.remap(
-            frame, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            frame, coords, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         return result
 
-    def _share(self, grid: F32, jaw: F32, scale: float) -> F32:
-        """1 near the jaw line (j, 2), 0 from REACH away from it on, for places (p, 2)."""
-        off = np.linalg.norm(grid[:, None] - jaw[None], axis=-1).min(1)
-        ramp = np.clip(1.5 - 1.5 * off / (REACH * scale), 0, 1)
-        return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
+    def _weight(self, grid: F32, jaw: F32, scale: float) -> F32:
+        """Weight (p,) of the warp at points (p, 2): 1 within REACH / 3 of the jaw, 0 from REACH."""
+        distance = np.linalg.norm(grid[:, None] - jaw[None], axis=-1).min(1)
+        ramp = np.clip(1.5 - 1.5 * distance / (REACH * scale), 0, 1)
+        return np.asarray(smoothstep(ramp), np.float32)

@@ -1,4 +1,4 @@
-"""Which frames show a person's teeth, and laying their relief on a new mouth.
+"""Teeth relief: find frames that show a person's teeth, and blend their relief onto a mouth.
 
 Symbols: h × w pixels.
 """
@@ -12,20 +12,25 @@ import numpy as np
 
 from lipsync.face.appearance import measure_skin_color
 from lipsync.face.lip_mask import mask_inner_lips
-from lipsync.face.similarity import apply_affine, compose_affine, affine_scale
+from lipsync.face.similarity import affine_scale, apply_affine, compose_affine
+from lipsync.runtime.numeric import smoothstep
 from lipsync.types import F32, I64, N_LIPS, U8, Alignment, MouthBank
 
-RELIEF = 0.02  # outer-eye distances: σ that parts the relief of teeth from their shading
+RELIEF = 0.02  # outer-eye distances: σ that separates the relief of teeth from their shading
 CONTRAST = 1.0  # k of docs/method.md §5
-MAX_ENTRIES = 400  # bank entries among which a row is looked for, and sharpness is learnt from
-MIN_GAP = 0.05  # outer-eye distances between the inner lips, at least, to show teeth
-MAX_REFERENCES, MAX_TRIED, MIN_FITS = 60, 24, 8  # frames that reliefs are tried on, tried reliefs, fewest fits
-MIN_FRAMES_APART = 25  # frames: nearer ones are too alike to judge one another
-MIN_MARGIN = 0.08  # by which one of the two ways must fit better
-MIN_FIT = 0.2  # mean correlation of a relief with the teeth of other frames, to be used
-MIN_AREA = 0.0012  # of a row, squared outer-eye distances: six teeth's edges at least
-# Teeth are less red than skin: R/G below this share of the skin's, fully below the second one; and
-# at least so bright as a share of the skin.
+MAX_ENTRIES = 400  # bank entries among which rows of teeth are searched
+MIN_GAP = 0.05  # outer-eye distances between the inner lips, to show teeth
+MAX_POSE_PERCENTILE = 75  # of the deviation from the median pose: turned heads are left out
+MAX_REFERENCES, MAX_TRIED = 60, 24  # frames that reliefs are compared with; reliefs compared
+MIN_FITS = 8  # frames that a relief must overlap with
+MIN_FRAMES_APART = 25  # closer frames are too similar to be compared
+MIN_MARGIN = 0.08  # by which the fit as one row must exceed the fit as the other
+MIN_FIT = 0.2  # mean correlation of a usable relief with the teeth of other frames
+MIN_AREA = 0.0012  # of a row, squared outer-eye distances: the edges of six teeth
+MIN_AREA_PX = 4  # of teeth in a patch
+MASK_SOFT_PX = 0.5  # σ of the mask of the mouth's opening
+# Teeth are less red than skin and not too dark: ramps from 0 to 1 of R/G and of the brightness,
+# both as shares of the skin's.
 REDNESS, BRIGHTNESS = (0.97, 0.87), (0.25, 0.45)
 
 
@@ -33,25 +38,29 @@ REDNESS, BRIGHTNESS = (0.97, 0.87), (0.25, 0.45)
 class TeethRow:
     """One row of teeth in one frame of the footage."""
 
-    relief: F32  # (h, w), what is finer than RELIEF, levels / 255
-    mask: F32  # (h, w), 0..1: it is tooth
-    to_crop: F32  # (2, 3), canonical → pixels of these pictures
-    chin: F32  # (2,), canonical: where the chin was
+    relief: F32  # (h, w), detail finer than RELIEF, levels / 255
+    mask: F32  # (h, w), 0..1, of the teeth
+    to_crop: F32  # (2, 3), canonical → pixels of relief and mask
+    chin: F32  # (2,), canonical
     frame: int  # of the footage
     light: float  # mean of the teeth's luma, 0..1
     score: float = 0.0  # correlation with the teeth of other frames
 
     @property
     def area(self) -> float:
-        """Of the teeth, squared outer-eye distances."""
+        """Area of the teeth, squared outer-eye distances."""
         return float(self.mask.sum()) / affine_scale(self.to_crop) ** 2
 
     def adapt_to(self, scale: float, light: float) -> TeethRow:
-        """The same for footage of so many pixels per outer-eye distance, whose teeth are so light.
+        """Adapt the row to footage of another resolution and brightness.
 
-        A photograph may be larger than the face it lends its teeth to, and taken in another light.
+        A photograph may be larger than the face that gets its teeth, and taken in another light.
+
+        Args:
+            scale: pixels per outer-eye distance, at most.
+            light: mean luma of the footage's teeth, 0..1.
         """
-        gain = light / max(self.light, 1 / 255)  # a black picture has no light to compare
+        gain = light / max(self.light, 1 / 255)  # a black picture has no brightness to compare
         relief, mask, to_crop = self.relief * gain, self.mask, self.to_crop
         if affine_scale(to_crop) > scale:
             height, width = relief.shape
@@ -61,17 +70,18 @@ class TeethRow:
             )
             smaller = np.array([[size[0] / width, 0], [0, size[1] / height]], np.float32)
             to_crop = smaller @ to_crop
-            to_crop[:, 2] += np.diag(smaller) / 2 - 0.5  # pixels' places are those of their centres
+            to_crop[:, 2] += np.diag(smaller) / 2 - 0.5  # coordinates are of pixel centers
         return replace(self, relief=relief, mask=mask, to_crop=to_crop, light=light)
 
     def warp_to(
         self, to_canonical: F32, chin: F32 | None, shape: tuple[int, ...]
     ) -> tuple[F32, F32]:
-        """Relief and `where` on another picture's pixels, each of `shape`.
+        """Warp relief and mask to another picture, each of `shape`.
 
         Args:
             to_canonical: (2, 3), from that picture's pixels.
-            chin: (2,), canonical, where the chin is there, for a row that moves with the jaw.
+            chin: (2,), canonical, of that picture, for a row that moves with the jaw; None: it
+                moves with the skull.
         """
         place = to_canonical.copy()
         if chin is not None:
@@ -86,13 +96,14 @@ class TeethRow:
 
 @dataclass(frozen=True, eq=False)
 class Teeth:
-    """A person's rows, as far as they have been seen."""
+    """A person's rows of teeth; None where no frame shows one."""
 
     upper: TeethRow | None
     lower: TeethRow | None
 
     @property
     def rows(self) -> tuple[TeethRow, ...]:
+        """The rows that are known."""
         return tuple(row for row in (self.upper, self.lower) if row is not None)
 
     def __str__(self) -> str:
@@ -104,74 +115,78 @@ NO_TEETH = Teeth(None, None)
 
 
 def tooth_mask(picture: U8, skin: F32) -> F32:
-    """How much each pixel (h, w) of a picture looks like a tooth, 0..1, by its colour alone.
+    """Score how tooth-like the color of each pixel is, (h, w), 0..1.
 
     Args:
-        skin: (3,), colour of the skin in the same light, levels.
+        picture: (h, w, 3).
+        skin: (3,), color of the skin in the same light, levels.
     """
-    colour = picture.astype(np.float32)
-    red = (colour[..., 0] + 1) / (colour[..., 1] + 1)
+    color = picture.astype(np.float32)
+    red = (color[..., 0] + 1) / (color[..., 1] + 1)
     white = _ramp(red / float((skin[0] + 1) / (skin[1] + 1)), *REDNESS)
-    return white * _ramp(colour.mean(-1) / max(float(skin.mean()), 1), *BRIGHTNESS)
+    return white * _ramp(color.mean(-1) / max(float(skin.mean()), 1), *BRIGHTNESS)
 
 
 def _ramp(values: F32, zero: float, one: float) -> F32:
-    t = np.clip((values - zero) / (one - zero), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+    return np.asarray(smoothstep(np.clip((values - zero) / (one - zero), 0, 1)), np.float32)
 
 
 def find_teeth(bank: MouthBank, given: MouthBank | None = None) -> Teeth:
-    """The frames whose teeth are most like those of all other frames; a row may not be seen at all.
+    """Find the upper and the lower row whose relief matches the teeth of other frames best.
 
-    Which row a frame shows cannot be told from its colours. But a relief of the upper row lies on
-    the teeth of other frames if it is moved with the skull, one of the lower row if it is moved
-    with the jaw: each frame is tried both ways on many others, and counts as what fits better.
+    Color does not tell which row a frame shows. But a relief of the upper row coincides with the
+    teeth of other frames if it is moved with the skull, one of the lower row if it is moved with
+    the jaw: each candidate is compared with many frames both ways and counts as the better fit.
 
     Args:
-        bank: the person's, whose frames judge.
-        given: where the rows are looked for, if not there. They are used even if the bank shows no
-            teeth to judge them by: as the upper row then, which is the one that is mostly seen.
+        bank: the person's own mouths, which candidates are compared with.
+        given: bank to take the rows from instead. They are used even if the person's bank shows no
+            teeth to compare with: then as the upper row, which is the one mostly seen.
     """
-    judges = _find_rows(bank)
-    shown = judges if given is None else _adapt_rows(_find_rows(given), bank, judges)
-    shown = sorted(shown, key=lambda row: -row.area)[:MAX_TRIED]
-    judges = judges[:: max(1, len(judges) // MAX_REFERENCES)]
+    references = _find_rows(bank)
+    tried = references if given is None else _adapt_rows(_find_rows(given), bank, references)
+    tried = sorted(tried, key=lambda row: -row.area)[:MAX_TRIED]
+    references = references[:: max(1, len(references) // MAX_REFERENCES)]
     best: dict[str, TeethRow] = {}
-    for row in shown:
-        others = [one for one in judges if given is not None or abs(one.frame - row.frame) > MIN_FRAMES_APART]
+    for row in tried:
+        others = [
+            one
+            for one in references
+            if given is not None or abs(one.frame - row.frame) > MIN_FRAMES_APART
+        ]
         fits = {name: _measure_fit(row, others, name == "lower") for name in ("upper", "lower")}
         name = max(fits, key=lambda each: fits[each])
         if abs(fits["upper"] - fits["lower"]) < MIN_MARGIN:
             continue
         if fits[name] > max(MIN_FIT, best[name].score if name in best else 0):
             best[name] = replace(row, score=fits[name])
-    if given is not None and shown and not best:
-        best["upper"] = shown[0]
+    if given is not None and tried and not best:
+        best["upper"] = tried[0]
     return Teeth(best.get("upper"), best.get("lower"))
 
 
 def _adapt_rows(rows: list[TeethRow], bank: MouthBank, own: list[TeethRow]) -> list[TeethRow]:
-    """Rows of another picture for this bank, which shows these itself."""
+    """Adapt rows of other footage to a bank's resolution and to the brightness of its own rows."""
     scale = float(np.median(Alignment(bank.to_crop).scale))
     light = float(np.mean([row.light for row in own])) if own else None
     return [row.adapt_to(scale, row.light if light is None else light) for row in rows]
 
 
 def _find_rows(bank: MouthBank) -> list[TeethRow]:
-    """What is seen of the teeth in the bank's open mouths."""
+    """Extract the rows of teeth of the bank's open mouths."""
     rows = (_extract_row(bank, int(entry)) for entry in _find_open_mouths(bank))
     return [row for row in rows if row is not None]
 
 
 def _find_open_mouths(bank: MouthBank) -> I64:
-    """Up to LOOKED_AT sharp entries of an open mouth in a usual pose, from all the footage."""
+    """Up to MAX_ENTRIES sharp entries with an open mouth near the median pose, spread evenly."""
     gap = np.linalg.norm(bank.lips[:, 13] - bank.lips[:, 16], axis=-1)
     pose = bank.pose.reshape(len(bank), -1)
-    off = np.abs(pose - np.median(pose, axis=0)).max(1)
+    deviation = np.abs(pose - np.median(pose, axis=0)).max(1)
     good = (gap > MIN_GAP) & (bank.quality > 0)
     if not good.any():
         return np.zeros(0, np.int64)
-    good &= off <= np.percentile(off[good], 75)
+    good &= deviation <= np.percentile(deviation[good], MAX_POSE_PERCENTILE)
     good &= bank.quality >= np.median(bank.quality[good])
     some = np.flatnonzero(good)
     spread = np.linspace(0, len(some) - 1, min(len(some), MAX_ENTRIES)).astype(int)
@@ -179,7 +194,7 @@ def _find_open_mouths(bank: MouthBank) -> I64:
 
 
 def _extract_row(bank: MouthBank, entry: int) -> TeethRow | None:
-    """The teeth that an entry shows; None: hardly any."""
+    """Extract the teeth that an entry shows; None: too few."""
     crop, lips, to_crop = bank.crops[entry], bank.control[entry, :N_LIPS], bank.to_crop[entry]
     scale = affine_scale(to_crop)
     low = np.maximum(np.floor(lips.min(0)) - 2, 0).astype(int)
@@ -188,13 +203,13 @@ def _extract_row(bank: MouthBank, entry: int) -> TeethRow | None:
         return None
     piece = np.ascontiguousarray(crop[low[1] : high[1], low[0] : high[0]])
     mask = tooth_mask(piece, measure_skin_color(crop, to_crop))
-    mask *= mask_inner_lips(lips - low, piece.shape[:2], 0.5)
+    mask *= mask_inner_lips(lips - low, piece.shape[:2], MASK_SOFT_PX)
     if mask.sum() < MIN_AREA * scale**2:
         return None
     gray = cv2.cvtColor(piece, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    # Against the mean of the teeth around, so that the lips beside them leave no rim.
-    around, share = (cv2.GaussianBlur(v, (0, 0), RELIEF * scale) for v in (gray * mask, mask))
-    relief = np.asarray((gray - around / np.maximum(share, 1e-3)) * mask, np.float32)
+    # Relative to the local mean of the teeth alone, so that adjacent lips leave no rim.
+    blurred, weight = (cv2.GaussianBlur(v, (0, 0), RELIEF * scale) for v in (gray * mask, mask))
+    relief = np.asarray((gray - blurred / np.maximum(weight, 1e-3)) * mask, np.float32)
     to_piece = to_crop.copy()
     to_piece[:, 2] -= low
     canonical = apply_affine(Alignment(to_crop[None]).to_canonical[0], bank.control[entry])
@@ -206,7 +221,7 @@ def _measure_fit(row: TeethRow, others: list[TeethRow], jaw: bool) -> float:
     """Mean correlation of a relief with the teeth of other frames, where both show teeth.
 
     Args:
-        jaw: the relief is moved with the jaw, not with the skull.
+        jaw: move the relief with the jaw instead of the skull.
     """
     fits = []
     for other in others:
@@ -224,16 +239,19 @@ def _measure_fit(row: TeethRow, others: list[TeethRow], jaw: bool) -> float:
 
 
 def locate_chin(points: F32) -> F32:
-    """Where the chin is, (2,): the middle of the three lowest of canonical points (k, 2)."""
+    """Locate the chin, (2,): mean of the three lowest of the points (k, 2), canonical."""
     lowest = np.argpartition(-points[:, 1], 3)[:3]
     return np.asarray(points[lowest].mean(0), np.float32)
 
 
 def apply_relief(rgb: U8, lips: F32, to_patch: F32, chin: F32, teeth: Teeth, strength: float) -> U8:
-    """A patch with the rows' relief laid on its own teeth by hard light.
+    """Blend the rows' relief onto the teeth of a patch (h, w, 3) by hard light.
 
     Args:
-        chin: (2,), canonical, where the jaw is now: the lower row goes with it.
+        lips: (18, 2), pixels of the patch.
+        to_patch: (2, 3), canonical → pixels of the patch.
+        chin: (2,), canonical; the lower row moves with it.
+        strength: 0..1.
     """
     height, width = rgb.shape[:2]
     low = np.maximum(np.floor(lips.min(0)) - 1, 0).astype(int)
@@ -242,21 +260,21 @@ def apply_relief(rgb: U8, lips: F32, to_patch: F32, chin: F32, teeth: Teeth, str
         return rgb
     box = slice(low[1], high[1]), slice(low[0], high[0])
     piece = rgb[box]
-    inside = mask_inner_lips(lips - low, piece.shape[:2], 0.5)
-    mine = tooth_mask(piece, measure_skin_color(rgb, to_patch)) * inside
-    if mine.sum() < 4:
+    inside = mask_inner_lips(lips - low, piece.shape[:2], MASK_SOFT_PX)
+    own = tooth_mask(piece, measure_skin_color(rgb, to_patch)) * inside
+    if own.sum() < MIN_AREA_PX:
         return rgb
     canonical = Alignment(to_patch[None]).to_canonical[0].copy()
     canonical[:, 2] += canonical[:, :2] @ low
-    relief, weight = np.zeros_like(mine), np.zeros_like(mine)
+    relief, weight = np.zeros_like(own), np.zeros_like(own)
     for row in teeth.rows:
-        theirs, mask = row.warp_to(canonical, chin if row is teeth.lower else None, mine.shape)
+        theirs, mask = row.warp_to(canonical, chin if row is teeth.lower else None, own.shape)
         weight += mask
         relief += mask * theirs
-    shown = strength * np.minimum(weight, 1) * mine
+    shown = strength * np.minimum(weight, 1) * own
     light = np.clip(0.5 + CONTRAST * shown * relief / np.maximum(weight, 1e-6), 0, 1)[..., None]
-    own = piece.astype(np.float32) / 255
-    hard = np.where(light < 0.5, 2 * own * light, 1 - 2 * (1 - own) * (1 - light))
+    base = piece.astype(np.float32) / 255
+    hard = np.where(light < 0.5, 2 * base * light, 1 - 2 * (1 - base) * (1 - light))
     result = rgb.copy()
     result[box] = np.clip(np.rint(255 * hard), 0, 255).astype(np.uint8)
     return result

@@ -1,7 +1,7 @@
-"""Where the target keeps its own mouth: heads turned too far, and things before the mouth.
+"""Visibility of the new mouth: it fades out on heads turned too far and on occluded mouths.
 
-A mouth drawn on a profile is grotesque, and one drawn over a hand is worse. Both fade to the
-target's own picture, and are counted.
+A mouth drawn on a profile looks grotesque, one drawn over a hand worse. In both cases the target's
+own picture fades in, and the frames are counted.
 
 Symbols: f target frames.
 """
@@ -27,14 +27,14 @@ from lipsync.face.head_pose import measure_head_angles
 from lipsync.runtime.option_spec import option_group
 from lipsync.types import F32, Bools, FaceTrack
 
-FADE_DEGREES = 10.0  # beyond the limit, over which the new mouth goes
-FADE_S = 0.12  # over which it goes before something covers the mouth, and returns after it
-# A mouth is covered if it looks unlike all mouths of that shape, by so many times the usual
-# difference (docs/benchmarks/thresholds.md): by the second for a while, and around that as long as
-# by the first; or by AT_ONCE in a single frame.
+FADE_DEGREES = 10.0  # beyond the limit of yaw or pitch, over which the new mouth fades out
+FADE_S = 0.12  # over which it fades out before an occlusion, and in after it
+# A mouth is occluded where its appearance outlier score, as a multiple of the median score
+# (docs/benchmarks/thresholds.md), exceeds OCCLUDED_AT_ONCE in a single frame; or, smoothed by a
+# running median, the first value of OCCLUDED_SCORES throughout and the second one somewhere.
 OCCLUDED_SCORES, OCCLUDED_AT_ONCE = (2.5, 2.8), 3.5
-MEDIAN_S = 0.2  # over which the median is taken
-GAP_S = 0.2  # between two covered stretches: still covered
+MEDIAN_S = 0.2  # window of the running median
+GAP_S = 0.2  # shorter gaps between two occlusions count as occluded
 
 
 @option_group
@@ -46,7 +46,7 @@ class VisibilityOptions:
     pitch: Annotated[float, Field(ge=0, le=90)] = 20.0
     """Heads raised or lowered by more than this (degrees) from their usual pose do as well."""
     occlusion: bool = True
-    """Keep the target's own mouth where something is before it."""
+    """Keep the target's own mouth where something is in front of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,54 +61,59 @@ class Visibility:
 def measure_visibility(
     track: FaceTrack, outlier_score: F32 | None, options: VisibilityOptions
 ) -> Visibility:
-    """How visible the new mouth may be in every frame of the target.
+    """Measure how visible the new mouth may be in every frame of the target.
 
     Args:
-        outlier_score: (f,), see `FootageAppearance`; None: nothing is known of occlusion.
+        outlier_score: (f,), see `FootageAppearance`; None: occlusion is unknown.
     """
     yaw, pitch = measure_head_angles(track)
     beyond = np.maximum(np.abs(yaw) - options.yaw, np.abs(pitch) - options.pitch)
     facing = np.clip(1 - np.nan_to_num(beyond, nan=-1.0) / FADE_DEGREES, 0, 1)
-    hidden = np.zeros(len(track), bool)
+    occluded = np.zeros(len(track), bool)
     if options.occlusion and outlier_score is not None:
-        hidden = find_occluded(outlier_score, track)
+        occluded = find_occluded(outlier_score, track)
     rate = float(track.fps)
-    free = 1 - hidden.astype(np.float32)
+    free = 1 - occluded.astype(np.float32)
     reach = max(1, round(FADE_S * rate))
-    share = facing.astype(np.float32)
+    weight = facing.astype(np.float32)
     for first, end in track.shots():
         here = slice(first, end)
         eased = minimum_filter1d(free[here], 2 * reach + 1, mode="nearest")
         eased = gaussian_filter1d(eased, reach / 2, mode="nearest")
-        share[here] *= np.where(hidden[here], 0, eased)
-    return Visibility(share, facing <= 0, hidden)
+        weight[here] *= np.where(occluded[here], 0, eased)
+    return Visibility(weight, facing <= 0, occluded)
 
 
 def running_median(outlier_score: F32, rate: float) -> F32:
-    """The median of HELD_S around every frame of a stretch (n,)."""
+    """Running median over MEDIAN_S of the scores of one shot, (n,).
+
+    Args:
+        rate: frames per second.
+    """
     size = 2 * round(MEDIAN_S * rate / 2) + 1
     return np.asarray(median_filter(outlier_score, size, mode="nearest"), np.float32)
 
 
 def find_occluded(outlier_score: F32, track: FaceTrack) -> Bools:
-    """Frames (f,) whose mouth looks unlike the person's; NaN: not known, not covered."""
+    """Find frames (f,) whose mouth is occluded, by its outlier score; NaN counts as visible."""
     known = np.isfinite(outlier_score)
     if not known.any():
         return np.zeros(len(track), bool)
-    usual = max(float(np.median(outlier_score[known])), MIN_TYPICAL_SCORES[0])
-    low, high = (multiple * usual for multiple in OCCLUDED_SCORES)
+    typical = max(float(np.median(outlier_score[known])), MIN_TYPICAL_SCORES[0])
+    low, high = (multiple * typical for multiple in OCCLUDED_SCORES)
     size = max(1, round(GAP_S * float(track.fps)))
-    odd = np.zeros(len(track), bool)
+    occluded = np.zeros(len(track), bool)
     for first, end in track.shots():
         here = np.nan_to_num(outlier_score[first:end])
-        steady = running_median(here, float(track.fps))
-        stretches, count = label(steady > low)
-        sure = maximum(steady, stretches, np.arange(1, count + 1)) > high
-        odd[first:end] = np.isin(stretches, np.flatnonzero(sure) + 1) | (here > OCCLUDED_AT_ONCE * usual)
+        smoothed = running_median(here, float(track.fps))
+        runs, count = label(smoothed > low)
+        sure = maximum(smoothed, runs, np.arange(1, count + 1)) > high
+        at_once = here > OCCLUDED_AT_ONCE * typical
+        occluded[first:end] = np.isin(runs, np.flatnonzero(sure) + 1) | at_once
     closed = np.zeros(len(track), bool)
     for first, end in track.shots():
-        # Padded, so that what is covered at a shot's edge stays so.
-        closed[first:end] = binary_closing(np.pad(odd[first:end], size), np.ones(size + 1))[
+        # Padded, so that occlusions at a shot's edge survive the closing.
+        closed[first:end] = binary_closing(np.pad(occluded[first:end], size), np.ones(size + 1))[
             size : size + end - first
         ]
-    return closed | odd
+    return closed | occluded

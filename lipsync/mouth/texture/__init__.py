@@ -1,14 +1,14 @@
-"""Texture: the wanted lips as pictures of mouth and chin.
+"""Texture sources: wanted lips as pictures of mouth and chin.
 
-bank_sampling    The bank's pictures as a wanted mouth needs them: bent to its shape, in its lig
-candidates       Which bank entries a wanted mouth is made from, and with which weights
-continuity       One candidate per frame, chosen so that the sequence flows (docs/method.md §4)
-detail           The finest detail of a mouth: from the mean of its candidates, as strong as sin
-median           Mouth and chin as the weighted median of candidate frames, each warped to the w
-regression       What the skin around a wanted mouth looks like, by regression on the whole bank
-selection        From which bank entries each wanted mouth is made, and what they lack on the wh
-source           The seam every texture source fits: wanted lips in, patches of picture out
-weighted_median  Many pictures of one mouth as one
+bank_sampling  Sample the bank's pictures: warped to a wanted mouth, corrected to its light
+candidates     Candidate search: nearest bank entries of a wanted mouth, and their weights
+continuity     Temporal continuity: one candidate per frame by dynamic programming
+detail         The finest detail: the candidates' mean, amplified to single-frame strength
+median         The median texture: weighted median of warped candidates, plus detail
+merge          Weighted mean and median of many pictures of one mouth
+regression     Bias correction of the skin around a mouth, by regression on the whole bank
+selection      Selection of the bank entries that each wanted mouth is made from
+source         Interface of texture sources: wanted lips in, patches of picture out
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The bank's pictures as a wanted mouth needs them: bent to its shape, in its light.
+"""Sample the bank's pictures for a wanted mouth: warped to its shape, corrected to its light.
 
-Each is resampled once, from its own footage straight to the target frame's pixel grid.
+Each picture is resampled once, from its own footage straight to the target frame's pixel grid.
 """
 
 from __future__ import annotations
@@ -11,23 +11,25 @@ import cv2
 import numpy as np
 
 from lipsync.face.thin_plate import CoarseGrid
+from lipsync.media.pixels import LUMA_WEIGHTS
 from lipsync.mouth.texture.detail import Box
-from lipsync.mouth.texture.selection import Selection, light_gains
 from lipsync.mouth.texture.merge import weighted_mean
+from lipsync.mouth.texture.selection import Selection, light_gains
 from lipsync.types import F32, I64, U8, CellMeans, MouthBank
 
-MIN_GAIN = 0.006  # less changes no level by more than one
-MIN_DETAIL_GAIN = 0.05  # less changes no detail by more than that
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as OpenCV has it
-MAX_MEAN_ENTRIES = 48  # candidates, the nearest, that tell the finest detail: it is what costs most
+# Deviations of a gain from 1 that are corrected: less changes colors by about one level, and detail
+# by 5 % at most.
+MIN_GAIN, MIN_DETAIL_GAIN = 0.006, 0.05
+LUMA = np.array(LUMA_WEIGHTS, np.float32)
+MAX_MEAN_ENTRIES = 48  # nearest candidates in the mean luma, the most expensive step
 
 
 class BankSampler:
-    """One bank's pictures. Places are coarse maps (p, 2) of a grid, in pixels of the crops."""
+    """Samples one bank's pictures; p points of a coarse grid, whose maps are in crop pixels."""
 
     def __init__(self, bank: MouthBank) -> None:
         self._bank = bank
-        # Plain arrays over the mapped files: an item of a memmap costs as much as a small picture.
+        # Plain arrays over the mapped files: indexing a memmap costs as much as a small picture.
         self._crops = CellMeans(np.asarray(bank.crops), 1)
         self._small = self._crops if bank.small is None else unmap(bank.small)
         self._luma = unmap(compute_luma(bank.crops) if bank.luma is None else bank.luma)
@@ -36,17 +38,24 @@ class BankSampler:
         self,
         entries: I64,
         skin_color: F32 | None,
-        places: F32,
+        coords: F32,
         grid: CoarseGrid,
         reduction: int,
-        how: int,
+        interpolation: int,
     ) -> U8:
-        """All of them, reduced, (n, h, w, 3); `how`: OpenCV's interpolation."""
+        """Sample entries in color, reduced, (n, h, w, 3).
+
+        Args:
+            entries: (n,).
+            skin_color: (3,), to correct the entries' light to; None: leave it.
+            coords: (n, p, 2), of the grid's points in each crop.
+            interpolation: OpenCV's constant.
+        """
         cells = self._crops if reduction == 1 else self._small
         gains = light_gains(self._bank, entries, skin_color)
         stack = np.empty((len(entries), *grid.shape(reduction), 3), np.uint8)
-        bent = _warp(cells, entries, places, grid, reduction, how)
-        for i, picture in enumerate(bent):
+        warped = _warp(cells, entries, coords, grid, reduction, interpolation)
+        for i, picture in enumerate(warped):
             stack[i] = apply_gain(picture, gains[i], MIN_GAIN)
         return stack
 
@@ -54,68 +63,73 @@ class BankSampler:
         self,
         selection: Selection,
         skin_color: F32 | None,
-        places: F32,
+        coords: F32,
         grid: CoarseGrid,
         reduction: int,
-        how: int,
+        interpolation: int,
     ) -> F32:
-        """What the nearest candidates share, reduced, (h, w)."""
+        """Mean luma of the nearest candidates, reduced, (h, w); arguments as `sample_colors`."""
         some, weights = selection.entries[:MAX_MEAN_ENTRIES], selection.weights[:MAX_MEAN_ENTRIES]
         weights = weights / weights.sum()
-        bent = _warp(self._luma, some, places[:MAX_MEAN_ENTRIES], grid, reduction, how)
-        mean = weighted_mean(bent, weights)
+        warped = _warp(self._luma, some, coords[:MAX_MEAN_ENTRIES], grid, reduction, interpolation)
+        mean = weighted_mean(warped, weights)
         mean *= float(weights @ light_gains(self._bank, some, skin_color) @ LUMA)
         return mean
 
     def sample_lumas(
-        self, entries: I64, skin_color: F32 | None, places: F32, grid: CoarseGrid
+        self, entries: I64, skin_color: F32 | None, coords: F32, grid: CoarseGrid
     ) -> U8:
-        """Of single entries, (n, h, w)."""
+        """Luma of single entries in full size, (n, h, w)."""
         gains = light_gains(self._bank, entries, skin_color) @ LUMA
-        made = []
-        for entry, gain, where in zip(entries.tolist(), gains, places, strict=True):
+        lumas = []
+        for entry, gain, at in zip(entries.tolist(), gains, coords, strict=True):
             gray = cv2.cvtColor(self._crops.pictures[entry], cv2.COLOR_RGB2GRAY)
-            made.append(apply_gain(remap(gray, grid.upsample(where)), gain, MIN_DETAIL_GAIN))
-        return np.stack(made)
+            lumas.append(apply_gain(remap(gray, grid.upsample(at)), gain, MIN_DETAIL_GAIN))
+        return np.stack(lumas)
 
     def sample_part(
-        self, entry: int, skin_color: F32 | None, place: F32, grid: CoarseGrid, box: Box
+        self, entry: int, skin_color: F32 | None, coords: F32, grid: CoarseGrid, box: Box
     ) -> U8:
-        """What one entry shows within a box, (bh, bw, 3)."""
+        """One entry in color within a box, (bh, bw, 3); `coords`: (p, 2)."""
         gains = light_gains(self._bank, np.array([entry]), skin_color)[0]
-        picture = remap(self._crops.pictures[entry], grid.upsample(place)[box])
+        picture = remap(self._crops.pictures[entry], grid.upsample(coords)[box])
         return apply_gain(picture, gains, MIN_DETAIL_GAIN)
 
 
 def _warp(
-    cells: CellMeans, entries: I64, places: F32, grid: CoarseGrid, reduction: int, how: int
+    cells: CellMeans,
+    entries: I64,
+    coords: F32,
+    grid: CoarseGrid,
+    reduction: int,
+    interpolation: int,
 ) -> Iterator[U8]:
-    """Entries in a frame's shape, one by one, each to be used before the next."""
-    places = np.asarray((places + 0.5) / cells.across - 0.5, np.float32)
+    """Warp entries one by one into one buffer: use each before the next."""
+    coords = np.asarray((coords + 0.5) / cells.across - 0.5, np.float32)
     buffer = np.empty((*grid.shape(reduction), *cells.pictures.shape[3:]), np.uint8)
-    for where, entry in zip(places, entries.tolist(), strict=True):
-        yield remap(cells.pictures[entry], grid.upsample(where, reduction), buffer, how)
+    for at, entry in zip(coords, entries.tolist(), strict=True):
+        yield remap(cells.pictures[entry], grid.upsample(at, reduction), buffer, interpolation)
 
 
 def unmap(cells: CellMeans) -> CellMeans:
-    """The same in plain memory, or mapped by a plain array."""
+    """Replace a memory map by a plain array over it."""
     return CellMeans(np.asarray(cells.pictures), cells.across)
 
 
 def compute_luma(crops: U8) -> CellMeans:
-    """The luma of a bank that was made without it."""
+    """Luma (m, h, w) of crops, for a bank built without it."""
     return CellMeans(np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in crops]), 1)
 
 
 def apply_gain(picture: U8, gains: F32, least: float) -> U8:
-    """A picture in another light: times `gains`, (3,) or (), if they change more than `least`."""
+    """Multiply a picture by gains, (3,) or (), unless all are within `least` of 1."""
     if np.abs(gains - 1).max() <= least:
         return picture
     factor = (*np.atleast_1d(gains).tolist(), 0.0) if picture.ndim == 3 else float(gains)
     return np.asarray(cv2.multiply(picture, factor))
 
 
-def remap(crop: U8, places: F32, out: U8 | None = None, interpolation: int = cv2.INTER_CUBIC) -> U8:
-    """The crop's colours, or its luma, at places (h, w, 2)."""
-    found = cv2.remap(crop, places, None, interpolation, dst=out, borderMode=cv2.BORDER_REPLICATE)
+def remap(crop: U8, coords: F32, out: U8 | None = None, interpolation: int = cv2.INTER_CUBIC) -> U8:
+    """Sample a crop, color or luma, at coordinates (h, w, 2); beyond it its edge repeats."""
+    found = cv2.remap(crop, coords, None, interpolation, dst=out, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found)

@@ -1,8 +1,8 @@
-"""One candidate per frame, chosen so that the sequence flows (docs/method.md §4).
+"""Temporal continuity: choose one candidate per frame by dynamic programming.
 
-The median is steady and a little soft; the finest detail is taken from a single bank entry per
-frame. Which one is decided over the whole stretch by dynamic programming: near to the wanted
-mouth, and looking like what came after the previous choice in the footage.
+docs/method.md §4. The finest detail comes from a single bank entry per frame. The sequence of
+entries is optimized over the whole run: near to the wanted mouths, and each similar in appearance
+to what followed the previous one in the footage.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import numpy as np
 
 from lipsync.types import F32, I64
 
-# A jump in appearance (RMS of a thumbnail, of the full range) against a distance of lips (outer-eye
-# distances). On s1, 40 candidates: with 1 sharpness is 0.84 and E_warp 1.14, with 8 they are 0.86
-# and 1.12; 15 gains nothing more.
+# Weight of a jump in appearance (RMS of a thumbnail, of the full range) against a distance of lips
+# (outer-eye distances). On GRID speaker 1, 40 candidates: with 1 sharpness is 0.84 and the warping
+# error 1.14, with 8 they are 0.86 and 1.12; 15 gains nothing more.
 CONTINUITY = 12.0
 
 
 def find_smoothest_path(
-    entries: I64, costs: F32, looks: F32, successors: F32, first: F32 | None = None
+    entries: I64, costs: F32, thumbnails: F32, successors: F32, first: F32 | None = None
 ) -> I64:
-    """Viterbi over candidates.
+    """Find the cheapest sequence of candidates (Viterbi).
 
     Args:
         entries: (n, k) bank entries per frame.
-        costs: (n, k) how unlike the wanted mouth each is.
-        looks: (m, d) appearance of every bank entry.
-        successors: (m, d) appearance of what followed every entry in the footage.
-        first: (d,) appearance that the first choice should continue; None: free.
+        costs: (n, k), distance of each from the wanted mouth.
+        thumbnails: (m, d), of every bank entry.
+        successors: (m, d), thumbnail of what followed every entry in the footage.
+        first: (d,), thumbnail that the first choice should continue; None: free.
 
     Returns:
         (n,) column of the chosen candidate per frame.
@@ -35,10 +35,10 @@ def find_smoothest_path(
     n, k = entries.shape
     total = costs[0].astype(np.float64)
     if first is not None:
-        total = total + CONTINUITY * np.linalg.norm(looks[entries[0]] - first, axis=1)
+        total = total + CONTINUITY * np.linalg.norm(thumbnails[entries[0]] - first, axis=1)
     back = np.zeros((n, k), np.int64)
     for t in range(1, n):
-        step = CONTINUITY * _distances(successors[entries[t - 1]], looks[entries[t]])
+        step = CONTINUITY * _distances(successors[entries[t - 1]], thumbnails[entries[t]])
         reach = total[:, None] + step
         back[t] = reach.argmin(0)
         total = reach[back[t], np.arange(k)] + costs[t]

@@ -1,11 +1,11 @@
-"""The finest detail of a mouth: from the mean of its candidates, as strong as single ones have it.
+"""The finest detail of a mouth: the mean of its candidates, amplified to single-frame strength.
 
-What bent pictures of one mouth share is its own: lines of the lips, pores, edges. Their mean holds
-it without the noise of any of them, only weaker, since no two are laid onto one another exactly.
-It is raised towards the strength that it has in single pictures around that place (`AIM`), lines
-and pores more than what is flat, where little but noise is left to raise. Where they share next to
-nothing (teeth, tongue, beards, which no landmarks lay onto one another) the mean is grey however it
-is raised, and a single entry's detail takes its place.
+Candidates warped to one shape share the person's own detail: lines of the lips, pores, edges. Their
+mean holds it without the noise of single pictures, but weakened by imperfect registration. It is
+amplified toward its strength in single pictures of that neighborhood (`AIM`), lines and pores more
+than flat skin, where little but noise is left. Where candidates share almost nothing (teeth,
+tongue, beards, which landmarks do not register) the amplified mean stays gray, and the detail of a
+single entry replaces it.
 """
 
 from __future__ import annotations
@@ -21,37 +21,38 @@ from lipsync.types import F32, U8
 
 Box = tuple[slice, slice]  # rows and columns of a picture
 
-# Weights of the frames around, for detail from single entries: of one frame alone it is sharper
+# Weights of the moments around, for detail from single entries: of one frame alone it is sharper
 # and flickers more.
-DETAIL_WINDOW = (1, 2, 1)
+DETAIL_WINDOW, DETAIL_STEP_S = (1, 2, 1), 0.04
 INSIDE_SOFT = 0.008  # outer-eye distances: softness of the border between lips and teeth
-# Outer-eye distances: σ of the Gaussians that part the finest detail from the coarser one, and that
-# from the rest. What is coarser still is as strong in the mean as in single entries.
+# Outer-eye distances: σ of the Gaussians that separate the fine band from the medium band, and that
+# from the rest. Still coarser structure is as strong in the mean as in single entries.
 DETAIL, COARSER = 0.012, 0.02
-# Outer-eye distances: σ of the neighbourhood whose energy is compared.
+# Outer-eye distances: σ of the neighborhoods whose energies are compared, for the gain and for the
+# replacement by a single entry.
 ENERGY_SIGMA, WEAK_SIGMA = 0.2, 0.05
-# Outer-eye distances: σ of what tells lines from what is flat. The raise is in proportion to the
-# detail's energy there as a share of the neighbourhood's, up to LINES times.
+# Outer-eye distances: σ of the energy that separates lines from flat skin. The gain is applied in
+# proportion to it as a share of the neighborhood's energy, up to MAX_LINE_WEIGHT times.
 LINE_SIGMA, MAX_LINE_WEIGHT = 0.05, 1.1
-MAX_RAISE = 2.0  # what must be raised by more is not shared
-# Share of the single pictures' energy that is aimed at, of the finest detail and of the coarser.
-# What is finest was weakened in them too, by interpolation, and is once more by the encoder; of the
-# coarser some is noise.
+MAX_RAISE = 2.0  # gain; detail that would need more is not shared
+# Target energy as a share of the single pictures', of the fine and of the medium band. The fine band
+# was weakened in them as well, by interpolation, and the encoder weakens it again; part of the
+# medium band is noise.
 AIM = (1.85, 0.85)
 MIN_ENERGY = 0.05  # levels²
-ENERGY_CELL = 4  # pixels: energies are smooth
-# The mean's energy between DETAIL and COARSER as a share of the single entries': from the first one
-# down a single entry's takes its place, from the second on altogether. On lips and skin it lies
-# above.
+ENERGY_CELL = 4  # pixels: energies are smooth and computed reduced
+# Energy of the mean in the medium band as a share of the single entries'. Below the first value a
+# single entry starts to replace the mean, below the second it replaces it fully. Lips and skin lie
+# above both.
 WEAK = (0.8, 0.5)
-# Levels²: where a single entry's own energy between DETAIL and COARSER is less than the first,
-# there is no beard to be seen; from the second on there is.
+# Levels²: energy of a single entry in the medium band from which a beard starts to be visible, and
+# is fully.
 VISIBLE = (0.7, 1.4)
-# Share of the detail inside the lips that is the candidates' mean's: teeth keep the edges that one
-# entry has, and flicker less.
+# Share of the candidates' mean in the detail inside the lips: teeth keep the edges of one entry and
+# flicker less.
 SHARED_INSIDE = 0.3
-# Levels by which it may darken or lighten what lies inside the lips: where the median shows teeth
-# and the single picture the dark gap above or below its own, a speck would be left of the gap.
+# Levels by which detail may darken or lighten the inside of the lips: where the median shows teeth
+# and the single picture the dark gap next to its own, more would leave a dark speck.
 MAX_CHANGE_INSIDE = 16.0
 
 
@@ -64,14 +65,14 @@ def add_detail(
     scale: float,
     share: float,
 ) -> U8:
-    """`steady` with a share of its finest detail exchanged for that of its candidates.
+    """Replace a share of a median's finest detail by that of its candidates.
 
     Args:
-        steady: (h, w, 3), sure of everything but that.
-        mean: (h, w) luma of the candidates' mean.
-        lumas: (len(DETAIL_WINDOW), h, w) of the entries chosen for the frames around this one.
-        single: tells what the one chosen for this frame shows within a box, (bh, bw, 3).
-        inside: (h, w) 0..1, of the lips: there detail is mostly that entry's.
+        steady: (h, w, 3), the median, right in everything but the finest detail.
+        mean: (h, w), luma of the candidates' mean.
+        lumas: (len(DETAIL_WINDOW), h, w), of the entries chosen for the surrounding frames.
+        single: returns the entry chosen for this frame within a box, (bh, bw, 3).
+        inside: (h, w), 0..1, of the lips; there detail is mostly the single entry's.
         scale: pixels per outer-eye distance.
         share: 0..1.
     """
@@ -81,16 +82,18 @@ def add_detail(
     change, weak = raise_detail(own, shared, lumas[len(lumas) // 2].astype(np.float32), scale)
     box = _bounding_box(weak)
     if weak[box].size:
-        # Of neighbouring frames' entries, what they do not share is noise and flicker.
+        # Averaged over entries of neighboring frames: what they do not share is noise and flicker.
         wide, inner = _widen(box, weak.shape, scale)
         theirs = weighted_mean(lumas[:, wide[0], wide[1]], np.array(DETAIL_WINDOW, np.float32))
         change[box] += weak[box] * (_high_pass(theirs - own[wide], scale)[inner] - change[box])
     fine = to_three_channels(cv2.multiply(change, 1 - inside))
     box = _bounding_box(inside)
     if inside[box].size:
-        # Teeth and tongue move by themselves: a mean of entries would be blurred.
+        # Teeth and tongue move independently of the lips: a mean of entries would be blurred.
         wide, inner = _widen(box, inside.shape, scale)
-        theirs = _high_pass(cv2.subtract(single(wide), steady[wide], dtype=cv2.CV_32F), scale)[inner]
+        theirs = _high_pass(cv2.subtract(single(wide), steady[wide], dtype=cv2.CV_32F), scale)[
+            inner
+        ]
         theirs += SHARED_INSIDE * (to_three_channels(shared[box]) - theirs)
         lips = to_three_channels(inside[box])
         most = 255 - (255 - MAX_CHANGE_INSIDE) * lips
@@ -100,21 +103,29 @@ def add_detail(
 
 
 def raise_detail(steady: F32, shared: F32, single: F32, scale: float) -> tuple[F32, F32]:
-    """What is to be added to the steady luma (h, w), and where that is not enough, 0..1.
+    """Amplify shared detail to the strength of a single entry's.
 
     Args:
-        shared: (h, w) the finest detail that the candidates share and the steady picture lacks.
-        single: (h, w) luma of the entry that tells how strong detail is.
+        steady: (h, w), luma of the median.
+        shared: (h, w), finest detail that the candidates share and the median lacks.
+        single: (h, w), luma of the entry whose detail has the right strength.
+        scale: pixels per outer-eye distance.
+
+    Returns:
+        (h, w), what to add to the median's luma, and (h, w), 0..1, where that is not enough.
     """
     change = shared
     own, theirs = _split_bands(steady + shared, scale), _split_bands(single, scale)
     for aim, band, strong in zip(AIM, own, theirs, strict=True):
-        held, wanted = _measure_energy(band, ENERGY_SIGMA * scale), _measure_energy(strong, ENERGY_SIGMA * scale)
+        held, wanted = (
+            _measure_energy(band, ENERGY_SIGMA * scale),
+            _measure_energy(strong, ENERGY_SIGMA * scale),
+        )
         held = np.maximum(held, MIN_ENERGY)
         gain = np.sqrt(np.clip(aim * wanted / held, 1, MAX_RAISE**2))
         line = np.minimum(_measure_energy(band, LINE_SIGMA * scale) / held, MAX_LINE_WEIGHT)
         change = cv2.add(change, cv2.multiply(band, _upsample(line * (gain - 1), shared)))
-    # Where a beard begins is told by less of a neighbourhood.
+    # Smaller neighborhoods locate the border of a beard.
     held, wanted = (_measure_energy(bands[1], WEAK_SIGMA * scale) for bands in (own, theirs))
     weak = np.clip((WEAK[0] - held / np.maximum(wanted, 1e-3)) / (WEAK[0] - WEAK[1]), 0, 1)
     weak *= np.clip((wanted - VISIBLE[0]) / (VISIBLE[1] - VISIBLE[0]), 0, 1)
@@ -122,12 +133,12 @@ def raise_detail(steady: F32, shared: F32, single: F32, scale: float) -> tuple[F
 
 
 def _high_pass(difference: F32, scale: float) -> F32:
-    """What of a difference of pictures is finer than COARSER."""
+    """Remove what is coarser than COARSER from a difference of pictures."""
     return np.asarray(difference - _blur(difference, COARSER * scale))
 
 
 def _widen(box: Box, shape: tuple[int, ...], scale: float) -> tuple[Box, Box]:
-    """A box with what around it is needed to part its detail, and where in that it lies."""
+    """Widen a box by the reach of `_high_pass`; returns it and the original box within it."""
     reach = int(np.ceil(3 * COARSER * scale))
     rows, columns = (
         slice(max(0, part.start - reach), min(part.stop + reach, side))
@@ -141,7 +152,7 @@ def _widen(box: Box, shape: tuple[int, ...], scale: float) -> tuple[Box, Box]:
 
 
 def _blur(picture: F32, sigma: float) -> F32:
-    """By a Gaussian of σ pixels, cut off at 3 σ, sooner than OpenCV's own choice."""
+    """Gaussian blur of σ pixels, cut off at 3 σ, sooner than OpenCV's own choice."""
     side = 2 * int(np.ceil(3 * sigma)) + 1
     return np.asarray(cv2.GaussianBlur(picture, (side, side), sigma))
 
@@ -151,14 +162,14 @@ def _to_luma(picture: U8) -> F32:
 
 
 def _split_bands(luma: F32, scale: float) -> tuple[F32, F32]:
-    """What is finer than DETAIL, and what lies between it and COARSER."""
+    """Split luma into the fine band, below DETAIL, and the medium band, up to COARSER."""
     fine = _blur(luma, DETAIL * scale)
     coarse = _blur(fine, (COARSER**2 - DETAIL**2) ** 0.5 * scale)
     return cv2.subtract(luma, fine), cv2.subtract(fine, coarse)
 
 
 def _measure_energy(band: F32, sigma: float) -> F32:
-    """Mean square around every ENERGY_CELLth pixel, as far as a Gaussian of σ pixels reaches."""
+    """Local mean square, reduced by ENERGY_CELL, over a box as wide as a Gaussian of σ pixels."""
     size = tuple(-(-side // ENERGY_CELL) for side in band.shape[::-1])
     small = cv2.resize(cv2.multiply(band, band), size, interpolation=cv2.INTER_AREA)
     side = 2 * round(1.7 * sigma / ENERGY_CELL) + 1
@@ -171,6 +182,6 @@ def _upsample(small: F32, like: F32) -> F32:
 
 
 def _bounding_box(where: F32) -> Box:
-    """The rows and columns that hold everything above zero; the first ones if there is nothing."""
+    """Rows and columns that bound everything above zero; empty slices if there is nothing."""
     x, y, width, height = cv2.boundingRect((where > 0).astype(np.uint8))
     return slice(y, y + height), slice(x, x + width)

@@ -1,4 +1,4 @@
-"""Many pictures of one mouth as one."""
+"""Weighted mean and median of many pictures of one mouth."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Picture = TypeVar("Picture", U8, F32)
 
 
 def deblur_mean(mean: Picture) -> Picture:
-    """What many linear interpolations have in common (h, w[, 3]), freed of their softness.
+    """Undo the blur of linear interpolation in the mean of many pictures (h, w[, 3]).
 
-    At offsets spread evenly over a pixel, linear interpolation multiplies the frequency ω by
-    (sin(ω/2) / (ω/2))² in the mean; this is its inverse up to a quarter of the sampling rate.
+    Averaged over subpixel offsets, linear interpolation multiplies the frequency ω by
+    (sin(ω/2) / (ω/2))²; this filter is its inverse up to a quarter of the sampling rate.
     """
     return cast(Picture, cv2.filter2D(mean, -1, _DEBLUR_KERNEL, borderType=cv2.BORDER_REPLICATE))
 
@@ -27,7 +27,11 @@ _DEBLUR_KERNEL = np.array([[0, -1, 0], [-1, 13, -1], [0, -1, 0]], np.float32) / 
 
 
 def weighted_mean(pictures: Iterable[U8], weights: F32) -> F32:
-    """Of pictures (h, w[, 3]), one weight each."""
+    """Weighted mean of pictures (h, w[, 3]).
+
+    Raises:
+        ValueError: there are no pictures.
+    """
     mean, total = None, 0.0
     for picture, weight in zip(pictures, weights.tolist(), strict=True):
         total += weight
@@ -41,26 +45,24 @@ def weighted_mean(pictures: Iterable[U8], weights: F32) -> F32:
 
 
 def weighted_median(stack: U8, weights: F32) -> U8:
-    """Per element, the least value v such that entries ≤ v hold at least half of the weight.
+    """Weighted median of each element over a stack of pictures, (...) u8.
 
-    Bisection over the eight bits of the intensity: no sorting, bytes only. Weights are rounded to
-    255ths (65535ths beyond 64 entries) with their sum kept.
+    The least value v such that entries ≤ v hold at least half of the weight, by bisection over the
+    eight bits of the intensity: no sorting, bytes only. Weights are rounded to 255ths (65535ths
+    beyond 64 entries) with their sum kept.
 
     Args:
         stack: (n, ...) u8; weights: (n,), summing to 1.
-
-    Returns:
-        (...) u8.
     """
     n = len(stack)
     if n == 1:
         return np.asarray(stack[0].copy())
     kind = np.uint8 if n <= 64 else np.uint16
     total = int(np.iinfo(kind).max)
-    # Rounding the running sum keeps the total exact and no weight off by more than one part.
+    # Rounding the cumulative sum keeps the total exact and every weight within one part.
     parts = np.diff(np.round(np.cumsum(weights) / np.sum(weights) * total), prepend=0).astype(kind)
     low = np.zeros(stack.shape[1:], np.uint8)
-    # Pictures are small and many: new arrays in every step would cost time.
+    # Pictures are small and many: allocating arrays in every step would take time.
     below = np.empty(low.shape, bool)
     share, held = (np.empty(low.shape, np.dtype(kind)) for _ in range(2))
     for bit in (128, 64, 32, 16, 8, 4, 2, 1):

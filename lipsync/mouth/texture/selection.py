@@ -1,7 +1,7 @@
-"""From which bank entries each wanted mouth is made, and what they lack on the whole.
+"""Selection of the bank entries that each wanted mouth is made from.
 
-For every frame the nearest entries with their weights, the entries that give single detail, chosen
-over the whole stretch so that they flow, and the regression's correction.
+For every frame: the nearest entries and their weights, the entries that provide single-frame detail
+(chosen over the whole run for temporal continuity), and the regression's correction.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipsync.mouth.bank.shape_free import mean_shape
-from lipsync.mouth.texture.candidates import CandidateSearch, compute_descriptors
+from lipsync.mouth.texture.candidates import CandidateSearch, MouthSequence, compute_descriptors
 from lipsync.mouth.texture.continuity import find_smoothest_path
-from lipsync.mouth.texture.detail import DETAIL_WINDOW
+from lipsync.mouth.texture.detail import DETAIL_STEP_S, DETAIL_WINDOW
 from lipsync.mouth.texture.regression import MIN_ENTRIES, Regression
 from lipsync.mouth.texture.source import TextureOptions
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.threads import single_threaded_blas
 from lipsync.types import F32, I64, MouthBank
 
-MAX_GAIN = 2.0  # a candidate's light is corrected up to this factor
+MAX_GAIN = 2.0  # of the correction of a candidate's light, per color channel
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,50 +29,54 @@ class Selection:
 
     entries: I64  # (n,), nearest first
     weights: F32  # (n,), summing to 1
-    details: I64  # (len(DETAIL_WINDOW),), entries that give single detail to the frames around
-    correction: F32 | None  # shape-free, what the entries' mean lacks; None: not known
+    details: I64  # (len(DETAIL_WINDOW),), entries that provide detail to the surrounding frames
+    correction: F32 | None  # shape-free, from `Regression.predict_correction`; None: unknown
 
 
 class CandidateSelector:
-    """The search in one bank; what it needs is learnt when it is first asked for."""
+    """Selects entries of one bank; searches and regressions are prepared on first use."""
 
     def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
         self._bank = bank
         self._candidates = options.candidates
         self._successors = bank.thumbnails[find_successors(bank)]
-        # Whether what is said counts is known only when it is known of the wanted mouths.
+        # By whether the phone embedding counts, which depends on the wanted mouths.
         self._searches: dict[bool, tuple[CandidateSearch, Regression | None]] = {}
         regressed = options.regression and options.warp and options.candidates > 1
         enough = (bank.quality > 0).sum() >= MIN_ENTRIES
-        # The shape of the bank's shape-free pictures; None: nothing is to be learnt from them.
+        # Shape of the bank's shape-free pictures; None: there is no regression.
         self.mean_shape: F32 | None = None
         if regressed and enough and bank.shape_free is not None:
             self.mean_shape = mean_shape(bank.control, bank.to_crop)
 
     def describe(self, wanted: WantedMouths, run: I64) -> F32:
-        """Descriptors of the wanted mouths, (n, d); see `candidates.describe`.
+        """Descriptors of the wanted mouths, (n, d); see `compute_descriptors`.
 
         Args:
-            run: (n,) a number for each run of frames that belong together.
+            run: (n,), number of the run of consecutive frames that each belongs to.
         """
         phones = None if self._bank.phones is None else wanted.phones
         search, _ = self._search(phones is not None)
         return compute_descriptors(
-            wanted.lips.points,
-            wanted.target.nose,
-            run,
-            np.arange(len(wanted)),
-            phones,
-            None if self._bank.skin_color is None else wanted.skin_color,
-            search.nearest_scale(wanted.target.scale),
+            MouthSequence(
+                wanted.lips.points,
+                wanted.target.nose,
+                run,
+                np.arange(len(wanted)),
+                np.full(len(wanted), float(wanted.lips.rate)),
+                phones,
+                None if self._bank.skin_color is None else wanted.skin_color,
+                search.nearest_scale(wanted.target.scale),
+            )
         )
 
-    def select(self, descriptors: F32, heard: bool) -> list[Selection]:
-        """The entries for consecutive frames.
+    def select(self, descriptors: F32, heard: bool, rate: float) -> list[Selection]:
+        """Select entries for n consecutive frames.
 
         Args:
             descriptors: (n, d) from `describe`.
             heard: their phone embedding is known.
+            rate: frames per second.
         """
         search, regression = self._search(heard and self._bank.phones is not None)
         with single_threaded_blas():
@@ -87,8 +91,8 @@ class CandidateSelector:
                     for one, (e, w, _) in zip(descriptors, found, strict=True)
                 ]
         picks = entries[np.arange(len(entries)), path]
-        reach = len(DETAIL_WINDOW) // 2
-        around = np.arange(len(picks))[:, None] + np.arange(-reach, reach + 1)
+        reach, step = len(DETAIL_WINDOW) // 2, max(1, round(DETAIL_STEP_S * rate))
+        around = np.arange(len(picks))[:, None] + step * np.arange(-reach, reach + 1)
         details = picks[np.clip(around, 0, len(picks) - 1)]
         return [
             Selection(e, w, d, c)
@@ -102,7 +106,7 @@ class CandidateSelector:
         return self._searches[heard]
 
     def _regression(self, search: CandidateSearch) -> Regression | None:
-        """None: not wanted, or there is too little to learn it from."""
+        """Fit the regression; None: disabled, or the bank is too small."""
         bank = self._bank
         if self.mean_shape is None or bank.shape_free is None:
             return None
@@ -120,7 +124,7 @@ def light_gains(bank: MouthBank, entries: I64, skin_color: F32 | None) -> F32:
 
 
 def find_successors(bank: MouthBank) -> I64:
-    """The entry that followed each entry in the footage; itself at the end of a stretch, (m,)."""
+    """Entry that followed each entry in the footage, (m,); itself where none follows directly."""
     following = np.minimum(np.arange(len(bank)) + 1, len(bank) - 1)
     joined = (bank.frames[following] == bank.frames + 1) & (bank.shots[following] == bank.shots)
     return np.where(joined, following, np.arange(len(bank))).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The seam every texture source fits: wanted lips in, patches of picture out."""
+"""Interface of texture sources: wanted lips in, patches of picture out."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class TextureSource(Protocol):
 
     @classmethod
     def load_model(cls, options: TextureOptions, speakers: int, device: str) -> Any:
-        """Whatever the source must load, or None; called before any work is done.
+        """Load what the source needs, or return None; called before any other work.
 
         Raises:
             WeightsError: the options name weights that cannot be used.
-            OptionsError: they name none, or the source cannot serve so many speakers.
+            OptionsError: weights are missing, or there are too many speakers for the source.
         """
 
     @classmethod
     def open(cls, bank: MouthBank, options: TextureOptions, model: Any) -> TextureSource:
-        """A source that draws from `bank`; `model` is what `load_model` returned."""
+        """Create a source that draws from `bank`; `model` is what `load_model` returned."""
         ...
 
     def draw_patches(self, wanted: WantedMouths) -> Iterator[Patch | None]:
-        """One patch per output frame, None where `wanted` is not present."""
+        """Draw one patch per output frame; None where `wanted.present` is false."""
         ...
 
 
@@ -60,17 +60,17 @@ TEXTURES = {
 
 
 def texture_class(options: TextureOptions) -> type[TextureSource]:
-    """The class that the options name; imported only now, since one of them needs torch."""
+    """Import the class that the options name; late, since the decoder needs torch."""
     module, name = TEXTURES[options.texture]
     found: type[TextureSource] = getattr(importlib.import_module(module), name)
     return found
 
 
 def load_model(options: TextureOptions, speakers: int = 1, device: str = "cpu") -> Any:
-    """What the texture that the options name must load; see `TextureSource.load_model`."""
+    """Load what the options' texture source needs; see `TextureSource.load_model`."""
     return texture_class(options).load_model(options, speakers, device)
 
 
 def open_texture(bank: MouthBank, options: TextureOptions, model: Any = None) -> TextureSource:
-    """The texture source that the options name; `model`: from `load_model`."""
+    """Create the texture source that the options name; `model`: from `load_model`."""
     return texture_class(options).open(bank, options, model)
