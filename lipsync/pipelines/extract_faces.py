@@ -160,7 +160,9 @@ def _score_faces(
     mouths[rows] = np.stack([one.mouth for one in measurements])
     sampled = np.zeros(len(face), bool)
     sampled[rows] = True
-    odd = appearance.score_appearance_outliers(mouths, face.lips.points, replace(face.track, found=sampled))[rows]
+    odd = appearance.score_appearance_outliers(
+        mouths, face.lips.points, replace(face.track, found=sampled)
+    )[rows]
     upper = [one.upper for one in measurements]
     likeness = curation.score_likeness(upper, footage.shots(rows))
     return curation.score_faces(measurements, likeness, odd)

@@ -59,7 +59,7 @@ def render(
     Args:
         audio: any file with sound that ffmpeg reads; None where every speaker has their own.
         video: any video, or a still image, that shows the face.
-        output: see `media.Output.of`; default: the video's name with `.lipsync.mp4`, beside it.
+        output: see `media.Output.parse`; default: the video's name with `.lipsync.mp4`, beside it.
         speakers: who speaks what with which face; none: one, with the face of the options.
         spans: a file (see `lipsync.dialogue.spans`) or Span objects: frames outside of them keep
             the target's picture, and the speech lies on the target's time line. None: the speech is

@@ -137,7 +137,7 @@ def swap(
         source_faces: face set (`lipsync faces extract`) of the person whose face is shown.
         video: of the other person that the model has learned.
         model: weights from `training.face_autoencoder.train` on these two people.
-        output: see `media.Output.of`; a pipe is not possible. Default: the video's name with
+        output: see `media.Output.parse`; a pipe is not possible. Default: the video's name with
             `.swap.mp4`, next to it.
         consent: who agreed to what; stored in the result's sidecar.
         options: see `SwapOptions`.

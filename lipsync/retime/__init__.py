@@ -1,11 +1,11 @@
-"""Which frame of the target every output frame shows.
+"""Retiming: which frame of the target every output frame shows.
 
-loops     Orders for a target that is shorter than the speech: forth and back, in a loop, or hel
-motion    How much the head moves in every frame of the target
-path      The dynamic program that keeps the head at rest in pauses (docs/method.md §6)
-plot      A picture of the timing: the speech, how fast the head moves, and which frame is shown
+loops     Frame orders for a target shorter than the speech: back and forth, looped, or held
+motion    Head motion in every frame of the target
+path      Dynamic program for a path on which the head rests in pauses of the speech
+plot      Plot of the timing: the speech, the head's speed, and the frame shown
 retiming  Options and modes of retiming, and the choice between them
-timeline  When the frames of an output are shown, and regular steps in between for what needs th
+timeline  The output's timeline: its length, frame times and target frames
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ __all__ = [
     "Motion",
     "Retimed",
     "TimingOptions",
-    "interpolate_repeats",
-    "keeps_order",
-    "count_output_frames",
-    "plot_timing",
     "choose_timing",
+    "count_output_frames",
+    "interpolate_repeats",
     "keep_timing",
+    "keeps_order",
+    "plot_timing",
 ]

@@ -1,4 +1,4 @@
-"""Orders for a target that is shorter than the speech: forth and back, in a loop, or held.
+"""Frame orders for a target shorter than the speech: back and forth, looped, or held.
 
 Symbols: m target frames, n output frames.
 """
@@ -11,27 +11,31 @@ from numpy.typing import NDArray
 from lipsync.retime.motion import Motion
 from lipsync.types import I64, Bools
 
-EDGE_S = 0.12  # to a cut or an end of the target: nearer than that nothing turns or joins
-# Where to turn or join is sought within this share of the target at its ends, and no further from
-# them than LONGEST_S: most of the footage stays in use, and the search of a loop stays small.
+EDGE_S = 0.12  # distance of turns and joins from cuts and from the ends of the target
+# Turns and joins are searched within this share of the target at its ends, and no farther from them
+# than LONGEST_S: most of the footage stays in use, and the search for a loop stays small.
 SHARE, LONGEST_S = 0.3, 30.0
-CALM_S = 1.0  # of the end of the target, in which a frame to hold is sought
-# Two frames join in a loop by how far the head is apart, and by how far it would be after this time
-# if each went on with its own speed: a jump of the motion is seen as much as one of the place.
+CALM_S = 1.0  # at the end of the target, where a frame to hold is searched
+# Two frames of a loop match by the distance between the head positions, now and extrapolated by
+# this time: a jump in velocity is as visible as one in position.
 AHEAD_S = 0.1
 
 
 def play_straight(m: int, n: int) -> I64:
-    """The target as it is, its last frame held where it is too short."""
+    """The target's own order, (n,); its last frame is held where it is too short.
+
+    Args:
+        m, n: target frames, output frames.
+    """
     return np.minimum(np.arange(n, dtype=np.int64), m - 1)
 
 
 def bounce(motion: Motion, n: int) -> I64:
-    """Forth and back, (n,), turning where the head is at rest.
+    """Play back and forth, (n,), turning where the head is at rest.
 
-    It starts as the footage does, and turns at the calmest frame near either end of the target, not
-    within EDGE_S of a cut or of the end itself unless there is no other. The frame at which it
-    turns is shown once.
+    Starts with the first frame, and turns at the calmest frame near either end of the target, not
+    within EDGE_S of a cut or of the end itself unless there is no other. The frame at a turn is
+    shown once.
     """
     m = len(motion)
     if m == 1 or n <= m:
@@ -41,16 +45,16 @@ def bounce(motion: Motion, n: int) -> I64:
         first, last = 0, m - 1
     period = 2 * (last - first)
     at = np.arange(n, dtype=np.int64)
-    gone = (at - last) % period
-    later = np.where(gone <= last - first, last - gone, 2 * first - last + gone)
+    phase = (at - last) % period
+    later = np.where(phase <= last - first, last - phase, 2 * first - last + phase)
     return np.where(at <= last, at, later)
 
 
 def loop(motion: Motion, n: int) -> I64:
-    """From the start again and again, (n,), joined where the head's place and speed fit best.
+    """Play from the start again and again, (n,), joined where head position and velocity fit best.
 
-    The frame near the end of the target from which it goes back, and the frame near its start at
-    which it goes on, are the pair that is least apart; its own first frames are shown once.
+    The frame near the end of the target to jump from and the frame near its start to jump to are
+    the pair with the smallest distance; frames before the latter are shown once.
     """
     m = len(motion)
     if m == 1 or n <= m:
@@ -62,7 +66,7 @@ def loop(motion: Motion, n: int) -> I64:
 
 
 def hold(motion: Motion, n: int) -> I64:
-    """The target once, (n,), then the calmest frame of its last second for the rest."""
+    """Play the target once, (n,), then hold the calmest frame of its last second."""
     m = len(motion)
     if n <= m:
         return play_straight(m, n)
@@ -76,7 +80,7 @@ def _last_shot(motion: Motion) -> Bools:
 
 
 def _search_frames(motion: Motion) -> int:
-    """Frames from an end of the target in which turns are sought, at least one."""
+    """Number of frames at an end of the target in which turns are searched, at least one."""
     return max(1, int(min(SHARE * len(motion), LONGEST_S * motion.rate)))
 
 
@@ -89,20 +93,20 @@ def _tail(motion: Motion) -> Bools:
 
 
 def _away_from_cuts(motion: Motion, wanted: Bools) -> Bools:
-    """Those of the wanted frames that are away from cuts; all of them if none is."""
+    """The wanted frames that are away from cuts; all of them if none is."""
     inner = wanted & ~motion.near_cut(max(1, round(EDGE_S * motion.rate)))
     return inner if inner.any() else wanted
 
 
 def _find_calmest(motion: Motion, wanted: Bools, edge: bool = True) -> int:
-    """The wanted frame in which the head moves least."""
+    """The wanted frame in which the head moves least; `edge`: preferably away from cuts."""
     if edge:
         wanted = _away_from_cuts(motion, wanted)
     return int(np.where(wanted, motion.speed, np.inf).argmin())
 
 
 def _find_joint(motion: Motion) -> tuple[int, int]:
-    """(first, last): the frames near the start and near the end that look most alike."""
+    """(first, last): the frames near the start and near the end that match best."""
     starts = np.flatnonzero(_away_from_cuts(motion, _head(motion)))
     ends = np.flatnonzero(_away_from_cuts(motion, _tail(motion)))
     ends = ends[ends > starts[0]] if len(ends) else ends
@@ -119,7 +123,7 @@ def _find_joint(motion: Motion) -> tuple[int, int]:
 
 
 def _distances(motion: Motion, starts: I64, ends: I64) -> NDArray[np.float64]:
-    """How unlike the head is, in place and course, (len(starts), len(ends))."""
+    """Distances of the head in position and extrapolated position, (len(starts), len(ends))."""
     ahead = motion.rate * AHEAD_S * np.gradient(motion.points, axis=0)
     state = np.concatenate([motion.points, motion.points + ahead], axis=1)
     state = state.reshape(len(state), -1).astype(np.float64)

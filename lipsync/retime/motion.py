@@ -1,4 +1,4 @@
-"""How much the head moves in every frame of the target.
+"""Head motion in every frame of the target.
 
 Symbols: m target frames, r rigid landmarks.
 """
@@ -14,22 +14,22 @@ from lipsync.face.smoothing import smooth_points
 from lipsync.runtime.positions import sample_at
 from lipsync.types import F32, I64, Bools, FaceTrack, Positions
 
-BLINK = 1.0  # weight of the lids' speed beside the head's (docs/method.md §6)
-# Frames without a known speed (no face, a shot too short to measure one) cost as much as a quick
-# nod: a path leads through them only where there is nothing else.
-UNKNOWN = 1.0  # outer-eye distances per second
-SHORTEST_SHOT = 3  # frames: fewer have no speed worth the name
+BLINK = 1.0  # weight of the lids' speed relative to the head's (docs/method.md §6)
+# Speed of frames where it is unknown (no face, a shot too short to measure it), in outer-eye
+# distances per second: as much as a quick nod, so that a path avoids them where it can.
+UNKNOWN = 1.0
+SHORTEST_SHOT = 3  # frames; the speed in shorter shots is unknown
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """The head's motion, in outer-eye distances and seconds."""
+    """Motion of the head in m target frames, in outer-eye distances and seconds."""
 
     points: F32  # (m, r, 2), the rigid landmarks in units of the outer-eye distance; NaN: unknown
-    head: F32  # (m,), their mean speed; UNKNOWN where it is not known
-    speed: F32  # (m,), with that of the lids
+    head: F32  # (m,), their mean speed; UNKNOWN where there is none
+    speed: F32  # (m,), head plus lids
     found: Bools  # (m,), the frame shows the face
-    joined: Bools  # (m,), the frame continues the one before it: the same shot
+    joined: Bools  # (m,), the frame is in the same shot as the one before
     rate: float  # frames per second
 
     def __len__(self) -> int:
@@ -37,12 +37,12 @@ class Motion:
 
     @property
     def shot(self) -> I64:
-        """(m,) number of the shot that each frame belongs to."""
+        """(m,), number of the shot that each frame belongs to."""
         return np.asarray(np.cumsum(~self.joined), np.int64)
 
     @staticmethod
     def of(track: FaceTrack) -> Motion:
-        """Measured from a face's smoothed landmarks, within each shot."""
+        """Measure motion from a face's smoothed landmarks, within each shot."""
         scheme, rate = track.scheme, float(track.fps)
         eyes = smooth_points(track, scheme.outer_eyes)
         rigid = smooth_points(track, scheme.rigid)
@@ -71,17 +71,17 @@ class Motion:
 
     @staticmethod
     def combine(motions: Sequence[Motion]) -> Motion:
-        """Of several faces of one video: the one that moves most counts, and all are to be seen.
+        """Combine several faces of one video: the largest speed counts, and all must be visible.
 
-        Where no frame shows them all, as in shot and reverse shot, whoever is seen counts.
+        If no frame shows all of them, as in shot and reverse shot, the visible faces count.
         """
         if len(motions) == 1:
             return motions[0]
         found = np.array([one.found for one in motions])
-        everybody = found.all(0)
-        met = bool(everybody.any())
-        seen = np.asarray(everybody if met else found.any(0))
-        counted = np.ones_like(found) if met else found
+        all_visible = found.all(0)
+        together = bool(all_visible.any())
+        seen = np.asarray(all_visible if together else found.any(0))
+        counted = np.ones_like(found) if together else found
         head, speed = (
             np.where(seen, np.where(counted, values, 0).max(0), UNKNOWN).astype(np.float32)
             for values in (
@@ -94,11 +94,15 @@ class Motion:
         return Motion(points, head, speed, seen, joined, motions[0].rate)
 
     def speed_along(self, position: Positions) -> F32:
-        """Head speed of an output (n,) that shows these places; NaN: its first frame, and cuts."""
+        """Head speed (n,) of an output that shows these positions; NaN at its start and at cuts.
+
+        Args:
+            position: (n,), in the target.
+        """
         shot = self.shot[np.floor(position).astype(np.int64)]
         steps = np.diff(sample_at(self.points, position), axis=0)
         lengths = np.linalg.norm(steps, axis=-1)
-        known = np.isfinite(lengths)  # of several faces some may not be seen
+        known = np.isfinite(lengths)  # of several faces some may be missing
         speed = np.full(len(lengths), np.nan)
         total = np.where(known, lengths, 0).sum(1)
         np.divide(self.rate * total, known.sum(1), out=speed, where=known.any(1))
@@ -107,14 +111,14 @@ class Motion:
 
     @staticmethod
     def motionless(m: int, rate: float) -> Motion:
-        """Of a picture without motion."""
+        """Motion of m frames that all show one still picture."""
         none = np.zeros(m, np.float32)
         joined = np.arange(m) > 0
         points = np.zeros((m, 1, 2), np.float32)
         return Motion(points, none, none, np.ones(m, bool), joined, rate)
 
     def near_cut(self, frames: int) -> Bools:
-        """(m,) whether a shot begins or ends fewer than so many frames away."""
+        """(m,), whether a shot begins or ends within fewer than `frames` frames."""
         near = np.zeros(len(self), bool)
         for first in [*np.flatnonzero(~self.joined).tolist(), len(self)]:
             near[max(0, first - frames) : first + frames] = True

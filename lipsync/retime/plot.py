@@ -1,4 +1,4 @@
-"""A picture of the timing: the speech, how fast the head moves, and which frame is shown."""
+"""Plot of the timing: the speech, the head's speed, and the frame shown."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Floats = NDArray[np.floating]
 Color = tuple[int, int, int]
 
 WIDTH, LEFT, RIGHT = 1500, 130, 30  # pixels
-PANELS = (190, 300, 360)  # heights
-GAP, TOP = 62, 44
+PANELS = (190, 300, 360)  # heights, pixels
+GAP, TOP = 62, 44  # pixels between panels and above the first
 PAPER, INK, LINE = (255, 255, 255), (25, 25, 25), (205, 205, 205)
 PAUSE, GRAY, GREEN = (255, 240, 205), (150, 150, 150), (40, 150, 70)
 BLUE, RED = (20, 90, 200), (205, 50, 40)
 FONT, SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.5
-QUIET_DB = -60.0
+QUIET_DB = -60.0  # lower end of the loudness axis
 
 
 def plot_timing(wave: Waveform, speaking: Bools, motion: Motion, position: Positions) -> U8:
-    """Three panels over the time of the output, (h, w, 3).
+    """Draw three panels over the output's time, (h, w, 3).
 
     Args:
-        speaking: (n,) as the timing was chosen by.
-        position: (n,) what each output frame shows.
+        speaking: (n,), the speech that the timing was chosen for.
+        position: (n,), position in the target of each output frame.
     """
     n, rate = len(position), motion.rate
     times = np.arange(n) / rate
@@ -69,7 +69,7 @@ def plot_timing(wave: Waveform, speaking: Bools, motion: Motion, position: Posit
 
 
 def _means(speed: Floats, speaking: Bools) -> str:
-    """Mean speed in the pauses and in the speech."""
+    """Text with the mean speed in pauses and in speech."""
     values = (
         f"{np.nanmean(speed[here]):.3f}" if np.isfinite(speed[here]).any() else "-"
         for here in (~speaking, speaking)
@@ -93,7 +93,7 @@ def _loudness(wave: Waveform, n: int, rate: float) -> Floats:
 
 
 def _run_times(flags: Bools, rate: float) -> Iterator[tuple[float, float]]:
-    """(begin, end) in seconds of every run of set flags."""
+    """(begin, end), seconds, of every run of true flags."""
     edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)) / rate
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
@@ -111,23 +111,23 @@ class _Panel:
     ) -> None:
         self._sheet, self._top, self._height, self._x, self._y = sheet, top, height, x, y
 
-    def _places(self, x: Floats, y: Floats) -> NDArray[np.float64]:
+    def _to_pixels(self, x: Floats, y: Floats) -> NDArray[np.float64]:
         """Pixels (k, 2) of values."""
         across = LEFT + (x - self._x[0]) / (self._x[1] - self._x[0]) * (WIDTH - LEFT - RIGHT)
         share = np.clip((y - self._y[0]) / (self._y[1] - self._y[0]), 0, 1)
         return np.stack([across, self._top + self._height * (1 - share)], axis=1)
 
     def frame(self, title: str, pauses: Iterator[tuple[float, float]]) -> None:
-        """Shaded pauses, axes with numbers, title."""
+        """Draw shaded pauses, axes with numbers, and the title."""
         for begin, end in pauses:
             (x0, y0), (x1, y1) = self._corners(begin, end)
             self._sheet[y0:y1, x0:x1] = PAUSE
         for value in _ticks(*self._y, 5):
             self.level(value)
-            (_, y) = self._places(np.array([0.0]), np.array([value]))[0]
+            (_, y) = self._to_pixels(np.array([0.0]), np.array([value]))[0]
             self._text(f"{value:g}".rjust(7), 50, int(y) + 5)
         for value in _ticks(*self._x, 12):
-            (x, _) = self._places(np.array([value]), np.array([self._y[0]]))[0]
+            (x, _) = self._to_pixels(np.array([value]), np.array([self._y[0]]))[0]
             bottom = self._top + self._height
             cv2.line(self._sheet, (int(x), bottom), (int(x), bottom + 5), INK, 1)
             self._text(f"{value:g} s", int(x) - 12, bottom + 22)
@@ -136,32 +136,32 @@ class _Panel:
         self._text(title, LEFT, self._top - 9)
 
     def _corners(self, begin: float, end: float) -> tuple[tuple[int, int], tuple[int, int]]:
-        places = self._places(np.array([begin, end]), np.array([self._y[1], self._y[0]]))
+        places = self._to_pixels(np.array([begin, end]), np.array([self._y[1], self._y[0]]))
         (x0, y0), (x1, y1) = np.rint(places).astype(int).tolist()
         return (x0, y0), (x1, y1)
 
     def level(self, value: float, color: Color = LINE) -> None:
-        """A thin line across at a value, if it is in the panel."""
+        """Draw a thin horizontal line at a value, if it is in the panel."""
         if self._y[0] <= value <= self._y[1]:
-            places = self._places(np.array(self._x), np.array([value, value]))
+            places = self._to_pixels(np.array(self._x), np.array([value, value]))
             (x0, y), (x1, _) = np.rint(places).astype(int).tolist()
             cv2.line(self._sheet, (x0, y), (x1, y), color, 1)
 
     def line(self, x: Floats, y: Floats, color: Color) -> None:
-        """A line through values, broken where they are NaN."""
+        """Draw a line through values, broken where they are NaN."""
         known = np.isfinite(y)
         for run in np.split(np.arange(len(y)), np.flatnonzero(np.diff(known)) + 1):
             if known[run[0]]:
-                points = np.rint(16 * self._places(x[run], y[run])).astype(np.int32)
+                points = np.rint(16 * self._to_pixels(x[run], y[run])).astype(np.int32)
                 cv2.polylines(self._sheet, [points], False, color, 2, cv2.LINE_AA, 4)
 
     def dots(self, x: Floats, y: Floats, color: Color) -> None:
-        """A dot at every value."""
-        for place in np.rint(self._places(x, y)).astype(int).tolist():
+        """Draw a dot at every value."""
+        for place in np.rint(self._to_pixels(x, y)).astype(int).tolist():
             cv2.circle(self._sheet, place, 4, color, -1, cv2.LINE_AA)
 
     def note(self, text: str, color: Color, used: int = 0) -> int:
-        """Text above the panel, so many pixels from its right edge; returns its width."""
+        """Write text above the panel, `used` pixels from its right edge; returns its width."""
         (width, _), _ = cv2.getTextSize(text, FONT, SIZE, 1)
         self._text(text, WIDTH - RIGHT - used - width, self._top - 9, color)
         return int(width)
@@ -171,7 +171,7 @@ class _Panel:
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:
-    """Round values between two, at most about so many."""
+    """Round values between two limits, about `most` of them at most."""
     raw = (high - low) / most
     power = 10.0 ** np.floor(np.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)

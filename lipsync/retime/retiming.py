@@ -16,11 +16,14 @@ from lipsync.retime.path import find_best_path
 from lipsync.runtime.option_spec import option_group
 from lipsync.types import I64, Bools, Timing, VideoInfo
 
-MIN_PAUSE_S = 0.5  # gaps of the speech shorter than this are no pauses (docs/method.md §6)
-# A target longer than the speech by less than this has no room to choose from, and is most often
-# the very recording that is dubbed: it stays as it is.
+MIN_PAUSE_S = 0.5  # shorter gaps in the speech are not pauses (docs/method.md §6)
+# A target longer than the speech by less than this leaves nothing to choose from, and is usually
+# the very recording that is dubbed: it keeps its order.
 EQUAL_S = 0.5
-ROOM = 1.5  # a shorter target that is to be retimed is first played forth and back to this length
+# A target shorter than the speech is first played back and forth to this multiple of the speech's
+# length, and then retimed.
+ROOM = 1.5
+JUMP_PERCENTILE = 99.9  # of the head's steps in the footage; larger steps are visible jumps
 
 Mode = Literal["auto", "retime", "bounce", "loop", "hold", "cut"]
 
@@ -38,17 +41,17 @@ class TimingOptions:
 
 @dataclass(frozen=True, eq=False)
 class Retimed:
-    """What was chosen, and how."""
+    """The chosen timing, and how it was chosen."""
 
     timing: Timing
-    mode: str  # "straight" or one of the options but `auto` and `cut`
+    mode: str  # "straight" or one of the options except `auto` and `cut`
     rate: float  # frames per second
-    jump: float  # outer-eye distances: the largest at a joint of a loop
-    usual_step: float  # what 99.9 % of the footage's steps stay below
+    jump: float  # outer-eye distances, the largest at a joint of a loop
+    usual_step: float  # outer-eye distances, JUMP_PERCENTILE of the footage's own steps
 
     @property
     def straight(self) -> bool:
-        """The output's time line is the target's: frame i shows its frame i."""
+        """Whether output frame i shows target frame i throughout."""
         return bool((self.timing.position == np.arange(len(self.timing))).all())
 
     @property
@@ -63,7 +66,7 @@ class Retimed:
         )
 
     def warnings(self, spoken: int) -> Iterator[str]:
-        """What the user should know, given the frames that the speech lasts."""
+        """Warnings for the user; `spoken`: frames that the speech lasts."""
         if spoken > len(self.timing):
             lost = (spoken - len(self.timing)) / self.rate
             yield f"the video ends {lost:.2f} s before the speech, whose end was cut (--timing cut)"
@@ -75,14 +78,14 @@ class Retimed:
 
 
 def count_output_frames(spoken: int, info: VideoInfo, options: TimingOptions) -> int:
-    """How long the output is, given that of the speech (frames): `cut` ends with the target."""
+    """Frames of the output for `spoken` frames of speech; `cut` ends with the target."""
     return min(spoken, info.frame_count) if options.timing == "cut" and not info.still else spoken
 
 
 def keeps_order(target: Fraction, length: Fraction, options: TimingOptions) -> bool:
-    """Whether an output of `length` seconds shows the frames of a target of `target` as they are.
+    """Whether an output of `length` seconds keeps the frame order of a target of `target` seconds.
 
-    A target that is too short is repeated or held all the same.
+    Repeating or holding a target that is too short counts as keeping it.
     """
     if options.timing == "auto":
         return target - length <= EQUAL_S
@@ -93,44 +96,45 @@ def choose_timing(speaking: Bools, motion: Motion, options: TimingOptions) -> Re
     """Choose a target frame for every output frame.
 
     Args:
-        speaking: (n,) whether somebody speaks at each output frame, gaps under FILLED_S filled.
-            All alike (no speech is recognised in the sound, or there is no pause): nothing to fit.
+        speaking: (n,), whether there is speech at each output frame, gaps under MIN_PAUSE_S filled.
+            With no speech detected, or no pause, there is nothing to fit.
         motion: of the target, m frames.
 
     Returns:
-        Retimed, whose Timing has n frames. Pictures between two frames are never across a cut.
+        Retimed, whose Timing has n frames. No picture is interpolated across a cut.
     """
     n, m = len(speaking), len(motion)
-    how: str = options.timing
-    if how == "auto":
+    mode: str = options.timing
+    if mode == "auto":
         longer = m - n
-        how = "bounce" if longer < 0 else "retime" if longer > EQUAL_S * motion.rate else "cut"
+        mode = "bounce" if longer < 0 else "retime" if longer > EQUAL_S * motion.rate else "cut"
     if m == 1:
-        how = "hold"
+        mode = "hold"
     jump = 0.0
-    if how == "retime":
+    if mode == "retime":
         position = _choose_positions(speaking, motion)
     else:
         orders = {"bounce": bounce, "loop": loop, "hold": hold}
-        order = orders[how](motion, n) if how in orders else play_straight(m, n)
-        how = how if how in orders and (n > m or m == 1) else "straight"
+        order = orders[mode](motion, n) if mode in orders else play_straight(m, n)
+        mode = mode if mode in orders and (n > m or m == 1) else "straight"
         position = order.astype(np.float64)
         speed = motion.speed_along(order)[1:][np.abs(np.diff(order)) > 1]
         jump = float(np.nanmax(speed / motion.rate)) if np.isfinite(speed).any() else 0.0
     steps = motion.speed_along(play_straight(m, m)) / motion.rate
-    usual = float(np.nanpercentile(steps, 99.9)) if np.isfinite(steps).any() else 0.0
-    return Retimed(Timing.at(position), how, motion.rate, jump, usual)
+    known = np.isfinite(steps).any()
+    usual_step = float(np.nanpercentile(steps, JUMP_PERCENTILE)) if known else 0.0
+    return Retimed(Timing.at(position), mode, motion.rate, jump, usual_step)
 
 
 def keep_timing(n: int, rate: float) -> Retimed:
-    """The target as it is: what keeps its own time line, with spans or its own frame times."""
+    """Keep the target's own timing for n frames, as with spans or its own frame times."""
     return Retimed(Timing.at(np.arange(n, dtype=np.float64)), "straight", rate, 0.0, 0.0)
 
 
 def _choose_positions(speaking: Bools, motion: Motion) -> NDArray[np.float64]:
     """Positions in the target, (n,)."""
     n, m = len(speaking), len(motion)
-    if not speaking.any():  # song or noise: there are no pauses to rest in
+    if not speaking.any():  # music or noise: without speech there are no pauses
         speaking = np.ones(n, bool)
     shown = play_straight(m, m) if m >= n else bounce(motion, int(np.ceil(ROOM * n)))
     path = find_best_path(speaking, motion.head[shown], motion.speed[shown], motion.found[shown])
@@ -138,14 +142,15 @@ def _choose_positions(speaking: Bools, motion: Motion) -> NDArray[np.float64]:
 
 
 def interpolate_repeats(path: I64, shown: I64, shot: I64) -> NDArray[np.float64]:
-    """Positions of a path with each repeated frame brought half-way to its neighbour.
+    """Move each repeated frame of a path half-way to its neighbor; positions (n,).
 
-    The second showing of a frame goes half-way to the frame after it; where a cut follows, the
-    first one goes half-way back to the picture before it instead.
+    The second showing of a frame moves half-way to the next frame; if a cut follows, the first one
+    moves half-way back to the previous picture instead.
 
     Args:
-        path: (n,) indices of `shown`, each at most twice in a row.
-        shown: (p,) target frames; shot: (p,) the shot that each belongs to.
+        path: (n,), indices into `shown`, each at most twice in a row.
+        shown: (p,), target frames.
+        shot: (p,), the shot that each belongs to.
     """
     position = shown[path].astype(np.float64)
     own, shots = position.copy(), shot[path]

@@ -1,7 +1,7 @@
-"""The output's time line: how long it is, when its frames are shown, what of the target they show.
+"""The output's timeline: its length, the times of its frames, and the target frames they show.
 
-Lips and speech are computed at a regular rate. Where the target's own irregular frame times are
-kept, that rate is a grid of its own, from which every frame takes the values due at its time.
+Lips and speech are computed at a regular rate. If the target's irregular frame times are kept, they
+are computed on a finer regular grid and interpolated at each frame's time.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from lipsync.media.frame_times import (
 from lipsync.retime.retiming import Retimed, TimingOptions, count_output_frames, keeps_order
 from lipsync.types import F32, Bools, LipTrack, Positions, VideoInfo
 
-FINER = 2  # steps per usual interval of irregular frames
+FINER = 2  # steps per nominal interval of irregular frames
 
 
 @dataclass(frozen=True)
 class OutputLength:
-    """How long the output is; known before any picture of the target is decoded."""
+    """Length of the output; known before any picture of the target is decoded."""
 
     frames: int
-    speech_frames: int  # that the whole speech would take; more than `frames` if it is cut
-    duration: Fraction  # seconds, of the speech that is heard
-    sound: Fraction  # seconds, of the sound that goes with the frames
+    speech_frames: int  # of the whole speech; more than `frames` if it is cut
+    duration: Fraction  # seconds, of the audible speech
+    sound: Fraction  # seconds, of the soundtrack
 
     @staticmethod
     def of(info: VideoInfo, speech: Fraction, options: TimingOptions) -> OutputLength:
-        """The output of a target and `speech` seconds of speech."""
+        """Length of the output for a target and `speech` seconds of speech."""
         wanted = count_frames(info, speech)
         frames = count_output_frames(wanted, info, options)
         duration = speech if frames == wanted else info.duration
@@ -44,10 +44,10 @@ class OutputLength:
 
 @dataclass(frozen=True)
 class TargetSpan:
-    """How much of a target a render reads, and whether in its own order."""
+    """How much of a target a render reads, and whether it keeps its order."""
 
     keeps_order: bool  # the output shows the target's frames one after the other
-    seconds: Fraction | None  # that are read at most; None: all
+    seconds: Fraction | None  # to read at most; None: all
 
     @staticmethod
     def of(
@@ -56,7 +56,7 @@ class TargetSpan:
         """What a render of `speech` seconds needs of a target of `target` seconds.
 
         Args:
-            keeps_time: the output keeps the target's time line (spans).
+            keeps_time: the output keeps the target's timeline (spans).
         """
         ordered = keeps_time or keeps_order(target, speech, options)
         ends_with_target = keeps_time or options.timing == "cut"
@@ -65,18 +65,18 @@ class TargetSpan:
 
 @dataclass(frozen=True, eq=False)
 class OutputTimeline:
-    """Frames at times that may be irregular, over regular steps; n frames, m steps."""
+    """Frames at possibly irregular times over regular steps; n frames, m steps."""
 
-    times: NDArray[np.float64]  # (n,) when each frame is shown, seconds
-    order: Positions  # (n,) in the target, what each shows
-    rate: Fraction  # of the steps
-    steps: Positions  # (m,) in the target, what is shown at each step
-    speaking: Bools  # (n,) whether anybody speaks, short pauses filled
+    times: NDArray[np.float64]  # (n,), when each frame is shown, seconds
+    order: Positions  # (n,), position in the target of each frame
+    rate: Fraction  # steps per second
+    steps: Positions  # (m,), position in the target at each step
+    speaking: Bools  # (n,), whether there is speech, short pauses filled
     retimed: Retimed  # how the order was chosen
 
     @staticmethod
     def of(info: VideoInfo, retimed: Retimed, speaking: Bools) -> OutputTimeline:
-        """The time line of a target whose frames are shown in the chosen order."""
+        """Timeline of an output that shows a target's frames in the chosen order."""
         order = retimed.timing.position
         when = display_times(info, len(order))
         if info.stamps is None:
@@ -92,26 +92,26 @@ class OutputTimeline:
 
     @property
     def regular(self) -> bool:
-        """Every step is a frame."""
+        """Whether every step is a frame."""
         return self.steps is self.order
 
     @property
     def end(self) -> float:
-        """When the last frame has been shown, seconds."""
+        """When the last frame ends, seconds."""
         usual = 1 / float(self.rate if self.regular else self.rate / FINER)
         return float(self.times[-1]) + usual
 
     @property
     def mean_rate(self) -> float:
-        """Frames per second over the whole."""
+        """Mean frames per second."""
         return len(self.times) / self.end
 
     def sample(self, values: F32) -> F32:
-        """Values (m, ...) of the steps at the time of every frame, linearly, (n, ...)."""
+        """Interpolate values of the steps (m, ...) linearly at the frames' times, (n, ...)."""
         if self.regular:
             return values
         return interpolate_rows(values, self.times * float(self.rate))
 
     def sample_lips(self, lips: LipTrack, fps: Fraction) -> LipTrack:
-        """Lips of the steps at the time of every frame."""
+        """Interpolate lips of the steps at the frames' times."""
         return lips if self.regular else LipTrack(self.sample(lips.points), fps)

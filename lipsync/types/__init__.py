@@ -1,10 +1,10 @@
-"""The nouns that flow between the stages.
+"""Data types that pass between stages.
 
-Symbols in the shapes: n frames or steps, m bank entries, k landmarks, d feature dimensions,
+Symbols in shapes: n frames or steps, m bank entries, k landmarks, d feature dimensions,
 h × w pixels. Two spaces are used throughout:
 
 * **frame**: pixels of the upright target frame, x to the right, y down; pixel (0, 0) has its
-  centre at (0, 0).
+  center at (0, 0).
 * **canonical mouth space**: the speaker's face after a similarity fit of its rigid points.
   Unit: the outer-eye distance. Origin: half-way between the outer eye corners. x runs along the
   eye line to the image's right, y down, so that a mouth lies near (0, 0.9).
@@ -12,12 +12,12 @@ h × w pixels. Two spaces are used throughout:
 Times are seconds from the first frame or sample; frame i is shown at i / fps.
 
     arrays    Array aliases, and a check of dtype and shape
-    audio     Sound: waveforms, feature vectors, what a file holds
+    audio     Audio: waveforms, feature vectors, properties of a file's sound
     face      Faces: landmarks through a video, their alignment, lips
-    mouth     Mouths: a person's bank of them, and pieces of new picture
-    progress  How a stage reports its progress
-    speaker   Who speaks what, with which face
-    video     Videos: what is known of a file, and which of its frames are shown
+    mouth     Mouths: the mouth bank, appearance of footage, and patches
+    progress  The callback by which stages report progress
+    speaker   A speaker: name, speech, face
+    video     Videos: properties of a file, and which of its frames are shown
 """
 
 from __future__ import annotations

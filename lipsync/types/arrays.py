@@ -12,7 +12,7 @@ F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-Positions = NDArray[np.int64] | NDArray[np.float64]  # in the target, frames; may lie between two
+Positions = NDArray[np.int64] | NDArray[np.float64]  # target frames, may be fractional
 
 
 def require_array(what: str, array: Any, dtype: DTypeLike, shape: tuple[int | None, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Sound: waveforms, feature vectors, what a file holds."""
+"""Audio: waveforms, feature vectors, properties of a file's sound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from lipsync.types.arrays import F32, require_array
 
-SPEECH_RATE = 16000  # Hz, of all sound that the speech model and its features read
+SPEECH_RATE = 16000  # Hz, of the input of the speech model and its features
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class AudioFeatures:
 
     values: F32  # (n, d)
     rate: float = 100.0  # steps per second
-    start: float = 0.0  # seconds, centre of the first window
+    start: float = 0.0  # seconds, center of the first window
 
     def __post_init__(self) -> None:
         require_array("AudioFeatures.values", self.values, np.float32, (None, None))
@@ -44,10 +44,10 @@ class AudioFeatures:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What there is to know about the first sound stream of a file."""
+    """Properties of the first sound stream of a file."""
 
     codec: str  # ffmpeg's name
     rate: int  # Hz
     channels: int
     duration: Fraction  # seconds from the start of the file to the end of the decoded sound
-    start: Fraction = Fraction(0)  # seconds of the file before the sound begins
+    start: Fraction = Fraction(0)  # seconds from the start of the file to the first sample

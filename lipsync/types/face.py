@@ -43,18 +43,18 @@ class LipTrack:
 
 @dataclass(frozen=True, eq=False)
 class LandmarkScheme:
-    """Which of a detector's points are which part of the face (indices into its k points)."""
+    """Which of a detector's k points are which parts of the face, as indices."""
 
     name: str
     count: int
     lips: tuple[int, ...]  # 18: iBUG order without the two inner corners
     rigid: tuple[int, ...]  # points that speech does not move
     jaw: tuple[int, ...]  # the jaw line from the image's left ear over the chin to the right
-    nose: tuple[int, ...]  # three nose points whose place in the canonical space tells the pose
-    anchors: tuple[int, ...]  # around the mouth, hardly moved by speech: they hold a warp in place
+    nose: tuple[int, ...]  # three nose points, whose canonical coordinates indicate the pose
+    anchors: tuple[int, ...]  # around the mouth, hardly moved by speech: they fix a warp
     outer_eyes: tuple[int, int]  # image's left, image's right
     lids: tuple[tuple[int, int], ...] = ()  # middle of the upper and of the lower lid, per eye
-    mirror: tuple[int, ...] = ()  # for every point the one opposite; empty: not known
+    mirror: tuple[int, ...] = ()  # index of each point's mirror counterpart; empty: unknown
 
     def __post_init__(self) -> None:
         if len(self.lips) != N_LIPS:
@@ -62,7 +62,7 @@ class LandmarkScheme:
 
     @property
     def warp(self) -> tuple[int, ...]:
-        """The control points of a mouth's warp: lips, jaw line, anchors, in this order."""
+        """Control points of a mouth's warp: lips, jaw line, anchors, in this order."""
         return self.lips + self.jaw + self.anchors
 
 
@@ -73,7 +73,7 @@ class FaceTrack:
     points: F32  # (n, k, 2 or 3), frame pixels; z, where there is one, in the same unit
     found: Bools  # (n,)
     confidence: F32  # (n,), 0..1
-    cuts: I64  # first frame of every shot but the first, ascending
+    cuts: I64  # first frame of every shot except the first, ascending
     fps: Fraction
     scheme: LandmarkScheme
     # (n,) frames per second around each frame, of footage joined from videos of several rates;

@@ -1,4 +1,4 @@
-"""Mouths: a person's bank of them, and pieces of new picture."""
+"""Mouths: the mouth bank, appearance of footage, and patches."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ USUAL_RATE = 25.0  # frames per second, of a bank that does not say
 
 @dataclass(frozen=True, eq=False)
 class CellMeans:
-    """Pictures in square cells, each the mean of its pixels."""
+    """Reduced pictures: every pixel is the mean of a square cell."""
 
     pictures: U8  # (m, ⌈h / across⌉, ⌈w / across⌉[, 3])
-    across: int  # pixels
+    across: int  # side of a cell, original pixels
 
     def __post_init__(self) -> None:
         require_array("CellMeans.pictures", self.pictures, np.uint8, (None,) * self.pictures.ndim)
@@ -25,15 +25,15 @@ class CellMeans:
 
 @dataclass(frozen=True, eq=False)
 class MouthBank:
-    """Mouths of one person: shapes in memory, crops of the original pixels memory-mapped on disk.
+    """Mouths of one person: shapes in memory, crops of original pixels memory-mapped on disk.
 
-    The crops are never resampled on the way in: a texture is made from them by a single
-    interpolation, from the footage's own pixels to the target's.
+    Crops are not resampled: a texture is made from them by a single interpolation, from the
+    footage's own pixels to the target's.
     """
 
     lips: F32  # (m, 18, 2), canonical
-    pose: F32  # (m, 3, 2), the scheme's nose points, canonical
-    control: F32  # (m, k, 2), the scheme's warp points, pixels of the crop
+    pose: F32  # (m, 3, 2), nose points of the landmark scheme, canonical
+    control: F32  # (m, k, 2), warp points of the landmark scheme, pixels of the crop
     to_crop: F32  # (m, 2, 3), canonical → pixels of the crop
     crops: U8  # (m, h, w, 3), usually a memory map
     thumbnails: F32  # (m, d), luma of each mouth, levels / 255; distances are RMS per pixel
@@ -42,11 +42,11 @@ class MouthBank:
     shots: I64  # (m,), shot of the footage that each entry came from
     rates: F64 | None = None  # (m,), frames per second of the footage; None: USUAL_RATE
     phones: F32 | None = None  # (m, p), phone embedding of the sound at each entry; None: unknown
-    small: CellMeans | None = None  # of the crops; None: they are small enough themselves
-    luma: CellMeans | None = None  # of their luma; None: to be made
-    skin_color: F32 | None = None  # (m, 3), color of the skin around each entry, levels
-    usual_skin_color: F32 | None = None  # (3,), its median over all frames of the footage
-    # (m, s, s, 3), coarse pictures of the entries bent to their usual shape (`shape_free`)
+    small: CellMeans | None = None  # of the crops; None: the crops are small enough
+    luma: CellMeans | None = None  # of the crops' luma; None: computed when needed
+    skin_color: F32 | None = None  # (m, 3), skin around each mouth, levels
+    usual_skin_color: F32 | None = None  # (3,), median over all frames of the footage
+    # (m, s, s, 3), coarse pictures of the entries warped to their mean shape
     shape_free: U8 | None = None
 
     def __post_init__(self) -> None:
@@ -87,12 +87,12 @@ class MouthBank:
 
 @dataclass(frozen=True, eq=False)
 class FootageAppearance:
-    """How every frame of some footage looks; f frames, the target's first."""
+    """Appearance of every frame of some footage; f frames, the target's first."""
 
     skin_color: F32  # (f, 3), around the mouth, smoothed over time, levels
-    # (f,), how unlike all other mouths of its shape the mouth looks; NaN: unknown
+    # (f,), how much the mouth differs from all mouths of similar shape; NaN: unknown
     outlier_score: F32
-    other_identity_shots: I64  # shots of the footage that show another person
+    other_identity_shots: I64  # numbers of the shots that show another person
 
     def __post_init__(self) -> None:
         f = len(self.skin_color)
@@ -105,10 +105,10 @@ class FootageAppearance:
         return len(self.skin_color)
 
     def of_target(self, frames: int) -> FootageAppearance:
-        """The part of the target, whose `frames` come first.
+        """Appearance of the target, whose `frames` frames come first.
 
         Raises:
-            ValueError: the footage is shorter than that.
+            ValueError: the footage has fewer frames.
         """
         if frames > len(self):
             raise ValueError(f"FootageAppearance: wanted {frames} frames or more, got {len(self)}")
@@ -119,17 +119,17 @@ class FootageAppearance:
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A piece of new picture and how much of it to show.
+    """A rendered piece of picture, with alpha.
 
-    `from_frame` maps the target frame's pixels to the patch's. A whole shift (linear part the
-    identity, integer offsets) means that the patch lies on the frame's own pixel grid and is
-    pasted without any resampling.
+    `from_frame` maps the target frame's pixels to the patch's. If it is a shift by whole pixels
+    (linear part the identity, integer offsets), the patch lies on the frame's pixel grid and is
+    pasted without resampling.
     """
 
     rgb: U8  # (h, w, 3)
-    alpha: F32  # (h, w), 0..1: where this source vouches for its pixels
+    alpha: F32  # (h, w), 0..1
     from_frame: F32  # (2, 3)
-    # How far the nearest real mouth was from the wanted one: RMS, outer-eye distances.
+    # From the wanted mouth to the nearest real one: RMS, outer-eye distances.
     distance: float = 0.0
 
     def __post_init__(self) -> None:

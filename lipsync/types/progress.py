@@ -1,8 +1,8 @@
-"""How a stage reports its progress."""
+"""The callback by which stages report progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-# A stage reports (stage name, done, total); None total: unknown.
+# Called with (stage name, done, total); total is None if unknown.
 Progress = Callable[[str, int, int | None], None]

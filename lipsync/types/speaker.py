@@ -1,4 +1,4 @@
-"""Who speaks what, with which face."""
+"""A speaker: name, speech, face."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Speaker:
-    """Somebody who speaks: what, and with which face of the target."""
+    """A speaker: which speech, and which face of the target."""
 
-    name: str  # as spans call them; "" where there is only one
-    audio: Path | None = None  # the speech; with spans on the target's time line. None: `audio`'s
+    name: str  # as in spans; "" for a single speaker
+    audio: Path | None = None  # the speech, with spans on the target's timeline; None: `audio`'s
     face: str = "largest"  # see `LandmarkOptions.face`
 
     def __post_init__(self) -> None:

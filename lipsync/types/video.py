@@ -1,4 +1,4 @@
-"""Videos: what is known of a file, and which of its frames are shown."""
+"""Videos: properties of a file, and which of its frames are shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ, HLG (ITU-R BT.2100)
 
 @dataclass(frozen=True)
 class ColorTags:
-    """Colour description of a video stream in ffmpeg's names; None where the file is silent."""
+    """Color tags of a video stream, in ffmpeg's names; None where the file has none."""
 
     primaries: str | None = None
     transfer: str | None = None
@@ -26,33 +26,33 @@ class ColorTags:
 
 @dataclass(eq=False)
 class Damage:
-    """What reading a video has met that was not intact; filled while its frames are read."""
+    """Damage met in reading a video; filled while its frames are read."""
 
-    replaced: set[int] = field(default_factory=set)  # frames that show the picture before them
+    replaced: set[int] = field(default_factory=set)  # frames replaced by the picture before them
     partly_decoded: int = 0  # pictures
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What there is to know about a video (or a still image) without decoding it all."""
+    """Properties of a video or still image, known without decoding all of it."""
 
     path: Path
     width: int  # of the upright picture, square pixels
     height: int
     fps: Fraction
     frame_count: int  # as decoded at the constant rate `fps`
-    rotation: int = 0  # degrees clockwise that the stored picture needs; frames come upright
+    rotation: int = 0  # clockwise degrees to turn the stored picture; frames come upright
     color: ColorTags = field(default_factory=ColorTags)
-    start: Fraction = Fraction(0)  # first picture's time stamp in the container
+    start: Fraction = Fraction(0)  # time stamp of the first picture in the container
     has_audio: bool = False
     still: bool = False  # an image: one frame, shown as long as needed
     depth: int = 8  # bits per component of the target's own pixels; frames always come in 8
     tonemapped: bool = False  # an HDR target whose frames come as BT.709
-    # A rate that varies and is kept: when each frame is shown, seconds from the first, ascending.
-    # None: frame i is shown at i / fps. `fps` is then the usual rate.
+    # Time of each frame, seconds from the first, ascending, if the rate varies and is kept; `fps`
+    # is then the nominal rate. None: frame i is shown at i / fps.
     stamps: tuple[Fraction, ...] | None = None
-    remarks: tuple[str, ...] = ()  # what reading the file changes in it, a line each
-    # Every `probe` gives a log of its own: what one run reads is not told of another.
+    remarks: tuple[str, ...] = ()  # what reading the file changes, one line each
+    # Every `probe` creates its own log: runs do not share it.
     damage: Damage = field(default_factory=Damage, compare=False, repr=False)
 
     @property
@@ -64,7 +64,7 @@ class VideoInfo:
 
     @property
     def hdr(self) -> bool:
-        """Frames are coded for a screen of high dynamic range (PQ or HLG)."""
+        """Whether frames are encoded for high dynamic range (PQ or HLG)."""
         return self.color.transfer in HDR_TRANSFERS
 
 
@@ -72,7 +72,7 @@ class VideoInfo:
 class Timing:
     """Which target frame every output frame shows.
 
-    `blend[i]` > 0: a picture that far on the way from frame `source[i]` to the one after it.
+    `blend[i]` > 0: a picture interpolated that far from frame `source[i]` to the next one.
     """
 
     source: I64  # (n,)
@@ -88,11 +88,11 @@ class Timing:
 
     @property
     def position(self) -> NDArray[np.float64]:
-        """(n,), target frames: source + blend, what `geometry.at` reads tracks by."""
+        """(n,), fractional target frames, source + blend, as `sample_at` takes them."""
         return np.asarray(self.source + self.blend, np.float64)
 
     @staticmethod
     def at(position: NDArray[np.float64]) -> Timing:
-        """From positions (n,), e.g. 6.5 half-way between the frames 6 and 7."""
+        """Timing from positions (n,), e.g. 6.5 for half-way between frames 6 and 7."""
         whole = np.floor(position)
         return Timing(whole.astype(np.int64), (position - whole).astype(np.float32))

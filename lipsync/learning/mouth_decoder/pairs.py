@@ -1,8 +1,7 @@
-"""What a decoder learns from: medians of mouths whose true picture is known.
+"""Training pairs of a mouth decoder: leave-one-out median textures and the true pictures.
 
-Leave-one-out: a stretch of the footage is drawn from the bank without that stretch and what lies
-just beside it, for the stretch's own lips. What comes out is what a render would have had to make
-do with; beside it lies what was really seen.
+A segment of the footage is drawn for its own lips from the bank without that segment and its
+surroundings. The result is what a render would get from that bank; the true picture is known.
 """
 
 from __future__ import annotations
@@ -31,32 +30,35 @@ from lipsync.mouth.texture.source import TextureOptions
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.types import F32, I64, U8, FootageAppearance, LipTrack, MouthBank, Progress
 
-SEGMENT_S, MARGIN_S = 3.0, 1.0  # what is drawn at once; what beside it lends nothing either
+SEGMENT_S, MARGIN_S = 3.0, 1.0  # length of a segment; surroundings excluded from its bank
 MIN_SIZE = 32  # pixels across a canvas
-MIN_SEGMENTS = 6  # short footage is cut finer
-MASK_INSET, MASK_SOFT = 0.13, 0.04  # of what counts: about what a composite shows
-REACH = 0.12  # of the canvas' width: how far a piece of border is felt inside
-BORDER = (13, 140)  # of the mask, 0..255: where a composite matches colours
+MIN_SEGMENTS = 6  # short footage is split finer
+MASK_INSET, MASK_SOFT = 0.13, 0.04  # of the loss mask: about what a composite shows
+REACH = 0.12  # of the canvas' width: σ of the color match's falloff from the border
+BORDER = (13, 140)  # mask values, 0..255, where a composite matches colors
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """n mouths as drawn and as they were, on a canvas of h × w; usually memory maps."""
+    """n drawn mouths and their true pictures on a canvas of h × w; usually memory maps.
+
+    Field names are those of the files that `write_pairs` makes.
+    """
 
     steady: U8  # (n, h, w, 3), the median
-    detailed: U8  # (n, h, w, 3), with its finest detail
-    true: U8  # (n, h, w, 3), in the colours of the median's border
-    maps: U8  # (n, h, w, MAPS), the lips drawn
-    mask: U8  # (n, h, w), what counts
-    told: F32  # (n, c), `canvas.described`
-    stretch: I64  # (n,)
+    detailed: U8  # (n, h, w, 3), the median with its finest detail
+    true: U8  # (n, h, w, 3), color-matched to the median along the mask's border
+    maps: U8  # (n, h, w, MAPS), masks of the lips
+    mask: U8  # (n, h, w), weight in the loss, 0..255
+    told: F32  # (n, c), conditioning vectors from `describe_mouths`
+    stretch: I64  # (n,), number of the segment of the footage
 
     def __len__(self) -> int:
         return len(self.told)
 
     @staticmethod
     def load(folder: Path) -> Pairs:
-        """What `write` left there."""
+        """Open the files that `write_pairs` made."""
         pictures = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r")
             for name in ("steady", "detailed", "true", "maps", "mask")
@@ -66,9 +68,9 @@ class Pairs:
 
 
 def choose_canvas(bank: MouthBank, most: int) -> Canvas:
-    """The canvas for the faces of a bank: as many pixels as they have, but at most `most` across.
+    """Choose a canvas of the resolution of a bank's faces, at most `most` pixels across.
 
-    On a finer one than the footage is, noise and edges would not be what they are in a frame.
+    On a finer canvas than the footage, noise and edges would differ from those in a frame.
     """
     scales = [affine_scale(to_crop) for to_crop in bank.to_crop[bank.quality > 0]]
     pixels = float(np.median(scales)) * (RIGHT - LEFT)
@@ -76,10 +78,11 @@ def choose_canvas(bank: MouthBank, most: int) -> Canvas:
 
 
 def split_into_segments(bank: MouthBank, fps: float, most: int) -> list[I64]:
-    """Frames of the footage that are drawn together, by stretches of at most STRETCH_S.
+    """Split a bank's usable frames into segments of about SEGMENT_S; frames of each.
 
     Args:
-        most: frames in all; of more, stretches are left out evenly.
+        fps: of the footage.
+        most: frames in all; of more, segments are left out evenly.
     """
     good = bank.quality > 0
     frames, shots = bank.frames[good], bank.shots[good]
@@ -98,33 +101,33 @@ def split_into_segments(bank: MouthBank, fps: float, most: int) -> list[I64]:
 
 
 def exclude_frames(bank: MouthBank, frames: I64, margin: int) -> MouthBank:
-    """The bank with no mouth from these frames or from within `margin` frames of them."""
+    """The bank without mouths from a range of frames and from `margin` frames around it."""
     near = (bank.frames >= frames[0] - margin) & (bank.frames <= frames[-1] + margin)
     return replace(bank, quality=np.where(near, 0, bank.quality).astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
 class PairSource:
-    """The bank and footage that pairs are drawn from, and how."""
+    """The bank and footage that pairs are made from, and how."""
 
     bank: MouthBank
     appearance: FootageAppearance
     face: TrackedFace  # through all of the footage
     options: TextureOptions  # how medians are drawn
     canvas: Canvas
-    phones: int  # size of the phone embedding; of a bank without sound it is all 0
+    phones: int  # size of the phone embedding; all 0 for a bank without sound
 
 
 def write_pairs(
     folder: Path, source: PairSource, most: int, progress: Progress | None = None
 ) -> None:
-    """Draw the pairs of a bank and of the footage it was collected from, for `Pairs.load`.
+    """Draw the pairs of a bank and its footage into files, for `Pairs.load`.
 
     Args:
-        most: pairs.
+        most: pairs, at most.
     """
-    groups = split_into_segments(source.bank, float(source.face.fps), most)
-    n, h, w = sum(map(len, groups)), source.canvas.height, source.canvas.size
+    segments = split_into_segments(source.bank, float(source.face.fps), most)
+    n, h, w = sum(map(len, segments)), source.canvas.height, source.canvas.size
     shapes = {"steady": (h, w, 3), "detailed": (h, w, 3), "true": (h, w, 3)}
     shapes |= {"maps": (h, w, MAPS), "mask": (h, w)}  # type: ignore[dict-item]
     out = {
@@ -132,11 +135,11 @@ def write_pairs(
         for name, shape in shapes.items()
     }
     conditions = np.zeros((n, conditioning_size(source.phones)), np.float32)
-    stretch = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    stretch = np.repeat(np.arange(len(segments)), [len(frames) for frames in segments])
     renderer = _PairRenderer(source)
     row = 0
-    for group in groups:
-        for pair in renderer.render(group):
+    for frames in segments:
+        for pair in renderer.render(frames):
             for name, picture in zip(out, pair[:-1], strict=True):
                 out[name][row] = picture
             conditions[row] = pair[-1]
@@ -149,7 +152,7 @@ def write_pairs(
 
 
 class _PairRenderer:
-    """Draws mouths of the footage from the rest of it."""
+    """Draws each mouth of the footage from the rest of the footage."""
 
     def __init__(self, source: PairSource) -> None:
         self.source = source
@@ -159,10 +162,10 @@ class _PairRenderer:
         self.row = {int(frame): row for row, frame in enumerate(source.bank.frames)}
 
     def render(self, frames: I64) -> Iterator[tuple[U8, U8, U8, U8, U8, F32]]:
-        """For every frame of a stretch: steady, detailed, true, maps, mask, conditioning."""
+        """For every frame of a segment: steady, detailed, true, maps, mask, conditioning."""
         bank, face, canvas = self.source.bank, self.source.face, self.source.canvas
         chosen = set(frames.tolist())
-        every = np.arange(frames[0], frames[-1] + 1)  # motion is seen in those between as well
+        every = np.arange(frames[0], frames[-1] + 1)  # motion needs the frames between as well
         nearest = np.clip(np.searchsorted(bank.frames, every), 0, len(bank) - 1)
         wanted = WantedMouths(
             lips=LipTrack(face.lips.points[every], face.fps),
@@ -173,9 +176,7 @@ class _PairRenderer:
         )
         one_run = np.zeros(len(every), np.int64)
         lips, pose = wanted.lips.points, face.nose[every]
-        conditions = describe_mouths(
-            wanted.lips, pose, wanted.phones, one_run, self.source.phones
-        )
+        conditions = describe_mouths(wanted.lips, pose, wanted.phones, one_run, self.source.phones)
         median = MedianTexture(exclude_frames(bank, frames, self.margin), self.source.options)
         for i, drawn in enumerate(median.draw(wanted)):
             frame = int(every[i])
@@ -198,17 +199,17 @@ class _PairRenderer:
 
 
 def match_border_color(true: U8, drawn: U8, mask: U8) -> U8:
-    """A true picture (h, w, 3) moved to the drawn one's colours along the mask's border.
+    """Match a true picture (h, w, 3) to the drawn one's color along the mask's border.
 
-    A composite does the reverse: what differs along the border it takes off the mouth. Light, which
-    changes from day to day, is nothing to learn. Inside, the difference is the border's, weighted
-    by nearness: about what a membrane would be.
+    A composite does the reverse: it subtracts the difference along the border from the mouth, so
+    that lighting, which varies between recordings, must not be learned. Inside, the correction is
+    the border's difference weighted by distance, approximately a membrane.
     """
     border = ((mask >= BORDER[0]) & (mask <= BORDER[1])).astype(np.float32)
     if not border.any():
         return true
     sigma = REACH * mask.shape[1]
-    off = (drawn.astype(np.float32) - true) * border[..., None]
+    difference = (drawn.astype(np.float32) - true) * border[..., None]
     weight = cv2.GaussianBlur(border, (0, 0), sigma)[..., None]
-    field = cv2.GaussianBlur(off, (0, 0), sigma) / np.maximum(weight, 1e-6)
+    field = cv2.GaussianBlur(difference, (0, 0), sigma) / np.maximum(weight, 1e-6)
     return np.asarray(np.clip(np.rint(true + field), 0, 255), np.uint8)

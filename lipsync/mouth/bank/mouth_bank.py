@@ -34,6 +34,7 @@ from lipsync.mouth.bank.shape_free import mean_shape, warp_to_mean_shape
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.hashing import hash_array
+from lipsync.runtime.numeric import MAD_TO_SIGMA
 from lipsync.runtime.option_spec import option_group
 from lipsync.types import F32, I64, U8, Alignment, Bools, CellMeans, FootageAppearance, MouthBank
 
@@ -45,10 +46,10 @@ MAX_BYTES = 1_000_000_000  # of crops and their luma
 # Usable frames: jerk up to MAX_JERK times its median, and at least MIN_JERK (outer-eye distances);
 # robust z-scores of pose and lips up to MAX_Z. Fewer than MIN_USABLE frames: none is left out.
 MAX_JERK, MIN_JERK, MAX_Z, MIN_USABLE = 5, 0.03, 5, 10
-MAD_TO_SIGMA = 1.4826  # a normal distribution's standard deviation per median absolute deviation
 MIN_SPREAD = 0.02  # outer-eye distances: tiny moves of a still landmark are no outliers
 SIZE_PERCENTILE = 99  # of face sizes that a crop must hold; a single outlier must not enlarge all
-SEGMENT_S = 2.0  # of consecutive frames that are kept together where there are too many
+SEGMENT_S = 2.0  # of consecutive frames that are kept together in thinned-out footage
+MIN_SEGMENTS = 8  # of thinned-out footage; few frames are split into shorter segments
 
 
 @option_group
@@ -278,10 +279,10 @@ def thin_out(frames: I64, most: int, segment: int) -> I64:
     """
     if len(frames) <= most:
         return frames
-    stretch = min(segment, max(1, most // 8))
-    count = most // stretch
-    starts = np.arange(count) * (len(frames) - stretch) // max(count - 1, 1)
-    return np.asarray(frames[(starts[:, None] + np.arange(stretch)).ravel()])
+    length = min(segment, max(1, most // MIN_SEGMENTS))
+    count = most // length
+    starts = np.arange(count) * (len(frames) - length) // max(count - 1, 1)
+    return np.asarray(frames[(starts[:, None] + np.arange(length)).ravel()])
 
 
 def _sample_each_shot(shots: I64, frames: I64) -> set[int]:

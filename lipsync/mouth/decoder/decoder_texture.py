@@ -1,8 +1,8 @@
-"""Mouth and chin by a decoder that was trained on the person (`lipsync train-mouth`).
+"""Mouth and chin by a decoder trained on the person (`lipsync train-mouth`).
 
-The median is drawn as ever, on the target's own pixel grid. The decoder sees it on its canvas,
-knows lips, sound and head pose, and draws it anew; what it changed is then done to the patch.
-Detail that is too fine for the canvas, of a large face, stays as the median has it.
+The median is drawn as usual, on the target's pixel grid. The decoder sees it on the canonical
+canvas, conditioned on lips, phones and head pose, and redraws it; its change is added to the patch.
+Detail of a large face that is too fine for the canvas stays as the median has it.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from lipsync.types import F32, U8, MouthBank, Patch
 
 
 class DecoderTexture(TextureSource):
-    """A decoder's mouths; if it was trained to, it refines the median's."""
+    """Mouths drawn by a decoder, which refines the median if it was trained to."""
 
     def __init__(self, bank: MouthBank, options: TextureOptions, network: MouthDecoder) -> None:
         self._network = network
-        if not network.dims.refines:  # the median only tells where a patch lies
+        if not network.dims.refines:  # the median only determines a patch's place
             options = replace(options, candidates=1, detail=0.0)
         self._median = MedianTexture(bank, options)
-        # Trained on silent footage it would make nonsense of sound.
+        # A decoder trained on silent footage must not be given sound.
         self._hears = float(network.get_buffer("told_mean")[LANDMARK_VALUES]) > 0.5
 
     @classmethod
     def load_model(cls, options: TextureOptions, speakers: int, device: str) -> MouthDecoder:
-        """The decoder that the options name.
+        """Load the decoder that the options name.
 
         Raises:
-            OptionsError: they name none, or there are several speakers.
-            WeightsError: it is missing, damaged, or something else.
+            OptionsError: no weights are named, or there are several speakers.
+            WeightsError: the file is missing, damaged, or not a mouth decoder.
         """
         if speakers > 1:
             raise OptionsError(
@@ -75,10 +75,12 @@ class DecoderTexture(TextureSource):
             yield replace(drawn.patch, rgb=self._render(drawn, to_patch, lips[i], conditions[i]))
 
     def _render(self, drawn: MedianPatch, to_patch: F32, lips: F32, condition: F32) -> U8:
-        """The picture of a patch, (h, w, 3).
+        """Render the picture of a patch, (h, w, 3).
 
         Args:
-            to_patch: (2, 3), canonical → its pixels; lips: (18, 2) canonical.
+            to_patch: (2, 3), canonical → pixels of the patch.
+            lips: (18, 2), canonical.
+            condition: (c,), from `describe_mouths`.
         """
         network = self._network
         canvas, shape = network.dims.canvas, drawn.steady.shape[:2]
@@ -91,13 +93,13 @@ class DecoderTexture(TextureSource):
         conditions = torch.from_numpy(condition[None]).to(network.device)
         with torch.inference_mode():
             picture = network.predict(steady, detailed, maps, conditions)
-            if network.dims.refines:  # what it did to what it saw is done to the patch
+            if network.dims.refines:  # only the change is applied to the patch
                 picture = picture - detailed
-        drawn_there = 255 * picture[0].permute(1, 2, 0).cpu().contiguous().numpy()
-        made = canvas.paste(drawn_there, to_patch, shape, beyond=not network.dims.refines)
+        levels = 255 * picture[0].permute(1, 2, 0).cpu().contiguous().numpy()
+        pasted = canvas.paste(levels, to_patch, shape, extend=not network.dims.refines)
         if network.dims.refines:
-            made += drawn.patch.rgb
-        return np.asarray(np.clip(np.rint(made), 0, 255), np.uint8)
+            pasted += drawn.patch.rgb
+        return np.asarray(np.clip(np.rint(pasted), 0, 255), np.uint8)
 
 
 def find_mismatch(network: MouthDecoder, thumbnails: list[F32], scheme: str) -> str | None:
@@ -112,10 +114,10 @@ def find_mismatch(network: MouthDecoder, thumbnails: list[F32], scheme: str) -> 
         return f"the mouth model was trained with other landmarks ({trained}) than {scheme}"
     if network.known is None or not len(network.known) or not thumbnails:
         return None
-    alike = compare_faces(list(network.known.float().cpu().numpy()), thumbnails)
-    if alike >= SAME_PERSON:
+    likeness = compare_faces(list(network.known.float().cpu().numpy()), thumbnails)
+    if likeness >= SAME_PERSON:
         return None
     return (
-        f"the mouth model seems to be another person's (likeness {alike:.2f}, {SAME_PERSON} is expected); "
-        "train one on this person with lipsync train-mouth"
+        f"the mouth model seems to be another person's (likeness {likeness:.2f}, {SAME_PERSON} is "
+        "expected); train one on this person with lipsync train-mouth"
     )

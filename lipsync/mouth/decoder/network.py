@@ -1,11 +1,11 @@
-"""The decoder of one person's mouth: lips, sound and head pose → picture of mouth and chin.
+"""The mouth decoder of one person: lips, phones and head pose → picture of mouth and chin.
 
-It refines: its input is the median texture, before and after the finest detail is laid on, and it
-answers what to add to the median and how much of the detail to keep: what it does not know stays
-as the bank has it. With dims.refines false it invents: all it starts from is the person's mean
-mouth, and the picture is as fine as the canvas.
+A refining decoder gets the median texture, before and after the finest detail was added, and
+predicts what to add to the median and how much of the detail to keep; what it has not learned stays
+as the bank has it. With dims.refines false it generates: it starts from the person's mean mouth,
+and the picture is no finer than the canvas.
 
-Symbols: b pictures of h × w pixels, c numbers that tell lips, sound and pose (`canvas.described`).
+Symbols: b pictures of h × w pixels, c values of a conditioning vector (`crop.describe_mouths`).
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from lipsync.mouth.decoder.crop import MAPS, STRIDE, Canvas, conditioning_size
 from lipsync.runtime import checkpoint
 
 KIND = "mouth decoder"  # in a checkpoint's meta
-KNOWN = "known"  # thumbnails of the person, beside the weights
+KNOWN = "known"  # name of the person's thumbnails among the tensors of a checkpoint
 SLOPE = 0.1  # of LeakyReLU below zero
-MAX_GATE = 1.5  # times the detail, at most
+MAX_GATE = 1.5  # factor of the median's detail, at most
+DETAIL_GAIN = 8  # brings detail and noise to the magnitude of the other inputs
 
 
 @dataclass(frozen=True)
 class DecoderDims:
-    """What a network is built from; a checkpoint carries it."""
+    """Architecture of a decoder, stored with its weights."""
 
     size: int = 128  # pixels across the canvas
     width: int = 24  # channels at half of that size
-    phones: int = 42  # numbers per frame that tell what is heard
-    refines: bool = True  # its input is the median texture
+    phones: int = 42  # size of the phone embedding per frame
+    refines: bool = True  # the input includes the median texture
 
     def __post_init__(self) -> None:
         if self.size % STRIDE or self.size < 32:
@@ -46,12 +47,12 @@ class DecoderDims:
 
     @property
     def canvas(self) -> Canvas:
-        """The picture it draws."""
+        """The pixel grid it draws on."""
         return Canvas(self.size)
 
 
 class Modulated(nn.Module):
-    """x + two 3 × 3 convolutions, between them scale and shift by what is wanted (FiLM)."""
+    """Residual block of two 3 × 3 convolutions with FiLM conditioning in between."""
 
     def __init__(self, channels: int, wanted: int) -> None:
         super().__init__()
@@ -68,9 +69,9 @@ class Modulated(nn.Module):
 
 
 class MouthDecoder(nn.Module):
-    """A U-Net of three levels, at 1/2, 1/4 and 1/8 of the canvas."""
+    """A conditional U-Net of three levels, at 1/2, 1/4 and 1/8 of the canvas."""
 
-    WANTED = 64  # numbers that scale and shift the maps
+    WANTED = 64  # size of the conditioning embedding
 
     def __init__(self, dims: DecoderDims) -> None:
         super().__init__()
@@ -83,7 +84,7 @@ class MouthDecoder(nn.Module):
         told = conditioning_size(dims.phones)
         self.register_buffer("told_mean", torch.zeros(told))
         self.register_buffer("told_spread", torch.ones(told))
-        # The person's mean mouth: where a decoder that invents starts from.
+        # The person's mean mouth, which a generating decoder starts from.
         self.register_buffer("usual", torch.full((3, height, size), 0.5))
         self.told = nn.Sequential(
             nn.Linear(told, 2 * self.WANTED),
@@ -92,7 +93,7 @@ class MouthDecoder(nn.Module):
             nn.LeakyReLU(SLOPE),
         )
         self.head = nn.Conv2d(4 * inputs, w, 3, padding=1)
-        # The canvas is always the same part of a face: what depends on the place can be learnt.
+        # The canvas always shows the same part of a face: per-pixel biases can be learned.
         self.place = nn.Parameter(torch.zeros(w, height // 2, size // 2))
         self.fine = Modulated(w, self.WANTED)
         self.down = nn.Conv2d(w, 2 * w, 3, 2, 1)
@@ -105,25 +106,24 @@ class MouthDecoder(nn.Module):
         self.up_again = nn.Conv2d(2 * w, w, 1)
         self.fine_again = Modulated(w, self.WANTED)
         self.out = nn.Conv2d(w, 16, 3, padding=1)
-        nn.init.zeros_(self.out.weight)  # at first the median passes as it is, its detail too
+        nn.init.zeros_(self.out.weight)  # untrained, the median and its detail pass unchanged
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, steady: Tensor, detailed: Tensor, maps: Tensor, told: Tensor) -> Tensor:
-        """What to add, and how much of the detail to keep, (b, 4, h, w).
+        """Predict what to add (3 channels) and the gate of the detail (1 channel), (b, 4, h, w).
 
         Args:
-            steady, detailed: (b, 3, h, w) 0..1, the median before and after its detail; what they
-                are does not matter if dims.refines is false.
-            maps: (b, MAPS, h, w) 0..1, the wanted lips drawn.
-            told: (b, c).
+            steady, detailed: (b, 3, h, w), 0..1, the median without and with its detail; ignored
+                if dims.refines is false.
+            maps: (b, MAPS, h, w), 0..1, masks of the wanted lips.
+            told: (b, c), conditioning vectors.
         """
-        seen = [maps - 0.5]
+        inputs = [maps - 0.5]
         if self.dims.refines:
-            # Detail is small: in its own units a network of ordinary weights sees it.
-            seen = [steady - 0.5, 8 * (detailed - steady), *seen]
+            inputs = [steady - 0.5, DETAIL_GAIN * (detailed - steady), *inputs]
         mean, spread = self.get_buffer("told_mean"), self.get_buffer("told_spread")
         wanted = self.told((told - mean) / spread)
-        x = self.head(functional.pixel_unshuffle(torch.cat(seen, 1), 2)) + self.place
+        x = self.head(functional.pixel_unshuffle(torch.cat(inputs, 1), 2)) + self.place
         fine = self.fine(functional.leaky_relu(x, SLOPE), wanted)
         middle = self.middle(functional.leaky_relu(self.down(fine), SLOPE), wanted)
         deep = functional.leaky_relu(self.deeper(middle) + self.deep_place, SLOPE)
@@ -137,22 +137,22 @@ class MouthDecoder(nn.Module):
         return torch.cat([x[:, :3], gate], 1)
 
     def predict(self, steady: Tensor, detailed: Tensor, maps: Tensor, told: Tensor) -> Tensor:
-        """The finished picture on the canvas, (b, 3, h, w), about 0..1; arguments as `forward`."""
+        """Predict the finished picture, (b, 3, h, w), about 0..1; arguments as `forward`."""
         return self.compose(self(steady, detailed, maps, told), steady, detailed)
 
     def compose(self, answer: Tensor, steady: Tensor, detailed: Tensor) -> Tensor:
-        """What `forward` answered, done to the median."""
+        """Apply a result of `forward` to the median, (b, 3, h, w)."""
         if not self.dims.refines:
             return self.get_buffer("usual") + answer[:, :3]
         return steady + answer[:, :3] + answer[:, 3:] * (detailed - steady)
 
     @property
     def device(self) -> torch.device:
-        """Where it runs."""
+        """Device of the weights."""
         return self.get_buffer("usual").device
 
     def save(self, path: Path) -> None:
-        """Write weights and what they are; whole or not at all."""
+        """Write a checkpoint atomically."""
         tensors = dict(self.state_dict())
         if self.known is not None:
             tensors[KNOWN] = self.known
@@ -160,10 +160,10 @@ class MouthDecoder(nn.Module):
 
     @staticmethod
     def load(path: Path, device: str = "cpu") -> MouthDecoder:
-        """Read a network, ready to use.
+        """Load a decoder for inference.
 
         Raises:
-            WeightsError: missing, damaged, or of something else than a mouth.
+            WeightsError: the file is missing, damaged, or not a mouth decoder.
         """
         tensors, meta = checkpoint.load_kind(
             path, KIND, "mouth; train some with lipsync train-mouth"
@@ -178,9 +178,9 @@ class MouthDecoder(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Is every patch of this picture real, beside the median that it was made from?
+    """Scores patches of a picture as real or generated, given the median it was made from.
 
-    (b, 6, h, w) → (b, 1, ·, ·); a value sees 22 × 22 pixels.
+    (b, 6, h, w) → (b, 1, ·, ·); the receptive field is 22 × 22 pixels.
     """
 
     def __init__(self, width: int) -> None:
@@ -195,9 +195,11 @@ class PatchDiscriminator(nn.Module):
             nn.Conv2d(2 * w, 1, 4, padding=1),
         )
 
-    def forward(self, pictures: Tensor, beside: Tensor) -> Tensor:
-        # What a picture has beyond the median, in the units of noise: there the difference lies.
-        score: Tensor = self.layers(torch.cat([8 * (pictures - beside), beside - 0.5], 1))
+    def forward(self, pictures: Tensor, median: Tensor) -> Tensor:
+        """Scores of pictures (b, 3, h, w) made from medians (b, 3, h, w)."""
+        # The difference from the median is small, at the magnitude of noise.
+        change = DETAIL_GAIN * (pictures - median)
+        score: Tensor = self.layers(torch.cat([change, median - 0.5], 1))
         return score
 
 
@@ -211,5 +213,5 @@ def _read_dims(path: Path, meta: Mapping[str, Any]) -> DecoderDims:
 
 
 def to_tensor(pictures: Any) -> Tensor:
-    """uint8 pictures (b, h, w, c) → (b, c, h, w), 0..1, laid out as convolutions like it."""
+    """uint8 pictures (b, h, w, c) → (b, c, h, w), 0..1, in channels-last memory layout."""
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255

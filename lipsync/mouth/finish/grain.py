@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from lipsync.media.pixels import to_three_channels
+from lipsync.runtime.numeric import MAD_TO_SIGMA
 from lipsync.types import F32, U8, Bools
 
 CORRELATION = 0.6  # of a pixel's grain in consecutive frames
@@ -21,7 +22,6 @@ POOL = 256  # pixels: new noise is a window of the pool at a random offset below
 # grain than of the camera's noise.
 STRENGTH = 0.9
 MIN_PIXELS, MAX_PIXELS = 64, 8000  # from which noise is measured
-MAD_TO_SIGMA = 1.4826  # a normal distribution's standard deviation per median absolute deviation
 
 
 class Grain:

@@ -35,7 +35,7 @@ ENERGY_SIGMA, WEAK_SIGMA = 0.2, 0.05
 # proportion to it as a share of the neighborhood's energy, up to MAX_LINE_WEIGHT times.
 LINE_SIGMA, MAX_LINE_WEIGHT = 0.05, 1.1
 MAX_RAISE = 2.0  # gain; detail that would need more is not shared
-# Target energy as a share of the single pictures', of the fine and of the medium band. The fine band
+# Target energy as a share of the single pictures', of the fine and the medium band. The fine band
 # was weakened in them as well, by interpolation, and the encoder weakens it again; part of the
 # medium band is noise.
 AIM = (1.85, 0.85)

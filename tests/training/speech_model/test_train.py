@@ -280,7 +280,7 @@ def test_a_mask_hides_stretches_of_bands_and_of_time_and_nothing_else() -> None:
 
 
 def test_disguises_are_drawn_about_the_usual_throat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vtln, "stretch", lambda samples: 0.85)
+    monkeypatch.setattr(vtln, "estimate_stretch", lambda samples: 0.85)
 
     def voices(**spec: bool) -> torch.Tensor:
         kind = {"kind": "logmel", "per_clip": True, **spec}
