@@ -55,9 +55,7 @@ def find_faces(videos: list[Path], options: LandmarkOptions, run: RunContext) ->
     for video in videos:
         try:
             info = media.probe(video)
-            faces = landmarks.detect_video_faces(
-                info, options, run.cache, run.device, run.progress, options.face != "largest"
-            )
+            faces = landmarks.detect_video_faces(info, options, run, options.face != "largest")
         except MediaError as error:
             log.warning("left out: %s", error)
             unreadable.append(video)

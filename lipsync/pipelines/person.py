@@ -43,9 +43,7 @@ def detect_faces(
     Raises:
         NoFaceError: no frame shows any.
     """
-    faces = landmarks.detect_video_faces(
-        info, options, run.cache, run.device, run.progress, several
-    )
+    faces = landmarks.detect_video_faces(info, options, run, several)
     if not len(faces):
         raise NoFaceError(f"{info.path}: no face was found in its {faces.count} frames")
     return faces
@@ -113,9 +111,7 @@ def _find_elsewhere(
     """Another video or picture, and the track of the face in it that is most like the person's."""
     path = Path(name).expanduser()
     info = media.probe(path, tonemap=not target.hdr)
-    faces = landmarks.detect_video_faces(
-        info, options, run.cache, run.device, run.progress, all_faces=False
-    )
+    faces = landmarks.detect_video_faces(info, options, run, all_faces=False)
     track = landmarks.select_most_similar(faces, thumbnails)
     if not track.found.any():
         raise NoFaceError(f"{path}: no face was found in its {len(track)} frames")

@@ -98,7 +98,9 @@ def _read(name: str, file: str = "") -> str | None:
     if not inner:
         return None
     try:
-        path = resources.files(top).joinpath(*inner[:-1], f"{inner[-1]}.py")
+        path = resources.files(top)
+        for part in (*inner[:-1], f"{inner[-1]}.py"):  # a namespace package takes one at a time
+            path = path.joinpath(part)
         return path.read_text(encoding="utf-8")
     except (ImportError, OSError):
         return None

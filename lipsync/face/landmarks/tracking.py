@@ -10,6 +10,7 @@ from lipsync.face.landmarks.registry import LandmarkOptions
 from lipsync.face.landmarks.selection import select_face
 from lipsync.face.landmarks.video_faces import detect_video_faces
 from lipsync.runtime.cache import Cache
+from lipsync.runtime.context import RunContext
 from lipsync.types import U8, FaceTrack, Progress, VideoInfo
 
 
@@ -42,7 +43,7 @@ def track_video(
         See `detect_video_faces` and `select_face`.
     """
     all_faces = _needs_all_faces(options)
-    faces = detect_video_faces(info, options, cache, device, progress, all_faces)
+    faces = detect_video_faces(info, options, RunContext(cache, device, progress), all_faces)
     return select_face(faces, options.face, options, device)
 
 

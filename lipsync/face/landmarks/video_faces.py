@@ -9,10 +9,10 @@ from lipsync.face.landmarks.detections import Faces
 from lipsync.face.landmarks.frame_detection import detect_faces
 from lipsync.face.landmarks.registry import LandmarkOptions, detector_class, uses_mirror
 from lipsync.media import read_frames
-from lipsync.runtime.cache import Cache
 from lipsync.runtime.code_digest import digest_code
+from lipsync.runtime.context import RunContext
 from lipsync.runtime.hashing import hash_file
-from lipsync.types import U8, Progress, VideoInfo
+from lipsync.types import U8, VideoInfo
 
 
 def detection_code(options: LandmarkOptions) -> str:
@@ -23,12 +23,7 @@ def detection_code(options: LandmarkOptions) -> str:
 
 
 def detect_video_faces(
-    info: VideoInfo,
-    options: LandmarkOptions,
-    cache: Cache,
-    device: str = "cpu",
-    progress: Progress | None = None,
-    all_faces: bool = True,
+    info: VideoInfo, options: LandmarkOptions, run: RunContext, all_faces: bool = True
 ) -> Faces:
     """All faces of a whole file, from the cache if it has been analyzed before.
 
@@ -53,11 +48,11 @@ def detect_video_faces(
     def frames() -> Iterator[U8]:
         for i, frame in enumerate(read_frames(info)):
             yield frame
-            if progress is not None:
-                progress("landmarks", i + 1, info.frame_count)
+            run.report("landmarks", i + 1, info.frame_count)
 
     def make(folder: Path) -> None:
-        detect_faces(frames(), info.fps, options, device, all_faces).save(folder / "faces.npz")
+        found = detect_faces(frames(), info.fps, options, run.device, all_faces)
+        found.save(folder / "faces.npz")
 
-    folder = cache.folder("faces", key, make, code=detection_code(options))
+    folder = run.cache.folder("faces", key, make, code=detection_code(options))
     return Faces.load(folder / "faces.npz", info.frame_count, info.fps)
