@@ -197,7 +197,7 @@ def test_grain_goes_on_from_frame_to_frame_and_is_the_same_every_time() -> None:
     noisy = np.random.default_rng(0).normal(128, 6, (80, 80, 1)).repeat(3, -1).astype(np.uint8)
     made = []
     for _ in range(2):
-        grain, frames = Grain(), [flat.copy() for _ in range(40)]
+        grain, frames = Grain(25.0), [flat.copy() for _ in range(40)]
         for frame in frames:
             grain.add(frame, noisy, np.ones((60, 60), np.float32), (10, 10))
         made.append(np.stack(frames)[..., 0].astype(float) - 128)

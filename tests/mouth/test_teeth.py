@@ -77,7 +77,9 @@ def woman(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Footage:
 
 
 def open_mouths(footage: Footage) -> list[int]:
-    shown = [row.frame for row in teeth_relief._find_rows(footage.bank)]
+    shown = [
+        round(row.time * float(footage.face.fps)) for row in teeth_relief._find_rows(footage.bank)
+    ]
     return [int(np.flatnonzero(footage.bank.frames == frame)[0]) for frame in shown][:6]
 
 

@@ -30,7 +30,7 @@ class Faces:
     frame: I64  # (m,) in which each was detected, ascending
     points: F32  # (m, k, 2 or 3), frame pixels
     confidence: F32  # (m,), 0..1
-    thumbnails: I8  # (t, h, w), of the upper face, see `identity.upper_face`
+    thumbnails: I8  # (t, h, w), of the upper face, see `identity.make_face_thumbnail`
     thumbnail_faces: I64  # (t,) which of the m faces each thumbnail shows, ascending
     cuts: I64  # first frame of every shot but the first, by the picture alone
     count: int  # frames of the video

@@ -84,8 +84,8 @@ class FaceMeasurements:
     lab: F32  # (3,), median color, CIELAB
     clipped: float  # share of pixels that are burnt out or black
     thumb: F32  # (THUMB²,), luma, 0..1, for near-duplicates
-    mouth: F32  # thumbnail from `appearance.look`
-    upper: F32  # (h, w), thumbnail from `identity.upper_face`
+    mouth: F32  # thumbnail from `appearance.make_luma_thumbnail`
+    upper: F32  # (h, w), thumbnail from `identity.make_face_thumbnail`
 
 
 def measure_crop(face: U8, mask: Bools) -> tuple[float, F32, float, F32]:
@@ -180,7 +180,7 @@ def score_likeness(upper: list[F32], shots: I64, few: int = 8) -> F32:
     That person is the one whom the largest set of mutually similar shots shows.
 
     Args:
-        upper: n thumbnails from `identity.upper_face`.
+        upper: n thumbnails from `identity.make_face_thumbnail`.
         shots: (n,).
         few: faces of a shot that are compared.
     """

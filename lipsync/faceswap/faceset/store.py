@@ -106,7 +106,7 @@ class FaceSet:
             return f"a part of it ({error})"
 
     def sample_thumbnails(self, most: int = 12) -> list[F32]:
-        """Thumbnails of at most `most` faces spread over the set, for `identity.likeness`."""
+        """Thumbnails of at most `most` faces spread over the set, for `identity.compare_faces`."""
         chosen = np.linspace(0, len(self) - 1, min(most, len(self))).astype(int)
         return [self.thumbnails[i].astype(np.float32) for i in chosen]
 

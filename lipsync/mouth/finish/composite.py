@@ -55,7 +55,7 @@ def composite_frames(
     if outlines is None:
         outlines = target.outlines(options.mask_inset)
     warper = JawWarper(target) if jaw_offsets is not None else None
-    grain = Grain()
+    grain = Grain(float(target.face.fps))
     for i, (frame, patch) in enumerate(zip(frames, patches, strict=True)):
         if patch is None:
             yield Composited(frame, frame, None, (0, 0))

@@ -15,8 +15,7 @@ from lipsync.media.pixels import to_three_channels
 from lipsync.runtime.numeric import MAD_TO_SIGMA
 from lipsync.types import F32, U8, Bools
 
-CORRELATION = 0.6  # of a pixel's grain in consecutive frames
-INNOVATION = (1 - CORRELATION**2) ** 0.5  # keeps the variance at 1
+CORRELATION, CORRELATION_S = 0.6, 0.04  # of a pixel's grain, over this time
 POOL = 256  # pixels: new noise is a window of the pool at a random offset below this, x and y
 # Standard deviation of the grain as a multiple of what is missing: an encoder removes more of this
 # grain than of the camera's noise.
@@ -27,7 +26,10 @@ MIN_PIXELS, MAX_PIXELS = 64, 8000  # from which noise is measured
 class Grain:
     """Grain for the frames of one clip, which must be passed in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: float) -> None:
+        """`rate`: frames per second of the clip."""
+        self._correlation = CORRELATION ** (1 / (CORRELATION_S * rate))
+        self._innovation = (1 - self._correlation**2) ** 0.5  # keeps the variance at 1
         self._random = np.random.default_rng(0)
         self._field: F32 | None = None  # (h, w) of a whole frame, variance 1
         self._pool: F32 | None = None  # noise, larger than a frame by POOL
@@ -62,7 +64,9 @@ class Grain:
         # Another window of one large field is as good as new random numbers, and free.
         down, right = self._random.integers(0, POOL, 2).tolist()
         new = self._pool[down : down + shape[0], right : right + shape[1]][here]
-        return np.asarray(cv2.addWeighted(field, CORRELATION, new, INNOVATION, 0, dst=field))
+        return np.asarray(
+            cv2.addWeighted(field, self._correlation, new, self._innovation, 0, dst=field)
+        )
 
 
 def measure_noise(picture: U8, mask: Bools) -> float:
@@ -74,7 +78,7 @@ def measure_noise(picture: U8, mask: Bools) -> float:
         picture: (h, w, 3); mask: (h, w).
     """
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    # The difference from the mean of a 3 × 3 neighbourhood has 8/9 of white noise's variance.
+    # The difference from the mean of a 3 × 3 neighborhood has 8/9 of white noise's variance.
     rest = cv2.absdiff(gray, cv2.blur(gray, (3, 3)))[mask]
     some = rest[:: max(1, len(rest) // MAX_PIXELS)]
     return MAD_TO_SIGMA * float(np.median(some)) / float(np.sqrt(8 / 9))

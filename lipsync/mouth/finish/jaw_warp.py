@@ -31,7 +31,7 @@ MAX_OFFSET = 0.2  # outer-eye distances
 MIN_OFFSET_PX = 0.3  # smaller offsets are not worth resampling the picture
 MIN_BOX_PX = 16  # smaller faces are not warped
 PENALTY = 1e-3  # ridge λ, as a share of the features' mean variance
-SMOOTH_FRAMES = 1.0  # σ over time: jaw landmarks are noisy, and so are the lips
+SMOOTHING_S = 0.04  # σ over time: jaw landmarks are noisy, and so are the lips
 WARP_SMOOTHING = 1e-3  # λ of the thin-plate warp
 
 
@@ -64,8 +64,9 @@ def predict_jaw_offsets(
     own = sample_at(_features(target.face.lips.points), target.order)
     offsets = (_features(lips.points) - own) @ slopes
     offsets = np.nan_to_num(offsets).reshape(len(target), -1, 2)
+    sigma = SMOOTHING_S * float(lips.rate)
     for run in np.split(np.arange(len(target)), np.flatnonzero(np.diff(target.shots)) + 1):
-        offsets[run] = gaussian_filter1d(offsets[run], SMOOTH_FRAMES, axis=0, mode="nearest")
+        offsets[run] = gaussian_filter1d(offsets[run], sigma, axis=0, mode="nearest")
     length = np.linalg.norm(offsets, axis=-1, keepdims=True)
     offsets *= options.jaw * np.minimum(1, MAX_OFFSET / np.maximum(length, 1e-9))
     linear = target.to_frame[:, :, :2]

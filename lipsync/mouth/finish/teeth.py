@@ -24,7 +24,8 @@ from lipsync.runtime.option_spec import option_group
 from lipsync.types import Patch
 
 MAX_SHARPENING = 0.5  # largest share of the edges that is added
-SMOOTHING = 0.85  # weight of the previous frame's share: sharpness must not flicker
+# Weight of the share of SMOOTHING_S before: sharpness must not flicker.
+SMOOTHING, SMOOTHING_S = 0.85, 0.04
 
 
 @option_group
@@ -49,11 +50,15 @@ def finish_teeth(
 ) -> Iterator[Patch | None]:
     """Give patches, one per wanted mouth, teeth and edges like the person's own."""
     target, jaw = wanted.target, wanted.target.jaw
-    share = 0.0
+    keep = SMOOTHING ** (1 / (SMOOTHING_S * float(wanted.lips.rate)))
+    share: float | None = None  # of the frame before; None: it shows another shot, or no new mouth
     for i, patch in enumerate(patches):
         if patch is None:
+            share = None
             yield None
             continue
+        if i and target.shots[i] != target.shots[i - 1]:
+            share = None
         lips = wanted.lips.points[i]
         to_patch = compose_affine(patch.from_frame, target.to_frame[i])
         points, scale = apply_affine(to_patch, lips), affine_scale(to_patch)
@@ -64,6 +69,6 @@ def finish_teeth(
         if options.sharpen > 0:
             missing = sharpness.expected(lips) / max(measure_edges(rgb, points, scale), 1e-3) - 1
             now = float(np.clip(options.sharpen * missing, 0, MAX_SHARPENING))
-            share = now if i == 0 else SMOOTHING * share + (1 - SMOOTHING) * now
+            share = now if share is None else keep * share + (1 - keep) * now
             rgb = raise_edges(rgb, min(share, now), scale)
         yield replace(patch, rgb=rgb)

@@ -23,7 +23,7 @@ MIN_GAP = 0.05  # outer-eye distances between the inner lips, to show teeth
 MAX_POSE_PERCENTILE = 75  # of the deviation from the median pose: turned heads are left out
 MAX_REFERENCES, MAX_TRIED = 60, 24  # frames that reliefs are compared with; reliefs compared
 MIN_FITS = 8  # frames that a relief must overlap with
-MIN_FRAMES_APART = 25  # closer frames are too similar to be compared
+MIN_APART_S = 1.0  # closer frames are too similar to be compared
 MIN_MARGIN = 0.08  # by which the fit as one row must exceed the fit as the other
 MIN_FIT = 0.2  # mean correlation of a usable relief with the teeth of other frames
 MIN_AREA = 0.0012  # of a row, squared outer-eye distances: the edges of six teeth
@@ -42,7 +42,7 @@ class TeethRow:
     mask: F32  # (h, w), 0..1, of the teeth
     to_crop: F32  # (2, 3), canonical → pixels of relief and mask
     chin: F32  # (2,), canonical
-    frame: int  # of the footage
+    time: float  # in the footage, seconds
     light: float  # mean of the teeth's luma, 0..1
     score: float = 0.0  # correlation with the teeth of other frames
 
@@ -150,9 +150,7 @@ def find_teeth(bank: MouthBank, given: MouthBank | None = None) -> Teeth:
     best: dict[str, TeethRow] = {}
     for row in tried:
         others = [
-            one
-            for one in references
-            if given is not None or abs(one.frame - row.frame) > MIN_FRAMES_APART
+            one for one in references if given is not None or abs(one.time - row.time) > MIN_APART_S
         ]
         fits = {name: _measure_fit(row, others, name == "lower") for name in ("upper", "lower")}
         name = max(fits, key=lambda each: fits[each])
@@ -214,7 +212,8 @@ def _extract_row(bank: MouthBank, entry: int) -> TeethRow | None:
     to_piece[:, 2] -= low
     canonical = apply_affine(Alignment(to_crop[None]).to_canonical[0], bank.control[entry])
     light = float((gray * mask).sum() / mask.sum())
-    return TeethRow(relief, mask, to_piece, locate_chin(canonical), int(bank.frames[entry]), light)
+    time = float(bank.frames[entry] / bank.entry_rates[entry])
+    return TeethRow(relief, mask, to_piece, locate_chin(canonical), time, light)
 
 
 def _measure_fit(row: TeethRow, others: list[TeethRow], jaw: bool) -> float:
