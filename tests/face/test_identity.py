@@ -10,7 +10,12 @@ import pytest
 from lipsync import media
 from lipsync.face import landmarks
 from lipsync.face.alignment import align
-from lipsync.face.identity import SAME_PERSON, compare_faces, find_other_identities, make_face_thumbnail
+from lipsync.face.identity import (
+    SAME_PERSON,
+    compare_faces,
+    find_other_identities,
+    make_face_thumbnail,
+)
 from lipsync.types import F32
 
 
@@ -50,7 +55,9 @@ def test_the_stranger_among_the_shots_is_found(people: dict[str, list[list[F32]]
     shots = {0: s1[0], 1: s4[0], 2: s1[1]}
 
     assert find_other_identities(shots, {0: 75, 1: 75, 2: 74}) == [1]
-    assert find_other_identities(shots, {0: 10, 1: 75, 2: 10}) == [0, 2], "the longest shot tells who it is"
+    assert find_other_identities(shots, {0: 10, 1: 75, 2: 10}) == [0, 2], (
+        "the longest shot tells who it is"
+    )
     assert find_other_identities({}, {}) == []
 
 
@@ -74,7 +81,9 @@ def test_light_and_contrast_do_not_change_who_it_is() -> None:
     ramp = np.linspace(0.7, 1.5, 200)[None, :, None]
     lit = np.clip(frame * ramp, 0, 255).astype(np.uint8)
 
-    assert compare_faces([make_face_thumbnail(frame, pose)], [make_face_thumbnail(lit, pose)]) > 0.95
+    assert (
+        compare_faces([make_face_thumbnail(frame, pose)], [make_face_thumbnail(lit, pose)]) > 0.95
+    )
 
 
 def test_a_face_outside_of_the_frame_shows_nothing() -> None:
@@ -82,4 +91,6 @@ def test_a_face_outside_of_the_frame_shows_nothing() -> None:
     away = np.array([[20, 0, 400], [0, 20, 400]], np.float32)
 
     assert not make_face_thumbnail(frame, away).any()
-    assert compare_faces([make_face_thumbnail(frame, away)], [make_face_thumbnail(frame, away)]) == 0
+    assert (
+        compare_faces([make_face_thumbnail(frame, away)], [make_face_thumbnail(frame, away)]) == 0
+    )

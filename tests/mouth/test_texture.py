@@ -299,7 +299,7 @@ def detailed(
     inside: np.ndarray,
     share: float = 1.0,
 ) -> np.ndarray:
-    """`with_detail` for a face of 100 pixels, its entries given as pictures."""
+    """`add_detail` for a face of 100 pixels, its entries given as pictures."""
     middle = singles[len(singles) // 2]
     return add_detail(steady, mean, lumas(singles), lambda box: middle[box], inside, 100.0, share)
 
