@@ -144,9 +144,7 @@ def _adapted_folder(
         "base": hash_file(base.path),
         "options": asdict(options),
     }
-    code = digest_code(
-        collect_training_data.__module__, fine_tune.__module__, alone=(__name__,)
-    )
+    code = digest_code(collect_training_data.__module__, fine_tune.__module__, alone=(__name__,))
     return run.cache.folder("person", key, make, code=code)
 
 

@@ -10,7 +10,8 @@ from lipsync.errors import NoFaceError
 from lipsync.face.alignment import align
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.pixels import crop_replicated
-from lipsync.mouth.bank.mouth_bank import BankOptions, build, find_usable_frames, thin_out
+from lipsync.mouth.bank.frame_selection import find_usable_frames, thin_out
+from lipsync.mouth.bank.mouth_bank import BankOptions, build
 from lipsync.runtime.cache import Cache
 from tests.support.faces import similarity, track_of
 

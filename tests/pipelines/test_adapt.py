@@ -6,6 +6,7 @@ import json
 import wave
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,18 @@ def chosen(info: VideoInfo, lips: LipTrack, **options: object) -> adapt.Choice:
         choice = adapt.choose_weights(VideoSpeech(info), lips, RenderOptions.of(**options), run)
     assert "\n" not in choice.line
     return choice
+
+
+def replace_fine_tuning(
+    monkeypatch: pytest.MonkeyPatch, result: Callable[[], FineTuningResult]
+) -> None:
+    """Let `adapt` get this result instead; the code that keys its cache stays the real one."""
+
+    @wraps(fine_tune)
+    def replaced(*_: object) -> FineTuningResult:
+        return result()
+
+    monkeypatch.setattr(adapt, "fine_tune", replaced)
 
 
 def training_data(info: VideoInfo, lips: LipTrack, model: LipLSTM | None = None) -> TrainingData:
@@ -275,7 +288,7 @@ def test_something_worse_is_not_shipped(
     sample_lips: LipTrack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worse = FineTuningResult(HeldOutScore(0.8, 0.015, 1.0), HeldOutScore(0.7, 0.015, 1.1), 25)
-    monkeypatch.setattr(adapt, "fine_tune", lambda *_: worse)
+    replace_fine_tuning(monkeypatch, lambda: worse)
     output = tmp_path / "person.safetensors"
     with pytest.raises(AdaptError, match=r"target\.mp4: adapting did not help.*0\.800 → 0\.700"):
         lipsync.adapt(SAMPLE / "target.mp4", output)
@@ -330,7 +343,7 @@ def test_a_render_adapts_once_and_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     card = json.loads(first.sidecar.read_text())["models"][0]
     assert card["name"] == "lip_lstm adapted to target.mp4"
     assert card["sha256"] != hash_file(lip_model.weights_path(LipOptions()))
-    monkeypatch.setattr(adapt, "fine_tune", None)
+    replace_fine_tuning(monkeypatch, lambda: pytest.fail("it was adapted again"))
     again = lipsync.render(speech, video, tmp_path / "2.mp4")
     assert again.adaptation == first.adaptation
     assert hash_file(again.output) == hash_file(first.output)

@@ -4,8 +4,8 @@
    A face that is lost, or meets another, ends its tracklet; so does a cut, and a moment at which
    all heads jump, which may be a cut that changes little else.
 2. People: tracklets are merged, most certain pair first, by the appearance of the upper face
-   (`identity.compare_faces`) and, over a short gap within a shot, by how near one begins to where the
-   other ended. Two tracklets visible at the same time are never one person's.
+   (`identity.compare_faces`) and, over a short gap within a shot, by how near one begins to where
+   the other ended. Two tracklets visible at the same time are never one person's.
 
 Symbols: m faces, p tracklets.
 """

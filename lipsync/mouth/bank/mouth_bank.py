@@ -27,29 +27,23 @@ from lipsync.face.appearance import (
     smooth_skin_color,
 )
 from lipsync.face.identity import find_other_identities, make_face_thumbnail
-from lipsync.face.similarity import to_complex
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.pixels import FINE_SCALE, cell_means, crop_replicated, reduction_factor
+from lipsync.mouth.bank.frame_selection import find_usable_frames, thin_out
 from lipsync.mouth.bank.shape_free import mean_shape, warp_to_mean_shape
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.hashing import hash_array
-from lipsync.runtime.numeric import MAD_TO_SIGMA
 from lipsync.runtime.option_spec import option_group
-from lipsync.types import F32, I64, U8, Alignment, Bools, CellMeans, FootageAppearance, MouthBank
+from lipsync.types import F32, I64, U8, Alignment, CellMeans, FootageAppearance, MouthBank
 
 # Part of the canonical space in a crop: mouth, chin and the cheeks next to them, with room for a
 # rolled head.
 REGION = (-0.85, 0.15, 0.85, 1.75)  # left, top, right, bottom
 FACES_PER_SHOT = 6  # whose identity is checked
 MAX_BYTES = 1_000_000_000  # of crops and their luma
-# Usable frames: jerk up to MAX_JERK times its median, and at least MIN_JERK (outer-eye distances);
-# robust z-scores of pose and lips up to MAX_Z. Fewer than MIN_USABLE frames: none is left out.
-MAX_JERK, MIN_JERK, MAX_Z, MIN_USABLE = 5, 0.03, 5, 10
-MIN_SPREAD = 0.02  # outer-eye distances: tiny moves of a still landmark are no outliers
 SIZE_PERCENTILE = 99  # of face sizes that a crop must hold; a single outlier must not enlarge all
 SEGMENT_S = 2.0  # of consecutive frames that are kept together in thinned-out footage
-MIN_SEGMENTS = 8  # of thinned-out footage; few frames are split into shorter segments
 
 
 @option_group
@@ -57,39 +51,9 @@ class BankOptions:
     """Which frames of the footage enter the bank."""
 
     bank_frames: Annotated[int, Field(ge=1)] = 4000
-    """Most frames kept; of more footage short stretches are, spread evenly."""
+    """Most frames kept; of more footage short segments are, spread evenly."""
     bank_sharpness: Annotated[float, Field(ge=0, le=1)] = 0.35
     """Frames blurrier than this share of the footage's median sharpness are left out."""
-
-
-def find_usable_frames(face: TrackedFace) -> Bools:
-    """Find the frames usable for a bank by their landmarks alone, (n,).
-
-    Left out are frames without a face; in abrupt motion, ‖s_t − (s_{t−1} + s_{t+1})/2‖ of the rigid
-    points beyond MAX_JERK times its median; with head pose or lip shape beyond MAX_Z robust
-    standard deviations. If fewer than MIN_USABLE would remain, all frames with a face stay.
-    """
-    track = face.track
-    ok = track.found.copy()
-    rigid = to_complex(track.xy[:, track.scheme.rigid]).mean(1)
-    jerk = np.zeros(len(track))
-    if len(track) > 2:
-        jerk[1:-1] = np.abs(rigid[1:-1] - (rigid[:-2] + rigid[2:]) / 2)
-    jerk = np.nan_to_num(jerk) / face.alignment.scale
-    ok &= jerk <= max(MIN_JERK, MAX_JERK * float(np.median(jerk[track.found])))
-    pose = face.nose.reshape(len(track), -1)
-    shape = face.lips.points.reshape(len(track), -1)
-    for values in (pose, shape):
-        ok &= _outlyingness(values, track.found) <= MAX_Z
-    return ok if ok.sum() >= min(MIN_USABLE, track.found.sum()) else track.found
-
-
-def _outlyingness(values: F32, known: Bools) -> F32:
-    """Largest robust z-score over the columns of values (n, d), (n,); unknown rows get 0."""
-    middle = np.median(values[known], axis=0)
-    spread = MAD_TO_SIGMA * np.median(np.abs(values[known] - middle), axis=0)
-    spread = np.maximum(spread, MIN_SPREAD)
-    return np.asarray(np.nan_to_num(np.abs(values - middle) / spread).max(1), np.float32)
 
 
 def build(
@@ -266,23 +230,6 @@ def _scan(
             seen.sharpness[row] = measure_sharpness(pictures.crops[row])
             seen.thumbnails[row] = seen.all_thumbnails[i]
     return seen
-
-
-def thin_out(frames: I64, most: int, segment: int) -> I64:
-    """Keep at most `most` of the frames (n,): segments of consecutive ones, spread evenly.
-
-    Segments, not every second frame: mouths are compared by their motion, and textures follow one
-    another as they did in the footage.
-
-    Args:
-        segment: frames per segment, at most.
-    """
-    if len(frames) <= most:
-        return frames
-    length = min(segment, max(1, most // MIN_SEGMENTS))
-    count = most // length
-    starts = np.arange(count) * (len(frames) - length) // max(count - 1, 1)
-    return np.asarray(frames[(starts[:, None] + np.arange(length)).ravel()])
 
 
 def _sample_each_shot(shots: I64, frames: I64) -> set[int]:
