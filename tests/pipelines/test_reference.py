@@ -107,14 +107,17 @@ def test_a_darker_and_redder_take_is_seen_in_the_targets_light(
     assert ratio == pytest.approx([0.95, 0.75, 0.7], abs=0.03)
     # Only the tinted take may lend its mouths: what it gives must look like the target.
     lends = np.where(bank.frames >= n, bank.quality, 0).astype(np.float32)
-    source = open_texture(replace(bank, quality=lends), TextureOptions())
+    bank = replace(bank, quality=lends)
+    colorless = replace(bank, skin_color=None, usual_skin_color=None)
     with Cache(None) as cache:
         info = media.probe(clip)
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
     face, frames = TrackedFace.of(track), np.arange(20, 26)
     lips = LipTrack(face.lips.points[frames], face.fps)
     shown = list(media.read_frames(info, 20, 26))
-    for color, close in ((appearance.skin_color[frames], True), (None, False)):
+    known = bank, appearance.skin_color[frames]
+    for (lender, color), close in ((known, True), ((colorless, None), False)):
+        source = open_texture(lender, TextureOptions())
         wanted = WantedMouths(lips, face, frames, skin_color=color)
         off = []
         for frame, patch in zip(shown, source.draw_patches(wanted), strict=True):
