@@ -115,7 +115,7 @@ def _exact(
         close = gap - np.maximum(gap - 0.008, 0) * (1 - shut)
         out[:, a, 1] += close / 3
         out[:, b, 1] -= close * 2 / 3
-    # The outer contours follow their inner neighbors, less so towards the corners.
+    # The outer contours follow their inner neighbors, less so toward the corners.
     out[:, 7:12, 1] += (out - lips)[:, 16, 1:] * np.array([0.45, 0.9, 1.0, 0.9, 0.45])
     out[:, 1:6, 1] += (out - lips)[:, 13, 1:] * np.array([0.3, 0.6, 0.7, 0.6, 0.3])
     out[..., 0] *= 1 + gaussian_filter1d(wide, 1.3)[:, None]

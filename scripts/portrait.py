@@ -140,7 +140,7 @@ class Portrait:
         return gaussian_filter(bright * inside / 255, 0.7).astype(np.float32)
 
     def _find_depth(self, points: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Pixels towards the viewer, and how much of each photo pixel moves with the head."""
+        """Pixels toward the viewer, and how much of each photo pixel moves with the head."""
         h, w = self._photo.shape[:2]
         step = 8
         gy, gx = np.mgrid[0:h:step, 0:w:step]

@@ -166,7 +166,7 @@ def main() -> None:
         "(at 25 frames per second or more). CPU: of one core, for one second of sound. Then the "
         "correlation of the inner-lip gap: r_open of all validation clips of grid_s1, the mean of "
         "the clips of the others, whom no model has seen. Every clip of 3 s begins anew: level and "
-        "colour are not known yet, which is the worst case. ±12 dB: the sound is that much off "
+        "color are not known yet, which is the worst case. ±12 dB: the sound is that much off "
         "the level that the running one begins with.\n\n"
         f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, lipsync {lipsync.__version__}.\n\n"

@@ -139,7 +139,7 @@ def main() -> None:
         "Banks of grid_s1, 360 × 288, its landmarks known; it has 20 minutes, an hour is that "
         "footage three times over. Build: reading the footage and writing the bank, once for each "
         "content; again: finding it in the cache. Open: what the first picture waits for, the "
-        "search and the regression learnt, the files read. Picture: texture alone, per frame. Of "
+        "search and the regression learned, the files read. Picture: texture alone, per frame. Of "
         "more footage than the usual `--bank-frames`, as many are spread over it; the last row "
         "keeps as many as fit a gigabyte.",
         "",

@@ -2,11 +2,14 @@
 
     python -m bench.regression.frame_hashes record before.json    (in a clone of the one version)
     python -m bench.regression.frame_hashes record after.json     (in a clone of the other)
-    python -m bench.regression.frame_hashes compare before.json after.json
+    python -m bench.regression.frame_hashes compare before.json after.json [later.json ...]
+
+A version without this file is recorded by running it as a script in that clone.
 
 Every case is rendered by the installed `lipsync` command, in a process of its own and from an empty
 cache; what is hashed are the decoded frames and the decoded sound. The swap needs a face set and a
-model of the two people (`--faces`, `--model`; see bench/swap/swap.py); without them it is left out.
+model of the two people (`--faces`, `--model`; see bench/swap/quality.py); without them it is left
+out.
 """
 
 from __future__ import annotations
@@ -21,10 +24,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 
+Result = dict[str, Any]  # as `record` writes it
 REPO = Path(__file__).resolve().parents[2]
 COMMAND = Path(sys.executable).with_name("lipsync")
 CONSENT = "GRID speakers 1 and 4 (CC BY 4.0), a benchmark"
@@ -143,27 +150,40 @@ def record(args: argparse.Namespace) -> None:
         args.result.write_text(json.dumps({"commit": commit, "cases": results}, indent=2))
 
 
-def compare(args: argparse.Namespace) -> None:
-    """Write the page from two results."""
-    before, after = (json.loads(path.read_text()) for path in (args.before, args.after))
-    lines = [
-        "# The same pictures\n",
-        "Written by `python -m bench.regression.frame_hashes compare`, "
-        f"{datetime.date.today()}; {platform.machine()}, {os.cpu_count()} cores. Decoded frames "
-        f"and sound of renders from empty caches: {before['commit']} before, {after['commit']} "
-        "after.\n",
-        "| case | frames | frames before | after | sound | |\n|" + " --- |" * 6,
-    ]
+def describe_changes(before: Result, after: Result, reasons: dict[str, str]) -> Iterator[str]:
+    """A table of two results; `reasons`: why a case may differ."""
+    yield (
+        "| case | frames | before | after | frames are | sound is | because of |\n|" + " --- |" * 7
+    )
     for case, old in before["cases"].items():
         new = after["cases"].get(case)
         if new is None:
             continue
-        same = old["video"] == new["video"]
-        sound = "equal" if old.get("audio") == new.get("audio") else "**differs**"
-        lines.append(
-            f"| {case} | {new['frames']} | `{old['video'][:16]}` | `{new['video'][:16]}` | {sound} "
-            f"| {'equal' if same else '**differs**'} |"
+        hashes = " | ".join(f"`{one['video'][:16]}`" for one in (old, new))
+        frames, sound = (
+            "equal" if old.get(kind) == new.get(kind) else "**different**"
+            for kind in ("video", "audio")
         )
+        why = reasons.get(case, "")
+        yield f"| {case} | {new['frames']} | {hashes} | {frames} | {sound} | {why} |"
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Write the page from several results: the first beside the second, that beside the third …"""
+    results = [json.loads(path.read_text()) for path in args.results]
+    reasons = dict(text.split("=", 1) for text in args.reason)
+    lines = [
+        "# The same pictures\n",
+        "Written by `python -m bench.regression.frame_hashes compare`, "
+        f"{datetime.date.today()}; {platform.machine()}, {os.cpu_count()} cores. Decoded frames "
+        "and decoded sound of renders from empty caches, as SHA-256 (first 16 digits).",
+    ]
+    for i, (before, after) in enumerate(pairwise(results)):
+        last = i == len(results) - 2
+        lines += [
+            f"\n## {before['commit']} → {after['commit']}\n",
+            *describe_changes(before, after, reasons if last else {}),
+        ]
     text = "\n".join(lines) + "\n"
     (REPO / "docs" / "benchmarks" / "hashes.md").write_text(text)
     print(text)
@@ -182,8 +202,10 @@ def main() -> None:
     one.add_argument("--case", action="append", choices=CASES)
     one.set_defaults(run=record)
     two = commands.add_parser("compare", help="write the page")
-    two.add_argument("before", type=Path)
-    two.add_argument("after", type=Path)
+    two.add_argument("results", type=Path, nargs="+", help="in the order of their versions")
+    two.add_argument(
+        "--reason", action="append", default=[], help="CASE=WHY, of the last table; repeatable"
+    )
     two.set_defaults(run=compare)
     args = parser.parse_args()
     args.run(args)

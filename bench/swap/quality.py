@@ -104,7 +104,7 @@ def original_section(people: TrainingFaces, minutes: float) -> Iterator[str]:
     here = ProcessGroup(0, 1, torch.device("cpu"))
     batches = {side: _small_batch(people, side, options) for side in SIDES}
     yield (
-        "Eight faces (four of each person) learnt by heart, in mixed precision (bfloat16) and at "
+        "Eight faces (four of each person) learned by heart, in mixed precision (bfloat16) and at "
         f"{OVERFIT_FACTOR:g} times the configured learning rate:\n\n"
         "| step | min | PSNR a | PSNR b |\n" + "|" + " --- |" * 4
     )
@@ -200,7 +200,7 @@ def main() -> None:
             "Distances of dlib's face embedding (`face-recognition-models` 0.3), which took no "
             "part in training; r_open, articulation: correlation of the inner-lip gaps detected "
             "in the swap and in the target, ratio of their standard deviations; flicker: second "
-            "differences of the inner face's mean colour, levels.\n",
+            "differences of the inner face's mean color, levels.\n",
             *swap_rows(args.shared, models, folder, sets),
             "\n" + time_preview(folder, everything["light"], sets),
             "\n## A hand before the face\n",

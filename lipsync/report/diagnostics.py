@@ -44,7 +44,7 @@ class UnchangedFrames:
 def warn_of_speech(recognized: bool) -> Iterator[str]:
     """A warning if the voice activity detector found no speech."""
     if not recognized:
-        yield "no speech was recognised in the sound; the lips follow all of it"
+        yield "no speech was recognized in the sound; the lips follow all of it"
 
 
 def warn_of_footage(appearance: FootageAppearance, thin_s: float) -> Iterator[str]:

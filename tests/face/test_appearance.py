@@ -76,7 +76,7 @@ def test_what_is_as_light_as_a_mouth_but_has_no_lips_is_odd() -> None:
     assert np.median(others) < 1.5 * max(np.median(by_luma), appearance.MIN_TYPICAL_SCORES[0])
 
 
-def test_light_of_another_colour_is_no_thing_before_the_mouth() -> None:
+def test_light_of_another_color_is_no_thing_before_the_mouth() -> None:
     track, points, pictures = talking()
     tints = 0.5 + 0.05 * np.sin(np.arange(320)) + RNG.normal(0, 0.004, (len(track), 320))
     tints[80:90] += 0.1

@@ -21,7 +21,7 @@ from lipsync.face.schemes import IBUG_68
 FAN_FILE, S3FD_FILE = "2DFAN4-11f355bf06.pth.tar", "s3fd-619a316812.pth"
 SIZE = 128  # pixels of the test picture: its anchors are thinned out to one
 SPOT = (84, 50)  # x, y of its reddest place
-BOX = 420.0  # pixels: neighbouring anchors then overlap enough to be thinned out
+BOX = 420.0  # pixels: neighboring anchors then overlap enough to be thinned out
 # FAN looks at 200 / 195 of twice the box, on a map of 64 cells: a cell is the best it can do.
 CELL = 2 * BOX * 200 / 195 / 64
 

@@ -62,7 +62,7 @@ def test_landmark_noise_is_smoothed_away_and_smoothing_stops_at_cuts() -> None:
     assert np.std(smoothed.to_frame[:, 0, 2] - truth) < 0.7 * np.std(raw.to_frame[:, 0, 2] - truth)
 
 
-def test_frames_without_a_face_carry_their_neighbours_fit() -> None:
+def test_frames_without_a_face_carry_their_neighbors_fit() -> None:
     poses = [similarity(80, 0, 100 + i, 100) for i in range(30)]
     track = track_of(poses)
     points, found = track.points.copy(), track.found.copy()

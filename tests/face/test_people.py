@@ -159,8 +159,8 @@ def test_a_small_face_is_found_followed_and_given_up() -> None:
     small = SmallFaceSearch(detector, Fraction(25), all_faces=False)
     found = [small.complete(spot(200 + 2 * i), []) for i in range(20)]
     assert [len(faces) for faces in found] == [1] * 20
-    centres = [faces[0].points[list(SCHEME.outer_eyes), 0].mean() for faces in found]
-    assert np.diff(centres) == pytest.approx(2, abs=0.6)
+    centers = [faces[0].points[list(SCHEME.outer_eyes), 0].mean() for faces in found]
+    assert np.diff(centers) == pytest.approx(2, abs=0.6)
     looks = detector.looks
     gone = [small.complete(np.zeros((360, 640, 3), np.uint8), []) for _ in range(25)]
     assert not any(gone)

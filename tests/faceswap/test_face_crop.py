@@ -22,7 +22,7 @@ from tests.support.faces import similarity, track_of
 def test_the_inner_part_is_160_of_256_pixels() -> None:
     """A network of 64 pixels sees pixel edges 48 … 208 of a 256 pixel face (docs/method.md §9)."""
     to_inner = compose_affine(canonical_to_crop(64, INNER), invert_affine(canonical_to_crop(256)))
-    edges = np.array([[47.5, 47.5], [207.5, 207.5]], np.float32)  # in pixel centres
+    edges = np.array([[47.5, 47.5], [207.5, 207.5]], np.float32)  # in pixel centers
     assert apply_affine(to_inner, edges) == pytest.approx(
         np.array([[-0.5, -0.5], [63.5, 63.5]]), abs=1e-3
     )
@@ -30,7 +30,7 @@ def test_the_inner_part_is_160_of_256_pixels() -> None:
 
 @pytest.mark.parametrize("scale", [30.0, 71.0, 160.0])
 def test_a_face_is_cut_where_it_lies(scale: float) -> None:
-    """A picture whose colours are its own canonical coordinates comes back as those."""
+    """A picture whose colors are its own canonical coordinates comes back as those."""
     to_frame = similarity(scale, 0.2, 300, 250)
     y, x = np.mgrid[:600, :640].astype(np.float32)
     canonical = apply_affine(invert_affine(to_frame), np.stack([x, y], -1).reshape(-1, 2)).reshape(

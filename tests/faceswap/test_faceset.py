@@ -65,7 +65,7 @@ def test_a_rejected_face_has_no_duplicates() -> None:
     assert [r.reason if r else None for r in reasons] == ["small", None]
 
 
-def test_sharpness_colour_and_clipping_are_measured() -> None:
+def test_sharpness_color_and_clipping_are_measured() -> None:
     rng = np.random.default_rng(0)
     face = rng.integers(90, 160, (curation.VIEW, curation.VIEW, 3), dtype=np.uint8)
     mask = np.ones((curation.VIEW,) * 2, bool)

@@ -246,7 +246,7 @@ def test_the_learned_mask_is_moved_and_softened() -> None:
     assert np.abs(np.diff(hard)).max() > 2 * np.abs(np.diff(soft)).max()
 
 
-def test_a_face_is_bent_towards_the_targets_landmarks() -> None:
+def test_a_face_is_bent_toward_the_targets_landmarks() -> None:
     size = 64
     marks = np.stack(np.meshgrid(np.linspace(12, 52, 8), np.linspace(12, 52, 8)), -1).reshape(-1, 2)
     marks = marks.astype(np.float32)

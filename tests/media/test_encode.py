@@ -42,7 +42,7 @@ TAGS = [
 
 
 @pytest.mark.parametrize("tags", TAGS, ids=lambda t: f"{t.space}-{t.range}")
-def test_pictures_and_colour_tags_come_back(tags: ColorTags, tmp_path: Path) -> None:
+def test_pictures_and_color_tags_come_back(tags: ColorTags, tmp_path: Path) -> None:
     info, out = video_info(color=tags), tmp_path / "out.mp4"
     speech = clips.sound("s16.wav", "-c:a", "pcm_s16le")
     assert encode_video(moving_pictures(info), info, speech, out, EncodeOptions(crf=4)) == 25
@@ -344,12 +344,12 @@ def test_untouched_footage_keeps_its_quality(shared: Path, tmp_path: Path) -> No
     for got, want in zip(media.read_frames(back), frames, strict=True):
         assert psnr(got, want) > 44  # dB
         means.append(got.mean((0, 1)) - want.mean((0, 1)))
-    assert np.abs(np.mean(means, 0)).max() < 0.15  # grey levels: no tint
+    assert np.abs(np.mean(means, 0)).max() < 0.15  # gray levels: no tint
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("depth", [8, 10])
-def test_colours_are_kept_finer_than_at_the_encoder_s_own_setting(
+def test_colors_are_kept_finer_than_at_the_encoder_s_own_setting(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int
 ) -> None:
     """Skin's tint is what a seam shows first; it costs less than half as many bytes more."""
@@ -370,6 +370,6 @@ def test_colours_are_kept_finer_than_at_the_encoder_s_own_setting(
 
 
 def _tint(frame: np.ndarray) -> np.ndarray:
-    """Its two colour differences, at the resolution that a 4:2:0 file keeps."""
+    """Its two color differences, at the resolution that a 4:2:0 file keeps."""
     small = cv2.resize(frame, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small.astype(np.float32), cv2.COLOR_RGB2YCrCb)[..., 1:]

@@ -63,11 +63,11 @@ def test_what_appears_is_no_ghost() -> None:
     """A disc that is in one frame only is there or not, nowhere half transparent."""
     one = frame()
     other = one.copy()
-    centre = (one.shape[1] // 2, one.shape[0] // 2)
-    cv2.circle(other, centre, 14, (20, 20, 230), -1)
+    center = (one.shape[1] // 2, one.shape[0] // 2)
+    cv2.circle(other, center, 14, (20, 20, 230), -1)
     middle = interpolate_frames(one, other, 0.5)[..., 2].astype(int)
     inner = np.zeros(one.shape[:2], np.uint8)
-    cv2.circle(inner, centre, 8, 1, -1)
+    cv2.circle(inner, center, 8, 1, -1)
     there, absent = other[..., 2].astype(int), one[..., 2].astype(int)
     share = ((middle - absent) / np.maximum(np.abs(there - absent), 1))[inner > 0]
     assert min(np.abs(np.median(share)), np.abs(1 - np.median(share))) < 0.1
@@ -89,7 +89,7 @@ def test_its_grain_is_that_of_one_frame() -> None:
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["grid_s1_120s", "englishvideo"])
-def test_real_frames_are_nearer_than_either_neighbour(shared: Path, name: str) -> None:
+def test_real_frames_are_nearer_than_either_neighbor(shared: Path, name: str) -> None:
     """Every second frame left out and made again."""
     info = media.probe(shared / "data" / "targets" / f"{name}.mp4")
     frames = list(media.read_frames(info, 20, 41))

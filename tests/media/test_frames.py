@@ -1,4 +1,4 @@
-"""Pictures: sizes, rates, colours, and seeking to the frame."""
+"""Pictures: sizes, rates, colors, and seeking to the frame."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _first(info: VideoInfo, start: int = 0) -> np.ndarray:
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean absolute difference, grey levels."""
+    """Mean absolute difference, gray levels."""
     return float(np.abs(a.astype(int) - b).mean())
 
 
@@ -111,8 +111,8 @@ def test_pixels_become_square() -> None:
 
 @pytest.mark.parametrize("coded_range", ["tv", "pc"])
 @pytest.mark.parametrize("matrix", ["bt709", "smpte170m", "bt2020nc"])
-def test_colours_are_those_of_the_tags(matrix: str, coded_range: str) -> None:
-    """Whatever the coding, a known colour comes out as itself, to 2 grey levels."""
+def test_colors_are_those_of_the_tags(matrix: str, coded_range: str) -> None:
+    """Whatever the coding, a known color comes out as itself, to 2 gray levels."""
     red, green, blue = 200, 60, 30
     tags = f"setparams=color_primaries=bt709:color_trc=bt709:colorspace={matrix}"
     path = clips.make(
@@ -142,7 +142,7 @@ def test_a_still_is_one_frame(suffix: str) -> None:
     assert (info.still, info.frame_count, info.fps) == (True, 1, 25)
     (frame,) = media.read_frames(info)
     assert frame.shape == (240, 320, 3)
-    np.testing.assert_allclose(frame[5, 5], (180, 180, 180), atol=24)  # grey is the first bar
+    np.testing.assert_allclose(frame[5, 5], (180, 180, 180), atol=24)  # gray is the first bar
     assert frame[5, 318].argmax() == 2  # blue the last
 
 

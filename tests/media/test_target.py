@@ -227,7 +227,7 @@ def test_high_dynamic_range_is_kept_or_mapped(transfer: str, tmp_path: Path) -> 
         assert (mapped.color.transfer, mapped.depth) == ("bt709", 8)
         assert "was tone-mapped to BT.709" in mapped.remarks[-1]
         row = next(media.read_frames(mapped))[160].mean(-1)
-        assert np.ptp(row) > 30  # a slope, not a grey wash
+        assert np.ptp(row) > 30  # a slope, not a gray wash
         assert (np.diff(np.convolve(row, np.ones(64) / 64, "valid")) > -0.1).all()
 
 
@@ -252,7 +252,7 @@ def test_tone_mapping_leaves_what_is_darker_than_its_knee(tmp_path: Path) -> Non
     assert info.tonemapped
     row = next(media.read_frames(info))[8:56].mean((0, 2))
     level = np.arange(256.0)
-    assert np.abs(row - level)[8:180].max() < 4  # grey levels
+    assert np.abs(row - level)[8:180].max() < 4  # gray levels
     assert 220 < row[250] < 245
     assert (np.diff(np.convolve(row, np.ones(8) / 8, "valid")) > 0).all()
 
@@ -278,7 +278,7 @@ def test_what_is_transparent_is_shown_over_black(tmp_path: Path) -> None:
 
 
 def _numbered(name: str, *coding: str) -> Path:
-    """Frame i has the grey level 20 + 4 i: a picture tells which it is."""
+    """Frame i has the gray level 20 + 4 i: a picture tells which it is."""
     levels = "geq=lum='20+4*N':cb=128:cr=128"
     source = f"color=gray:s=96x64:r=25,format=yuv420p,{levels}"
     return clips.make(name, "-f", "lavfi", "-i", source, "-frames:v", "50", *coding)

@@ -73,7 +73,7 @@ def test_without_a_patch_the_frame_passes_untouched(scene) -> None:
 
 
 def test_a_cast_over_the_new_mouth_is_matched_away(scene) -> None:
-    """A patch that is the frame itself but for a colour cast comes out nearly as the frame."""
+    """A patch that is the frame itself but for a color cast comes out nearly as the frame."""
     frame = np.empty((260, 320, 3), np.uint8)
     frame[:] = (180, 140, 120)
     cast = [patch_for(pose, (200, 150, 110)) for pose in POSES]

@@ -35,15 +35,15 @@ def shown(described: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def learnt() -> tuple[Regression, np.ndarray]:
+def learned() -> tuple[Regression, np.ndarray]:
     described = RNG.uniform(-1, 1, (800, 6)).astype(np.float32)
     pictures = np.rint(shown(described)).astype(np.uint8)
     gains = np.ones((800, 3), np.float32)
     return Regression(described, pictures, gains, np.ones(800, bool)), described
 
 
-def test_what_one_sided_candidates_lack_is_told(learnt) -> None:
-    regression, described = learnt
+def test_what_one_sided_candidates_lack_is_told(learned) -> None:
+    regression, described = learned
     wanted = np.array([[0.5, -0.3, 0, 0, 0, 0]], np.float32)
     # The nearest of those that are all less open and more tilted.
     sided = np.flatnonzero((described[:, 0] < 0.4) & (described[:, 1] > -0.2))
@@ -56,14 +56,14 @@ def test_what_one_sided_candidates_lack_is_told(learnt) -> None:
     assert np.abs(told - lacking).mean() < 0.3 * np.abs(lacking).mean()
 
 
-def test_candidates_that_surround_the_wanted_mouth_need_no_correction(learnt) -> None:
-    regression, described = learnt
+def test_candidates_that_surround_the_wanted_mouth_need_no_correction(learned) -> None:
+    regression, described = learned
     told = regression.predict_correction(described[17], np.array([17]), np.ones(1, np.float32))
     assert np.abs(told).max() < 1e-3
 
 
-def test_far_from_all_that_is_known_the_correction_stays_small(learnt) -> None:
-    regression, _ = learnt
+def test_far_from_all_that_is_known_the_correction_stays_small(learned) -> None:
+    regression, _ = learned
     told = regression.predict_correction(
         np.full(6, 100, np.float32), np.array([0, 1]), np.full(2, 0.5, np.float32)
     )

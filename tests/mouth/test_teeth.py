@@ -1,4 +1,4 @@
-"""Teeth are told by colour, their row by what it moves with; edges end at the person's own."""
+"""Teeth are told by color, their row by what it moves with; edges end at the person's own."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ SKIN = np.array([200, 150, 130], np.float32)
 
 @pytest.mark.parametrize("light", [(1, 1, 1), (1, 0.75, 0.45), (0.4, 0.4, 0.5)])
 def test_teeth_are_told_from_lips_and_from_the_dark_in_any_light(light: tuple) -> None:
-    colours = np.array([(190, 170, 150), (180, 90, 90), (40, 25, 25), (205, 152, 133)], np.float32)
-    picture = (colours * light)[None].round().astype(np.uint8)
+    colors = np.array([(190, 170, 150), (180, 90, 90), (40, 25, 25), (205, 152, 133)], np.float32)
+    picture = (colors * light)[None].round().astype(np.uint8)
     seen = tooth_mask(picture, SKIN * np.array(light, np.float32))[0]
     assert seen[0] > 0.6  # a tooth
     assert seen[1:].max() < 0.1  # a lip, the dark between, skin
@@ -116,7 +116,7 @@ def test_blurred_teeth_become_more_like_they_were_and_only_within_the_lips(woman
 
 
 @pytest.mark.real
-def test_edges_are_raised_towards_the_persons_own_and_never_beyond(woman: Footage) -> None:
+def test_edges_are_raised_toward_the_persons_own_and_never_beyond(woman: Footage) -> None:
     entries = list(range(0, len(woman.bank), 9))
     sharp = learn_sharpness(woman.bank)
     soft = woman.finished(entries, 2.0, teeth_strength=0)

@@ -337,7 +337,7 @@ def test_what_the_mean_has_lost_of_shared_detail_is_raised_to_what_single_entrie
 
 
 def test_noise_of_single_entries_is_not_made_up_for_in_a_still_mean() -> None:
-    """Where entries share nothing but a plain colour, nothing of it is to be seen."""
+    """Where entries share nothing but a plain color, nothing of it is to be seen."""
     plain = np.full((120, 160, 3), 128.0)
     noisy = plain + RNG.normal(0, 4, (len(DETAIL_WINDOW), *plain.shape))
     singles = noisy.round().astype(np.uint8)
@@ -371,14 +371,14 @@ def test_no_speck_is_left_of_a_gap_between_teeth() -> None:
     assert 190 - int(made.min()) <= MAX_CHANGE_INSIDE
 
 
-def test_where_the_mean_is_grey_single_entries_detail_is_taken() -> None:
+def test_where_the_mean_is_gray_single_entries_detail_is_taken() -> None:
     x = np.arange(200)
     waves = (40 * np.sin(2 * np.pi * x / 10)).astype(np.float32)  # between the two σ of 1.2 and 2
     sharp = np.full((80, 200, 3), 128, np.float32) + waves[None, :, None]
     singles, nothing = entries_like(sharp), np.zeros((80, 200), np.float32)
-    grey = np.full((80, 200, 3), 128, np.uint8)
+    gray = np.full((80, 200, 3), 128, np.uint8)
     flat = np.full((80, 200), 128, np.float32)
-    lost = detailed(grey, flat, singles, nothing).astype(float).std()
+    lost = detailed(gray, flat, singles, nothing).astype(float).std()
     kept = detailed(singles[0], luma(singles), singles, nothing).astype(float)
     finest = (sharp - cv2.GaussianBlur(sharp, (0, 0), DETAIL * 100)).std()
     assert lost > 1.5 * finest, "more than the finest comes from the entry"
@@ -389,10 +389,10 @@ def test_what_nobody_sees_is_not_taken_from_a_single_entry() -> None:
     """On plain skin an entry's coarser detail is its noise: it would flicker for nothing."""
     x = np.arange(200)
     faint = np.full((80, 200, 3), 128, np.float32) + np.sin(2 * np.pi * x / 10)[None, :, None]
-    grey, flat = np.full((80, 200, 3), 128, np.uint8), np.full((80, 200), 128, np.float32)
+    gray, flat = np.full((80, 200, 3), 128, np.uint8), np.full((80, 200), 128, np.float32)
     nothing = np.zeros((80, 200), np.float32)
-    assert np.array_equal(detailed(grey, flat, entries_like(faint), nothing), grey)
-    strong = detailed(grey, flat, entries_like(128 + 5 * (faint - 128)), nothing)
+    assert np.array_equal(detailed(gray, flat, entries_like(faint), nothing), gray)
+    strong = detailed(gray, flat, entries_like(128 + 5 * (faint - 128)), nothing)
     assert np.ptp(strong.astype(int)) >= 4
 
 
@@ -403,17 +403,17 @@ def test_the_mean_is_the_weighted_one() -> None:
     assert np.allclose(made, np.tensordot(weights, pictures, 1), atol=0.01)
 
 
-def test_noise_that_neighbours_do_not_share_is_averaged_but_teeth_stay_one_frames() -> None:
+def test_noise_that_neighbors_do_not_share_is_averaged_but_teeth_stay_one_frames() -> None:
     """Two places where the candidates' mean tells nothing: a beard, and teeth inside the lips."""
     n = len(DETAIL_WINDOW)
     x = np.arange(160)
-    waves = 40 * np.sin(2 * np.pi * x / 10)  # between the two σ: what a grey mean lacks
+    waves = 40 * np.sin(2 * np.pi * x / 10)  # between the two σ: what a gray mean lacks
     shared = np.full((120, 160, 1), 128.0) + waves[None, :, None]
     noise = np.repeat(RNG.normal(0, 8, (n, 120, 160, 1)), 3, axis=-1)
     singles = np.rint(shared + noise).clip(0, 255).astype(np.uint8)
-    grey, flat = np.full((120, 160, 3), 128, np.uint8), np.full((120, 160), 128, np.float32)
+    gray, flat = np.full((120, 160, 3), 128, np.uint8), np.full((120, 160), 128, np.float32)
     inside = np.zeros((120, 160), np.float32)
-    beard = detailed(grey, flat, singles, inside)
+    beard = detailed(gray, flat, singles, inside)
     inside[20:100, 20:140] = 1
     middle = singles[n // 2].astype(float)
 

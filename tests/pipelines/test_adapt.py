@@ -228,7 +228,7 @@ def test_never_and_own_weights_do_no_work(
 # --- learning -------------------------------------------------------------------------------
 
 
-def test_held_out_blocks_lie_apart_from_what_is_learnt() -> None:
+def test_held_out_blocks_lie_apart_from_what_is_learned() -> None:
     usable = np.ones(1500, bool)
     usable[300:500] = False
     learn, held = split_blocks(usable, 25)
@@ -247,8 +247,8 @@ def sample_data(sample_lips: LipTrack) -> TrainingData:
 
 
 @pytest.mark.parametrize("which", ["default", "paper"])
-def test_what_is_learnt_is_in_time(which: str, sample_lips: LipTrack) -> None:
-    """The delay, the stride and the centres of the windows are those of a render."""
+def test_what_is_learned_is_in_time(which: str, sample_lips: LipTrack) -> None:
+    """The delay, the stride and the centers of the windows are those of a render."""
     info, model = media.probe(SAMPLE / "target.mp4"), LipLSTM.load(LipOptions(which))
     heard = features.extract(audio.load_speech(info.path), model.spec)
     data = replace(training_data(info, sample_lips), audio_features=heard)
@@ -263,8 +263,8 @@ def test_what_is_learnt_is_in_time(which: str, sample_lips: LipTrack) -> None:
 
 def test_wrong_lips_are_noticed_on_the_held_out_part(sample_data: TrainingData) -> None:
     points = sample_data.lips.points.copy()
-    learnt = np.flatnonzero(sample_data.train_mask)
-    points[learnt] = points[np.roll(learnt, 30)]
+    learned = np.flatnonzero(sample_data.train_mask)
+    points[learned] = points[np.roll(learned, 30)]
     model = LipLSTM.load(LipOptions())
     wrong = replace(sample_data, lips=LipTrack(points, sample_data.lips.rate))
     tuning = fine_tune(model, wrong, TuneOptions())

@@ -45,7 +45,7 @@ def run(*arguments: object) -> int:
 
 @pytest.fixture(scope="module")
 def work(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sets of both people, a model that has hardly learnt anything, and a second of each."""
+    """Sets of both people, a model that has hardly learned anything, and a second of each."""
     folder = tmp_path_factory.mktemp("swap")
     data = shared / "data"
     for name, kind in (("grid_s1", "mkv"), ("grid_s4", "mp4")):

@@ -183,7 +183,7 @@ def test_no_pair_is_drawn_from_its_own_moment() -> None:
     assert len(split_into_segments(bank_of_frames(np.arange(60)), 25, 1000)) >= 6
 
 
-def test_colours_of_the_border_are_not_to_be_learnt() -> None:
+def test_colors_of_the_border_are_not_to_be_learned() -> None:
     true = np.full((40, 40, 3), 120, np.uint8)
     drawn = true + np.array([7, 0, 3], np.uint8)
     mask = cv2.GaussianBlur(np.pad(np.full((20, 20), 255, np.uint8), 10), (0, 0), 2)

@@ -35,8 +35,8 @@ def _lips(gaps: list[float]) -> LipTrack:
     return LipTrack(points, FPS)
 
 
-def _frame(grey: int) -> np.ndarray:
-    return np.full((240, 240, 3), grey, np.uint8)
+def _frame(gray: int) -> np.ndarray:
+    return np.full((240, 240, 3), gray, np.uint8)
 
 
 def test_the_telling_frames_hold_the_opening_and_the_closure() -> None:
@@ -70,8 +70,8 @@ def test_tiles_stand_where_the_labels_say() -> None:
         rows = [HEADER + FACE_TILE[1] // 2, HEADER + FACE_TILE[1] + GAP + FACE_TILE[1] // 2]
         below = HEADER + 2 * (FACE_TILE[1] + GAP) + MOUTH_TILE[1] // 2
         rows += [below, below + MOUTH_TILE[1] + GAP]
-        for row, grey in zip(rows, (10 * i, 255 - 10 * i) * 2, strict=True):
-            assert picture[row, x].tolist() == [grey] * 3
+        for row, gray in zip(rows, (10 * i, 255 - 10 * i) * 2, strict=True):
+            assert picture[row, x].tolist() == [gray] * 3
 
 
 def test_later_columns_stand_in_a_second_band() -> None:
@@ -87,7 +87,7 @@ def test_later_columns_stand_in_a_second_band() -> None:
     assert picture[height + y, x + FACE_TILE[0] + GAP, 0] == 255
 
 
-def test_the_mouth_tile_is_centred_on_the_mouth() -> None:
+def test_the_mouth_tile_is_centered_on_the_mouth() -> None:
     frame = _frame(0)
     cv2.circle(frame, (120, 132), 3, (250, 0, 0), -1)
     sheet = ContactSheet(range(1), FPS)

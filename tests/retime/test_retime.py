@@ -194,7 +194,7 @@ def test_speech_is_not_laid_over_frames_without_a_face() -> None:
     assert found[np.floor(position).astype(int)].all()
 
 
-def test_without_recognised_speech_nothing_is_fitted() -> None:
+def test_without_recognized_speech_nothing_is_fitted() -> None:
     position = choose(np.zeros(50, bool), motion_of(wanders(300)))
     np.testing.assert_array_equal(position, np.arange(50))
 

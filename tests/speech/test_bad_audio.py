@@ -87,7 +87,7 @@ def test_telephone(recording: tuple[F32, int], clean: LipTrack, tmp_path: Path) 
 
 def test_surround(recording: tuple[F32, int], clean: LipTrack, tmp_path: Path) -> None:
     samples, rate = recording
-    # Speech in the centre, as in films, and something faint all around.
+    # Speech in the center, as in films, and something faint all around.
     channels = np.random.default_rng(0).normal(0, 0.001, (len(samples), 6)).astype(np.float32)
     channels[:, 2] = samples
     path = write(tmp_path / "surround.wav", channels, rate)

@@ -1,4 +1,4 @@
-"""The recogniser's encoder: its front end, its windows, its weights, and what it is good for."""
+"""The recognizer's encoder: its front end, its windows, its weights, and what it is good for."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ def test_paper28_has_energy_on_the_int16_scale_and_its_difference() -> None:
 def test_a_tone_is_loudest_in_the_band_around_it(hertz: float) -> None:
     values = features.extract(tone(hertz), FeatureSpec("logmel")).values
     band = int(values[50].argmax())
-    centre = (features.mel_filters(40).argmax(0) * 16000 / 512)[band]
-    assert abs(centre - hertz) < 0.1 * hertz + 32  # a band's width, and a bin of the FFT
+    center = (features.mel_filters(40).argmax(0) * 16000 / 512)[band]
+    assert abs(center - hertz) < 0.1 * hertz + 32  # a band's width, and a bin of the FFT
 
 
 @pytest.mark.parametrize(("count", "low", "high"), [(40, 60, 7600), (25, 130, 6800)])
@@ -65,7 +65,7 @@ def test_filters_equal_those_of_librosa(count: int, low: float, high: float) -> 
     assert np.abs(spectrum.mel_filters(count, low, high) - want.T).max() < 1e-6
 
 
-def test_logmel_does_not_know_the_level_nor_a_constant_colour() -> None:
+def test_logmel_does_not_know_the_level_nor_a_constant_color() -> None:
     wave = noise(2.0)
     quiet = Waveform(wave.samples * np.float32(0.05), 16000)
     a, b = (features.extract(w, LOGMEL).values for w in (wave, quiet))
@@ -138,7 +138,7 @@ def test_the_mixtures_give_the_density_that_their_parameters_say() -> None:
 
 
 @pytest.mark.real
-def test_real_phones_are_recognised(shared: Path) -> None:
+def test_real_phones_are_recognized(shared: Path) -> None:
 
     names = checkpoint.load(checkpoint.asset_path("phones.safetensors"))[1]["phones"]
     # Thirty clips of "… now/soon/please/again": the /s/ of "six", "soon" and the silences.

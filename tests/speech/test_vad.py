@@ -166,7 +166,7 @@ def test_nothing_changes_for_people_who_rest_with_the_mouth_shut(rest: float | N
     assert silence.apply_rest_pose(MOVING, SPEECH, resting(rest)) is MOVING
 
 
-def test_sound_without_recognised_speech_has_no_rest() -> None:
+def test_sound_without_recognized_speech_has_no_rest() -> None:
     assert (
         silence.apply_rest_pose(MOVING, SpeechSegments(np.zeros((0, 2))), resting(0.14)) is MOVING
     )
@@ -194,7 +194,7 @@ def test_in_silence_the_targets_own_frames_can_return() -> None:
     assert np.abs(lips.points[fading] - own[fading]).max() < 0.05
 
 
-def test_sound_without_recognised_speech_is_shown_whole() -> None:
+def test_sound_without_recognized_speech_is_shown_whole() -> None:
     nothing = SpeechSegments(np.zeros((0, 2)))
     assert (silence.speech_weight(nothing, TIMES, SilenceOptions()) == 1).all()
     lips, _ = silence.close_in_pauses(MOVING, nothing, mouth(0.0), MOVING.points, SilenceOptions())

@@ -1,4 +1,5 @@
-"""Small sets of made-up faces: for tests of the machinery, where what is learnt does not matter."""
+"""Small sets of made-up faces: for tests of the machinery, where what is learned does not
+matter."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ SCHEME = MEDIAPIPE_478
 
 
 def picture(rng: np.random.Generator, skin: tuple[int, int, int], opening: float) -> np.ndarray:
-    """A face of this colour whose mouth is so far open."""
+    """A face of this color whose mouth is so far open."""
     face = np.full((SIZE, SIZE, 3), (40, 90, 160), np.uint8)
     cv2.ellipse(face, (32, 33), (15, 21), 0, 0, 360, skin, -1, cv2.LINE_AA)
     for x in (24, 40):

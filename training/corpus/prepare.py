@@ -138,7 +138,7 @@ def prepare_videos(
         )
     usable = [prepared for prepared in made if prepared.clips]
     if not usable:
-        raise MediaError(f"{root}: nothing in it can be learnt from; {table} says why")
+        raise MediaError(f"{root}: nothing in it can be learned from; {table} says why")
     return usable
 
 

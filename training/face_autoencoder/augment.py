@@ -197,7 +197,7 @@ def add_occluder(face: U8, points: F32, rng: Generator) -> tuple[U8, U8]:
     color = np.asarray(color, np.float32)
     coarse = rng.standard_normal((12, 12), np.float32)
     shade = 1 + 0.1 * cv2.resize(coarse, face.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    # Shade towards the edge, as on a round finger.
+    # Shade toward the edge, as on a round finger.
     edge = cv2.GaussianBlur(cover, (0, 0), max(thick / 2, 1)).astype(np.float32) / 255
     noise = 2 * rng.standard_normal(face.shape, np.float32)
     thing = color * (shade * (0.55 + 0.45 * edge))[..., None] + noise

@@ -81,7 +81,7 @@ class LipStream:
     def look_ahead(self) -> float:
         """Seconds of sound after a frame's time that may be needed before its lips are known."""
         dims = self.model.dims
-        # The network's delay; the second half of an output's own steps; the next output, towards
+        # The network's delay; the second half of an output's own steps; the next output, toward
         # which a frame in between is interpolated; and the sound after a step's center.
         steps = dims.delay + (dims.stride - 1) / 2 + dims.stride
         return steps / self.features.rate + self.features.reach

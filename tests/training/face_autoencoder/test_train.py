@@ -256,11 +256,11 @@ def test_the_command_ends_with_one_line(tmp_path: Path) -> None:
 
 def test_whole_shots_are_held_out() -> None:
     shots = np.repeat(np.arange(20), 7)
-    learnt, held = split(shots, 0.1)
+    learned, held = split(shots, 0.1)
     assert len(np.unique(shots[held])) == 2
-    assert not set(shots[learnt]) & set(shots[held])
-    assert len(learnt) + len(held) == len(shots)
-    learnt, held = split(np.zeros(50, int), 0.1)
+    assert not set(shots[learned]) & set(shots[held])
+    assert len(learned) + len(held) == len(shots)
+    learned, held = split(np.zeros(50, int), 0.1)
     assert held.tolist() == list(range(45, 50))
 
 
@@ -278,7 +278,7 @@ def test_batches_do_not_depend_on_where_one_begins(tmp_path: Path) -> None:
     assert torch.equal(joined, straight[0]["a"].target)
 
 
-def test_the_mean_colours_are_brought_together(tmp_path: Path) -> None:
+def test_the_mean_colors_are_brought_together(tmp_path: Path) -> None:
     people = open_training_faces(*face_sets.pair(tmp_path), LIGHT)
     ready = next(batches(people, replace(LIGHT, batch=24), 0, 1, HERE))
     means = [ready[side].target.mean((0, 2, 3)) for side in ("a", "b")]
@@ -308,7 +308,7 @@ def test_the_losses_are_what_they_say() -> None:
 
 
 def test_alpha_is_taught_to_keep_what_is_before_the_face() -> None:
-    """With the right colours, the loss is least where α shows the face and not the hand."""
+    """With the right colors, the loss is least where α shows the face and not the hand."""
     face, hand = torch.full((1, 3, 4, 4), 0.6), torch.full((1, 3, 4, 4), 0.1)
     where = torch.zeros(1, 1, 4, 4)
     where[..., :2] = 1

@@ -246,7 +246,7 @@ def test_clips_of_any_frame_rate_and_length_keep_sound_and_lips_together() -> No
         assert np.corrcoef(loud[within], gap[within])[0, 1] > 0.6, person.name
 
 
-def test_lips_can_be_learnt_earlier_than_their_sound() -> None:
+def test_lips_can_be_learned_earlier_than_their_sound() -> None:
     data = gathered([speaker(3, 4.0)])
     dims, first = LipDims(40, 16, 1, True, 3, delay=0, stride=2), torch.arange(1)
 
