@@ -28,7 +28,7 @@ class RunContext:
             yield RunContext(cache, device, progress)
 
     def report(self, stage: str, done: int, total: int | None) -> None:
-        """Tell whoever watches that `done` of `total` steps of a stage are done."""
+        """Report that `done` of `total` steps of a stage are done; `total` None: unknown."""
         if self.progress is not None:
             self.progress(stage, done, total)
 

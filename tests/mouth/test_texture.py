@@ -224,6 +224,15 @@ def test_contract_one_patch_per_frame_over_the_mouth_and_none_without_a_face(
             assert np.array_equal(one.rgb, other.rgb), "identical input, identical output"
 
 
+def test_a_bank_that_knows_the_light_wants_to_know_the_targets(talking) -> None:
+    face, bank = talking
+    skin = np.full((len(bank), 3), 120, np.float32)
+    lit = replace(bank, skin_color=skin, usual_skin_color=skin[0])
+    source = open_texture(lit, TextureOptions(candidates=10))
+    with pytest.raises(ValueError, match="skin_color: wanted by this bank, got None"):
+        next(iter(source.draw_patches(wanted_mouths(face, [0.1], [0]))))
+
+
 @pytest.mark.parametrize("opening", [0.02, 0.1, 0.18])
 def test_the_mouth_that_was_wanted_is_drawn(talking, opening: float) -> None:
     face, bank = talking

@@ -54,7 +54,12 @@ class CandidateSelector:
 
         Args:
             run: (n,), number of the run of consecutive frames that each belongs to.
+
+        Raises:
+            ValueError: the bank knows the color of the skin and the wanted mouths do not.
         """
+        if self._bank.skin_color is not None and wanted.skin_color is None:
+            raise ValueError("WantedMouths.skin_color: wanted by this bank, got None")
         phones = None if self._bank.phones is None else wanted.phones
         search, _ = self._search(phones is not None)
         return compute_descriptors(
