@@ -58,8 +58,12 @@ def write_output(
 
     def finalize(file: Path) -> None:
         provenance.embed_xmp(file, paths.output)
-        digest = sink.sha256 if paths.output.format.pipe else None
-        write_sidecar(file, digest, script, plan, renders, written, paths, options)
+        if paths.sidecar is not None:
+            digest = sink.sha256 if paths.output.format.pipe else None
+            record = describe_origin(script, plan, renders, written, options)
+            provenance.write_sidecar(
+                record, paths.output.path, file, place=paths.sidecar, digest=digest
+            )
 
     with timer.stage("encode"):
         encode.encode_video(
@@ -94,20 +98,15 @@ def make_frames(
         run.report("render", i + 1, len(timeline))
 
 
-def write_sidecar(
-    file: Path,
-    digest: str | None,
+def describe_origin(
     script: Script,
     plan: OutputPlan,
     renders: list[SpeakerRender],
     written: Written,
-    paths: OutputPaths,
     options: RenderOptions,
-) -> None:
-    """Record what the output was made from; `digest`: of a stream, which is no file to hash."""
-    if paths.sidecar is None:
-        return
-    record = provenance.SidecarRecord(
+) -> provenance.SidecarRecord:
+    """What the output was made from, by which models, and which frames are new."""
+    return provenance.SidecarRecord(
         inputs=script.inputs,
         models=list(dict.fromkeys(card for one in renders for card in one.model_cards())),
         options=options.flat(),
@@ -116,7 +115,6 @@ def write_sidecar(
         changed=runs_of_true(written.changed),
         speakers=[part.describe() for part in plan.parts],
     )
-    provenance.write_sidecar(record, paths.output.path, file, place=paths.sidecar, digest=digest)
 
 
 def _open_sheet(one: SpeakerRender) -> ContactSheet:
