@@ -168,9 +168,12 @@ def test_the_lower_row_goes_with_the_jaw() -> None:
 def test_a_large_dark_photograph_lends_the_same_relief(woman: Footage, tmp_path: Path) -> None:
     """Its teeth are brought to the size and the light of the footage's own."""
     seen = max(teeth_relief._find_rows(woman.bank), key=lambda row: row.area)
-    picture, entry = tmp_path / "photo.png", np.flatnonzero(woman.bank.frames == seen.frame)
+    picture, entry = (
+        tmp_path / "photo.png",
+        np.flatnonzero(woman.bank.frames == round(25 * seen.time)),
+    )
     run(
-        "-ss", str(seen.frame / 25), "-i", str(woman.info.path), "-frames:v", "1",
+        "-ss", str(seen.time), "-i", str(woman.info.path), "-frames:v", "1",
         "-vf", "scale=iw*3:ih*3:flags=lanczos,lutrgb=r=val*0.6:g=val*0.6:b=val*0.6", str(picture),
     )  # fmt: skip
     photo = Footage(picture, tmp_path / "cache", rigid_template(woman.face.track))
@@ -208,7 +211,7 @@ def test_a_render_takes_the_teeth_of_a_picture_and_says_what_is_wrong_with_it(
     target, speech, picture = woman.info.path, tmp_path / "speech.wav", tmp_path / "teeth.png"
     run("-i", str(shared / "data/speech/LJ001-0001.wav"), "-t", "2", str(speech))
     clear = max(teeth_relief._find_rows(woman.bank), key=lambda row: row.area)
-    run("-ss", str(clear.frame / 25), "-i", str(target), "-frames:v", "1", str(picture))
+    run("-ss", str(clear.time), "-i", str(target), "-frames:v", "1", str(picture))
     shut = tmp_path / "shut.png"
     closed = int(np.nanargmin(woman.face.lips.opening))
     run("-ss", str(closed / 25), "-i", str(target), "-frames:v", "1", str(shut))
