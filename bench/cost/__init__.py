@@ -1,5 +1,6 @@
 """Time and memory.
 
+cold        Cold renders of several checkouts, side by side → cold.md
 long_audio  Speech of an hour and more → long_audio.md
 speed       Speed and memory of whole renders → speed.md
 streaming   Delay, cost and accuracy on live sound → streaming.md
