@@ -123,7 +123,8 @@ def main() -> None:
             for i, checkout in enumerate(args.checkouts)
         ]
         with ThreadPoolExecutor() as pool:  # each wall time ends when its own render does
-            renders = list(pool.map(lambda one: wait_for(*one, began), started))
+            waits = [pool.submit(wait_for, name, render, began) for name, render in started]
+            renders = [wait.result() for wait in waits]
     lines = [
         "# Cold renders\n",
         f"Written by `python -m bench.cost.cold`, {datetime.date.today()}; {platform.machine()}, "

@@ -531,11 +531,11 @@ def test_no_better_than_the_median_is_a_warning() -> None:
 @pytest.mark.real
 @pytest.mark.slow
 def test_held_out_footage_of_a_woman_is_drawn_better(shared: Path, tmp_path: Path) -> None:
-    """One minute of footage, a third of the usual steps."""
+    """One minute of footage, a ninth of the usual steps."""
     video = shared / "data" / "targets" / "grid_s4_60s.mp4"
-    options = MouthOptions.of(steps=300, pairs=1000)
+    options = MouthOptions.of(steps=100, pairs=500)
     result = lipsync.train_mouth(video, tmp_path / "m.safetensors", options=options)
     assert result.psnr > result.psnr_before + 0.2
-    # After a third of the steps, over a median that a regression has corrected: no worse.
+    # After so few steps, over a median that a regression has corrected: no worse.
     assert result.ssim > result.ssim_before - 0.0005
     assert result.warnings == ()
