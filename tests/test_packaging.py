@@ -128,7 +128,8 @@ def test_the_weights_are_found_and_shipped() -> None:
     from lipsync.runtime.checkpoint import asset_path
 
     patterns = PROJECT["tool"]["setuptools"]["package-data"]["lipsync.assets"]
-    for name in ("face_landmarker.task", "lip_lstm.safetensors", "lip_lstm_paper.safetensors"):
+    models = ("face_landmarker.task", "hand_landmarker.task")
+    for name in (*models, "lip_lstm.safetensors", "lip_lstm_paper.safetensors"):
         assert asset_path(name).stat().st_size > 10_000
         assert any(Path(name).match(pattern) for pattern in patterns)
 

@@ -99,6 +99,8 @@ class SpeakerRender:
             wanted.target,
             options.composite,
             wanted.jaw_offsets,
+            occluders=material.appearance.occluders if options.shown.occlusion else None,
+            lips=wanted.lips.points,
         )
         for i, picture in enumerate(timer.each("composite", pictures)):
             log.changed[i] = picture.alpha is not None
@@ -135,8 +137,12 @@ class SpeakerRender:
         """What the user should know about this mouth, with its speaker's name."""
         thin_s = sum(end - first for first, end in self.uncovered_spans(log))
         alignment, appearance = self.role.person.face.alignment, self.material.appearance
+        unchanged = self.count_unchanged()
+        if unchanged.hidden:  # nothing else matters then
+            yield from (self.role.part.label(line) for line in unchanged.warnings())
+            return
         lines = (
-            *self.count_unchanged().warnings(),
+            *unchanged.warnings(),
             *diagnostics.warn_of_speech(bool(len(self.role.speech.spans))),
             *diagnostics.warn_of_footage(appearance, thin_s),
             *diagnostics.warn_of_hard_target(alignment, appearance),
@@ -163,13 +169,13 @@ def prepare_speaker(
     lips = plan_lips(role, scene, options, run)
     material = collect_material(role, scene, lips.model, options, run)
     with timer.stage("visibility"):
-        track, score = role.person.face.track, material.appearance.outlier_score
-        where = measure_visibility(track, score, options.shown)
+        track, seen = role.person.face.track, material.appearance
+        where = measure_visibility(track, seen.outlier_score, options.shown, seen.occluders)
         visible = lips.visible * sample_at(where.weight, target.order)
     with timer.stage("jaw"):
         offsets = predict_jaw_offsets(material.bank, lips.shown, target, options.jaw)
         if offsets is not None:  # no jump where the target's own mouth returns
-            offsets *= visible[:, None, None]
+            offsets *= (visible * sample_at(where.jaw, target.order))[:, None, None]
     wanted = WantedMouths(
         lips=lips.shown,
         face=role.person.face,

@@ -28,8 +28,19 @@ class UnchangedFrames:
     turned: int
     covered: int
 
+    @property
+    def hidden(self) -> bool:
+        """Whether the mouth is hidden in all of them, as by a face mask."""
+        return 0 < self.wanted == self.covered
+
     def warnings(self) -> Iterator[str]:
         """One line per reason."""
+        if self.hidden:
+            yield (
+                f"the mouth is hidden in all {self.wanted} frames; they keep the target's own "
+                "picture"
+            )
+            return
         reasons = (
             (self.missing - self.elsewhere, "show no face"),
             (self.elsewhere, "show only other faces"),

@@ -14,7 +14,7 @@ Times are seconds from the first frame or sample; frame i is shown at i / fps.
     arrays    Array aliases, and a check of dtype and shape
     audio     Audio: waveforms, feature vectors, properties of a file's sound
     face      Faces: landmarks through a video, their alignment, lips
-    mouth     Mouths: the mouth bank, appearance of footage, and patches
+    mouth     Mouths: the mouth bank, appearance of footage, what lies before it, patches
     progress  The callback by which stages report progress
     speaker   A speaker: name, speech, face
     video     Videos: properties of a file, and which of its frames are shown
@@ -48,6 +48,7 @@ from lipsync.types.mouth import (
     CellMeans,
     FootageAppearance,
     MouthBank,
+    Occluders,
     Patch,
 )
 from lipsync.types.progress import (
@@ -84,6 +85,7 @@ __all__ = [
     "LandmarkScheme",
     "LipTrack",
     "MouthBank",
+    "Occluders",
     "Patch",
     "Positions",
     "Progress",

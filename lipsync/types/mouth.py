@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync.types.arrays import F32, F64, I64, U8, require_array
+from lipsync.types.arrays import F32, F64, I64, U8, Bools, require_array
 from lipsync.types.face import N_LIPS
 
 USUAL_RATE = 25.0  # frames per second, of a bank that does not say
@@ -46,8 +46,9 @@ class MouthBank:
     luma: CellMeans | None = None  # of the crops' luma; None: computed when needed
     skin_color: F32 | None = None  # (m, 3), skin around each mouth, levels
     usual_skin_color: F32 | None = None  # (3,), median over all frames of the footage
-    # (m, s, s, 3), coarse pictures of the entries warped to their mean shape
-    shape_free: U8 | None = None
+    # (m, s, s), which cells of the shape-free pictures (`bank.shape_free`) show the person and not
+    # something before them; None: all of them
+    valid: Bools | None = None
 
     def __post_init__(self) -> None:
         m = len(self.lips)
@@ -73,8 +74,8 @@ class MouthBank:
                 require_array(
                     f"MouthBank.{name}", cells.pictures, np.uint8, (m, None, None, *colors)
                 )
-        if self.shape_free is not None:
-            require_array("MouthBank.shape_free", self.shape_free, np.uint8, (m, None, None, 3))
+        if self.valid is not None:
+            require_array("MouthBank.valid", self.valid, np.bool_, (m, None, None))
 
     def __len__(self) -> int:
         return len(self.lips)
@@ -86,6 +87,39 @@ class MouthBank:
 
 
 @dataclass(frozen=True, eq=False)
+class Occluders:
+    """What lies before the lower face: hands, captions, masks; f frames, k of them with any."""
+
+    rows: I64  # (f,), the row of each frame's mask; -1: nothing is before the face
+    # (k, s, s), over `occlusion.mask_space.REGION`, 0: the face … 255: something before it
+    masks: U8
+    # (f,), it comes so near to the lips that the mouth under it is unknown
+    near_lips: Bools
+
+    def __post_init__(self) -> None:
+        f = len(self.rows)
+        require_array("Occluders.rows", self.rows, np.int64, (f,))
+        require_array("Occluders.masks", self.masks, np.uint8, (None, None, None))
+        require_array("Occluders.near_lips", self.near_lips, np.bool_, (f,))
+
+    @staticmethod
+    def none(frames: int) -> Occluders:
+        """Nothing before the face in any of these frames."""
+        return Occluders(
+            np.full(frames, -1, np.int64), np.zeros((0, 1, 1), np.uint8), np.zeros(frames, bool)
+        )
+
+    def mask(self, i: int) -> U8 | None:
+        """The mask of a frame (s, s); None: nothing is before the face."""
+        row = int(self.rows[i])
+        return None if row < 0 else np.asarray(self.masks[row])
+
+    def first(self, frames: int) -> Occluders:
+        """Those of the first frames."""
+        return Occluders(self.rows[:frames], self.masks, self.near_lips[:frames])
+
+
+@dataclass(frozen=True, eq=False)
 class FootageAppearance:
     """Appearance of every frame of some footage; f frames, the target's first."""
 
@@ -93,6 +127,7 @@ class FootageAppearance:
     # (f,), how much the mouth differs from all mouths of similar shape; NaN: unknown
     outlier_score: F32
     other_identity_shots: I64  # numbers of the shots that show another person
+    occluders: Occluders | None = None  # what lies before the face; None: unknown
 
     def __post_init__(self) -> None:
         f = len(self.skin_color)
@@ -112,8 +147,12 @@ class FootageAppearance:
         """
         if frames > len(self):
             raise ValueError(f"FootageAppearance: wanted {frames} frames or more, got {len(self)}")
+        occluders = None if self.occluders is None else self.occluders.first(frames)
         return FootageAppearance(
-            self.skin_color[:frames], self.outlier_score[:frames], self.other_identity_shots
+            self.skin_color[:frames],
+            self.outlier_score[:frames],
+            self.other_identity_shots,
+            occluders,
         )
 
 

@@ -60,6 +60,14 @@ def test_two_faces_are_two_people_whatever_order_they_come_in() -> None:
     assert landmarks.count_prominent(faces) == 2
 
 
+def test_a_moment_between_two_cuts_is_who_is_in_the_same_place() -> None:
+    """As a shaken camera makes them; looks are taken of every third frame, and miss it."""
+    places = [[100.0 + 5 * (i % 2)] for i in range(16)]
+    assert sorted(len(rows) for rows in people(seen(places, cuts=(7, 9)))) == [7, 9]
+    far = [[400.0] if i in (7, 8) else at for i, at in enumerate(places)]
+    assert sorted(len(rows) for rows in people(seen(far, cuts=(7, 9)))) == [2, 7, 7]
+
+
 def test_one_who_is_lost_for_some_frames_is_not_replaced_by_the_other() -> None:
     faces = seen([[100.0, 400.0] if not 4 <= i < 9 else [400.0] for i in range(15)])
     assert sorted(lines(faces)) == [[100] * 10, [400] * 15]

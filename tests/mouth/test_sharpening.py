@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lipsync.face.lip_mask import mask_opening
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.finish.sharpen import Sharpness, measure_edges
 from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
@@ -48,16 +49,16 @@ def edges_over_time(
     face = TrackedFace.of(track)
     wanted = WantedMouths(face.lips, face, np.arange(N))
     lips = track.xy[:, list(track.scheme.lips)]
-    own = measure_edges(PATCH.rgb, lips[0], SCALE)
+    own, _ = measure_edges(PATCH.rgb, lips[0], SCALE)
     # Eight entries of each kind: the expected sharpness is the mean of the eight nearest.
-    sharpness = Sharpness(
-        np.repeat(face.lips.points, 8, axis=0),
-        np.repeat(np.array(wanted_edges, np.float32) * own, 8),
-    )
+    edges = np.full((8 * N, 2), np.nan, np.float32)  # of the whole mouth alone
+    edges[:, 0] = np.repeat(np.array(wanted_edges, np.float32) * own, 8)
+    sharpness = Sharpness(np.repeat(face.lips.points, 8, axis=0), edges)
     patches = [PATCH if one else None for one in visible]
     made = finish_teeth(patches, wanted, NO_TEETH, sharpness, TeethOptions(teeth_strength=0))
     return [
-        None if patch is None else measure_edges(patch.rgb, lips[0], SCALE) / own for patch in made
+        None if patch is None else measure_edges(patch.rgb, lips[0], SCALE)[0] / own
+        for patch in made
     ]
 
 
@@ -88,3 +89,21 @@ def test_sharpness_rises_over_the_same_time_at_any_rate() -> None:
     quick = edges_over_time([True] * N, [1.0] * 6 + [1.3] * 18, fps=50)
     assert slow[10] == pytest.approx(quick[15], rel=0.01)
     assert slow[7] > quick[7]  # type: ignore[operator]
+
+
+def test_teeth_are_sharpened_apart_from_the_lips() -> None:
+    """Their own edges are harder than a prediction's, the lips' are not."""
+    track = track_of([PLACE] * 2, [0.3] * 2)
+    face = TrackedFace.of(track)
+    lips = track.xy[0, list(track.scheme.lips)]
+    mouth, opening = measure_edges(PATCH.rgb, lips, SCALE)
+    assert opening > 0
+    wanted = WantedMouths(face.lips, face, np.arange(2))
+    own = Sharpness(face.lips.points[:1], np.array([[0.5 * mouth, 1.5 * opening]], np.float32))
+    options = TeethOptions(teeth_strength=0)
+    made = list(finish_teeth([PATCH, PATCH], wanted, NO_TEETH, own, options))[1]
+    assert made is not None
+    assert 1.2 * opening < measure_edges(made.rgb, lips, SCALE)[1] < 1.6 * opening
+    changed = (made.rgb != PATCH.rgb).any(-1)
+    outside = mask_opening(lips, changed.shape, 0.01 * SCALE) == 0
+    assert not changed[outside].any()

@@ -127,9 +127,10 @@ def test_edges_are_raised_toward_the_persons_own_and_never_beyond(woman: Footage
             woman.bank.control[entry, :18],
             similarity.affine_scale(woman.bank.to_crop[entry]),
         )
-        before, after = (measure_edges(p.rgb, lips, scale) for p in (one, other))
-        expected = sharp.expected(woman.bank.lips[entry])
-        assert before - 0.05 <= after <= max(expected, before) * 1.02  # levels
+        before, after = (measure_edges(p.rgb, lips, scale)[0] for p in (one, other))
+        expected = sharp.expected(woman.bank.lips[entry])[0]
+        # The opening has a measure of its own.
+        assert before - 0.05 <= after <= max(expected, before) * 1.05  # levels
         was.append(before)
         made.append(after)
     assert np.mean(made) > 1.1 * np.mean(was)
@@ -142,7 +143,7 @@ def test_nothing_is_touched_where_nothing_is_asked_for() -> None:
     face = TrackedFace.of(track)
     rgb = np.random.default_rng(2).integers(0, 256, (200, 220, 3)).astype(np.uint8)
     patch = Patch(rgb, np.ones((200, 220), np.float32), np.eye(2, 3, dtype=np.float32))
-    sharp = Sharpness(np.zeros((1, 18, 2), np.float32), np.full(1, 1e6, np.float32))
+    sharp = Sharpness(np.zeros((1, 18, 2), np.float32), np.full((1, 2), 1e6, np.float32))
     wanted = WantedMouths(face.lips, face, np.arange(3))
     patches = iter([patch, None, patch])
     made = list(finish_teeth(patches, wanted, NO_TEETH, sharp, TeethOptions(sharpen=0)))

@@ -23,6 +23,7 @@ from lipsync.mouth.finish.visibility import (
     measure_visibility,
 )
 from lipsync.runtime.cache import Cache
+from lipsync.types import Occluders
 from tests.support.faces import similarity, track_of, turned_head
 
 N = 60
@@ -80,6 +81,24 @@ def test_a_little_odd_for_a_moment_is_not_covered_and_very_odd_at_once_is() -> N
     assert np.flatnonzero(find_occluded(odd, track)).tolist() == [25, *range(40, 55)]
     odd[40:50] = odd[50]
     assert np.flatnonzero(find_occluded(odd, track)).tolist() == [25]
+
+
+def test_the_jaw_stays_where_something_is_before_the_face() -> None:
+    """Before the chin the new mouth is shown; before the lips it is not, with a fade around."""
+    track = track_of([similarity(60, 0, 110, 60)] * N)
+    rows = np.full(N, -1, np.int64)
+    rows[20:40] = 0
+    near = np.zeros(N, bool)
+    near[30:32] = near[34] = True
+    occluders = Occluders(rows, np.full((1, 4, 4), 255, np.uint8), near)
+    found = measure_visibility(track, None, VisibilityOptions(), occluders)
+    assert (found.jaw[20:40] == 0).all()
+    assert (found.jaw[[10, 50]] == 1).all()
+    assert (found.weight[30:35] == 0).all(), "a gap of two frames is no reason to blink"
+    assert (found.weight[[20, 45]] > 0.95).all()
+    assert 0 < found.weight[25] < 0.9
+    shown = measure_visibility(track, None, VisibilityOptions(occlusion=False), occluders)
+    assert (shown.weight == 1).all()
 
 
 def test_nothing_is_covered_where_nothing_is_known() -> None:

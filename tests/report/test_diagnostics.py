@@ -55,6 +55,13 @@ def test_footage_of_others_and_missing_mouths_are_named() -> None:
     assert "for 1.2 s the footage has no mouth" in next(warn_of_footage(seen, 1.2))
 
 
+def test_a_mouth_that_is_hidden_throughout_is_said_in_one_line() -> None:
+    hidden = UnchangedFrames(wanted=50, missing=0, elsewhere=0, turned=3, covered=50)
+    assert [line.split(";")[0] for line in hidden.warnings()] == [
+        "the mouth is hidden in all 50 frames"
+    ]
+
+
 def test_reasons_of_unchanged_frames_add_up() -> None:
     lines = list(UnchangedFrames(wanted=50, missing=9, elsewhere=4, turned=0, covered=2).warnings())
     assert [line.split(" and keep")[0] for line in lines] == [

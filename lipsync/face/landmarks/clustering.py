@@ -33,6 +33,9 @@ GAP_BONUS = 0.3  # added to the likeness where one tracklet begins just where th
 JUMP_BONUS = 0.12  # … and where all heads jump in between: not more than parts two strangers
 UNSEEN = 0.6  # likeness assumed without thumbnails (short tracklets): that of two strangers
 MIN_MEAN = 0.65  # mean likeness over all tracklets of two people, below which they stay apart
+# A shaken camera looks like cuts: a face seen for less than GLIMPSE_S between two of them is that
+# of the person in about the same place in the frame before or after, unless it looks like another.
+GLIMPSE_S, GLIMPSE_NEARNESS, GLIMPSE_LIKENESS = 0.2, 0.6, 0.6
 THUMBNAILS = 6  # of a tracklet that are compared
 PROMINENT = 0.3  # of the most prominent person's prominence
 ALONE = 2.0  # affinity within a shot that never shows two faces: above any likeness
@@ -86,7 +89,7 @@ def _cluster(faces: Faces) -> list[I64]:
     size = faces.size
     people = [
         np.sort(np.concatenate([tracklets[i].rows for i in group])).astype(np.int64)
-        for group in _merge(faces, tracklets)
+        for group in _absorb_glimpses(faces, tracklets, _merge(faces, tracklets))
     ]
     return sorted(people, key=lambda rows: -float(size[rows].sum()))
 
@@ -180,6 +183,39 @@ def _merge(faces: Faces, tracklets: list[_Tracklet]) -> list[list[int]]:
         for member in groups[a]:
             home[member] = a
     return list(groups.values())
+
+
+def _absorb_glimpses(
+    faces: Faces, tracklets: list[_Tracklet], groups: list[list[int]]
+) -> list[list[int]]:
+    """Join people seen for a moment to who is in the same place just before or after."""
+    together = _simultaneous(faces, tracklets)
+    looks = _likenesses([tracklet.thumbnails for tracklet in tracklets])
+    first = faces.frame[[tracklet.rows[0] for tracklet in tracklets]]
+    last = faces.frame[[tracklet.rows[-1] for tracklet in tracklets]]
+
+    def is_joined(one: int, home: list[int]) -> bool:
+        known = [i for i in home if tracklets[i].thumbnails] if tracklets[one].thumbnails else []
+        unlike = bool(known) and looks[one, known].max() < GLIMPSE_LIKENESS
+        if unlike or together[one, home].any():
+            return False
+        before = [i for i in home if last[i] == first[one] - 1]
+        after = [i for i in home if first[i] == last[one] + 1]
+        near = [_nearness(faces, tracklets[i], tracklets[one]) for i in before]
+        near += [_nearness(faces, tracklets[one], tracklets[i]) for i in after]
+        return max(near, default=0.0) >= GLIMPSE_NEARNESS
+
+    shortest = GLIMPSE_S * float(faces.fps)
+    people = sorted(groups, key=lambda group: -sum(len(tracklets[i].rows) for i in group))
+    for home in [*people]:
+        while home in people:
+            short = [g for g in people if len(g) == 1 and len(tracklets[g[0]].rows) < shortest]
+            joined = next((g for g in short if g is not home and is_joined(g[0], home)), None)
+            if joined is None:
+                break
+            home += joined
+            people.remove(joined)
+    return people
 
 
 def _simultaneous(faces: Faces, tracklets: list[_Tracklet]) -> Bools:

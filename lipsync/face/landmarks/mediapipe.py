@@ -6,11 +6,6 @@ We smooth with zero phase later, when the whole motion is known.
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,33 +13,13 @@ from typing import Any
 import numpy as np
 
 from lipsync.face.landmarks.detector import Face, LandmarkDetector
+from lipsync.face.native_log import native_stderr_captured
 from lipsync.face.schemes import MEDIAPIPE_478
 from lipsync.runtime.checkpoint import asset_path
 from lipsync.types import U8
 
 MODEL = "face_landmarker.task"
 MAX_FACES = 4
-
-
-@contextmanager
-def _native_stderr_captured() -> Iterator[None]:
-    """Capture what native code writes to stderr; show it only if there is an exception.
-
-    The landmarker logs its internals there on every start and has no switch for it.
-    """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(saved, held.read())
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 class MediaPipeDetector(LandmarkDetector):
@@ -67,7 +42,7 @@ class MediaPipeDetector(LandmarkDetector):
         settings = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=data), num_faces=MAX_FACES
         )
-        with _native_stderr_captured():
+        with native_stderr_captured():
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(settings)
             self.detect(np.zeros((64, 64, 3), np.uint8))
 

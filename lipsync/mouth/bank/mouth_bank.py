@@ -1,7 +1,8 @@
 """The mouth bank: every good frame of the footage, as a lip shape and a crop of pixels.
 
 Frames with abrupt motion, an outlying pose or lip shape, or blur are left out (docs/method.md §4);
-the others get a quality score.
+the others get a quality score. Frames whose mouth is hidden lend none; of those with a hand or a
+caption before cheek or chin the bank knows where (`MouthBank.valid`).
 """
 
 from __future__ import annotations
@@ -30,12 +31,22 @@ from lipsync.face.identity import find_other_identities, make_face_thumbnail
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.pixels import FINE_SCALE, cell_means, crop_replicated, reduction_factor
 from lipsync.mouth.bank.frame_selection import find_usable_frames, thin_out
-from lipsync.mouth.bank.shape_free import mean_shape, warp_to_mean_shape
+from lipsync.mouth.bank.shape_free import mean_shape
+from lipsync.mouth.occlusion.before_face import FaceWatch, find_valid
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.hashing import hash_array
 from lipsync.runtime.option_spec import option_group
-from lipsync.types import F32, I64, U8, Alignment, CellMeans, FootageAppearance, MouthBank
+from lipsync.types import (
+    F32,
+    I64,
+    U8,
+    Alignment,
+    CellMeans,
+    FootageAppearance,
+    MouthBank,
+    Occluders,
+)
 
 # Part of the canonical space in a crop: mouth, chin and the cheeks next to them, with room for a
 # rolled head.
@@ -102,7 +113,7 @@ def _collect(
     options: BankOptions,
     phones: F32 | None,
 ) -> None:
-    """Fill `folder`: crops, luma, small and shape_free (.npy, of chosen frames), and bank.npz."""
+    """Fill `folder`: crops, luma and small (.npy, of chosen frames), and bank.npz."""
     track, alignment = face.track, face.alignment
     width, height = _crop_size(alignment.scale[chosen])
     most = min(options.bank_frames, max(1, MAX_BYTES // (4 * width * height)))
@@ -111,24 +122,29 @@ def _collect(
     scale = float(np.median(alignment.scale[chosen]))
     pictures = _CropFiles(folder, len(chosen), width, height, scale)
     shot = np.searchsorted(track.cuts, np.arange(len(track)), side="right")
-    seen = _scan(frames, face, chosen, corners, shot, pictures)
-    pictures.flush()
+    in_frame = np.concatenate([track.xy[:, track.scheme.lips], face.surround], axis=1)
     to_crop = _shift(alignment.to_frame[chosen], -corners)
-    control = np.concatenate([track.xy[:, track.scheme.lips], face.surround], axis=1)
-    control = control[chosen] - corners[:, None]
+    control = in_frame[chosen] - corners[:, None]
     shape = mean_shape(control, to_crop)
-    coarse = pictures.crops if pictures.reduction == 1 else pictures.small
-    textures = warp_to_mean_shape(coarse, pictures.reduction, control, shape)
-    np.save(folder / "shape_free.npy", textures)
+    with FaceWatch(face, in_frame, shape, folder) as watch:
+        seen = _scan(frames, face, chosen, corners, shot, pictures, watch)
+        occluders = watch.occluders()
+    pictures.flush()
+    valid = find_valid(occluders, chosen, control, to_crop)
+    if valid is not None:
+        np.save(folder / "valid.npy", valid)
 
     relative = seen.sharpness / max(float(np.median(seen.sharpness)), 1e-6)
     sizes = dict(enumerate(np.bincount(shot[chosen]).tolist()))
     others = np.array(find_other_identities(seen.upper_faces, sizes), np.int64)
     sharp = (relative >= options.bank_sharpness) | (seen.sharpness >= np.median(seen.sharpness))
-    skin = smooth_skin_color(seen.skin_color, track)
+    skin = smooth_skin_color(_without_occluded(seen.skin_color, occluders), track)
+    keep = sharp & ~np.isin(shot[chosen], others)
+    free = ~occluders.near_lips[chosen]
     np.savez(
         folder / "bank.npz",
-        keep=sharp & ~np.isin(shot[chosen], others),
+        # Where every mouth is hidden, theirs must do: none of them will be shown.
+        keep=keep & free if (keep & free).any() else keep,
         lips=face.lips.points[chosen],
         pose=face.nose[chosen],
         control=control,
@@ -152,6 +168,18 @@ def _collect(
         ),
         other_identity_shots=others,
     )
+    np.savez_compressed(
+        folder / "occluders.npz",
+        rows=occluders.rows,
+        masks=occluders.masks,
+        near_lips=occluders.near_lips,
+    )
+
+
+def _without_occluded(colors: F32, occluders: Occluders) -> F32:
+    """Colors (f, 3) of the skin; NaN where it may be that of a hand, if any are left."""
+    free = np.where((occluders.rows < 0)[:, None], colors, np.nan).astype(np.float32)
+    return free if np.isfinite(free).any() else colors
 
 
 class _CropFiles:
@@ -202,6 +230,7 @@ def _scan(
     corners: F32,
     shot: I64,
     pictures: _CropFiles,
+    watch: FaceWatch,
 ) -> _Scan:
     """Read the footage once: store the crops of chosen frames, measure all frames."""
     size, to_frame = THUMBNAIL_SIZE[0] * THUMBNAIL_SIZE[1], face.alignment.to_frame
@@ -224,6 +253,7 @@ def _scan(
             seen.skin_color[i] = measure_skin_color(frame, to_frame[i])
             seen.all_thumbnails[i] = make_luma_thumbnail(frame, to_frame[i])
             seen.all_tints[i] = make_tint_thumbnail(frame, to_frame[i])
+            watch.see(i, frame)
         row = rows.get(i)
         if row is not None:
             pictures.store(row, crop_replicated(frame, corners[row], width, height))
@@ -265,8 +295,10 @@ def _shift(matrices: F32, shift: F32) -> F32:
 
 
 def _load(folder: Path) -> tuple[MouthBank, FootageAppearance]:
+    with np.load(folder / "occluders.npz") as data:
+        occluders = Occluders(**data)
     with np.load(folder / "appearance.npz") as data:
-        appearance = FootageAppearance(**data)
+        appearance = FootageAppearance(**data, occluders=occluders)
     with np.load(folder / "bank.npz") as data:
         arrays: dict[str, Any] = dict(data)
     if not arrays["phones"].shape[1]:
@@ -276,7 +308,8 @@ def _load(folder: Path) -> tuple[MouthBank, FootageAppearance]:
         pictures = np.load(folder / f"{name}.npy", mmap_mode="r")
         across = int(arrays.pop(f"{name}_across"))
         arrays[name] = CellMeans(pictures, across) if len(pictures) else None
-    arrays["shape_free"] = np.load(folder / "shape_free.npy", mmap_mode="r")
+    if (folder / "valid.npy").is_file():
+        arrays["valid"] = np.load(folder / "valid.npy", mmap_mode="r")
     keep = arrays.pop("keep")
     if not keep.all():
         # A fancy index would copy the whole map into memory; blurry entries lose their quality.

@@ -1,7 +1,9 @@
 """Finish the new mouth and composite it: teeth, sharpness, jaw, visibility, grain, blending.
 
+behind        Keep what lies before the face before the new mouth
 blend         Blend a patch into a frame: soft mask, membrane color match, Laplacian pyramid
 composite     Composite patches into the target's frames
+foreign       What is not skin: hair and background, which neither lead the colors nor are covered
 grain         Film grain for the new mouth, at the noise level of the target
 jaw_warp      Warp the target's jaw to match the new mouth
 sharpen       Edge strength of a person's own mouths, and sharpening a new mouth to that

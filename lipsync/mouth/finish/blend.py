@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from lipsync.media.pixels import fill_polygon, to_three_channels
+from lipsync.mouth.finish.foreign import MouthZone, find_foreign, trust_border
 from lipsync.runtime.numeric import smoothstep
 from lipsync.types import F32, U8, Patch
 
@@ -42,6 +43,7 @@ def blend_patch(
     feather: float,
     color_match: bool,
     in_place: bool = False,
+    zone: MouthZone | None = None,
 ) -> Composited:
     """Blend a patch into a frame, inside an outline.
 
@@ -51,6 +53,7 @@ def blend_patch(
         feather: softness of the mask's border, pixels.
         color_match: match the patch's color to the frame's along the border.
         in_place: write into `frame`.
+        zone: of the mouth; outside of it the frame keeps what is not skin. None: all is new.
     """
     box = _box(outline, feather, frame.shape)
     if box is None:
@@ -63,6 +66,8 @@ def blend_patch(
     difference = cv2.subtract(new, own)
     if color_match:
         difference -= solve_membrane(difference, alpha)
+    if zone is not None:
+        alpha *= 1 - find_foreign(difference, zone, (x, y))
     change = laplacian_blend(difference, alpha)
     change *= to_three_channels(np.minimum(alpha * EDGE_GAIN, 1))
     result = frame if in_place else frame.copy()
@@ -128,6 +133,7 @@ def solve_membrane(difference: F32, alpha: F32) -> F32:
         difference: (h, w, 3); alpha: (h, w), 0..1, whose border is where it lies in 0..0.5.
     """
     known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
+    known *= trust_border(difference, known)
     weighted = cv2.multiply(difference, to_three_channels(known))
     if min(alpha.shape) < FINE_PX:
         blurred = (cv2.GaussianBlur(values, (0, 0), BORDER_BLUR) for values in (weighted, known))

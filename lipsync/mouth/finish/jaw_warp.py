@@ -108,8 +108,10 @@ class JawWarper:
         outward = jaw - self._middle[i]
         outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
         ring = jaw + REACH * scale * outward
-        low = np.maximum(np.floor(ring.min(0)).astype(int), 0)
-        high = np.minimum(np.ceil(ring.max(0)).astype(int), [frame.shape[1], frame.shape[0]])
+        # To where the warp ends on every side: at the ears the ring points sideways, not up.
+        reach = REACH * scale
+        low = np.maximum(np.floor(jaw.min(0) - reach).astype(int), 0)
+        high = np.minimum(np.ceil(jaw.max(0) + reach).astype(int), frame.shape[1::-1])
         width, height = (high - low).tolist()
         if min(width, height) < MIN_BOX_PX:
             return frame

@@ -21,9 +21,10 @@ from lipsync.mouth.finish.sharpen import Sharpness, measure_edges, raise_edges
 from lipsync.mouth.finish.teeth_relief import Teeth, apply_relief, locate_chin
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.option_spec import option_group
-from lipsync.types import Patch
+from lipsync.types import F32, Patch
 
-MAX_SHARPENING = 0.5  # largest share of the edges that is added
+# Largest share of the edges that is added: in general, and between the lips.
+MAX_SHARPENING = np.array([0.5, 0.8], np.float32)
 # Weight of the share of SMOOTHING_S before: sharpness must not flicker.
 SMOOTHING, SMOOTHING_S = 0.85, 0.04
 
@@ -51,14 +52,16 @@ def finish_teeth(
     """Give patches, one per wanted mouth, teeth and edges like the person's own."""
     target, jaw = wanted.target, wanted.target.jaw
     keep = SMOOTHING ** (1 / (SMOOTHING_S * float(wanted.lips.rate)))
-    share: float | None = None  # of the frame before; None: it shows another shot, or no new mouth
+    shares: F32 | None = (
+        None  # (2,), of the frame before; None: it shows another shot, or nothing new
+    )
     for i, patch in enumerate(patches):
         if patch is None:
-            share = None
+            shares = None
             yield None
             continue
         if i and target.shots[i] != target.shots[i - 1]:
-            share = None
+            shares = None
         lips = wanted.lips.points[i]
         to_patch = compose_affine(patch.from_frame, target.to_frame[i])
         points, scale = apply_affine(to_patch, lips), affine_scale(to_patch)
@@ -67,8 +70,11 @@ def finish_teeth(
             chin = locate_chin(apply_affine(target.to_canonical[i], jaw[i]))
             rgb = apply_relief(rgb, points, to_patch, chin, teeth, options.teeth_strength)
         if options.sharpen > 0:
-            missing = sharpness.expected(lips) / max(measure_edges(rgb, points, scale), 1e-3) - 1
-            now = float(np.clip(options.sharpen * missing, 0, MAX_SHARPENING))
-            share = now if share is None else keep * share + (1 - keep) * now
-            rgb = raise_edges(rgb, min(share, now), scale)
+            held = np.maximum(measure_edges(rgb, points, scale), 1e-3)
+            missing = sharpness.expected(lips) / held - 1
+            missing[1] = missing[0] if np.isnan(missing[1]) else missing[1]
+            now: F32 = np.clip(np.float32(options.sharpen) * missing, 0, MAX_SHARPENING)
+            shares = now if shares is None else keep * shares + (1 - keep) * now
+            mouth, opening = np.minimum(shares, now).tolist()
+            rgb = raise_edges(rgb, (mouth, opening), points, scale)
         yield replace(patch, rgb=rgb)

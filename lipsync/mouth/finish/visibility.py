@@ -25,7 +25,7 @@ from scipy.ndimage import (
 from lipsync.face.appearance import MIN_TYPICAL_SCORES
 from lipsync.face.head_pose import measure_head_angles
 from lipsync.runtime.option_spec import option_group
-from lipsync.types import F32, Bools, FaceTrack
+from lipsync.types import F32, Bools, FaceTrack, Occluders
 
 FADE_DEGREES = 10.0  # beyond the limit of yaw or pitch, over which the new mouth fades out
 FADE_S = 0.12  # over which it fades out before an occlusion, and in after it
@@ -56,15 +56,21 @@ class Visibility:
     weight: F32  # (f,), 0..1, of the new mouth
     turned_away: Bools  # (f,), the head is turned too far: not shown at all
     occluded: Bools  # (f,), something is in front of the mouth
+    # (f,), 0..1, how far the jaw may move: a caption or hand that crosses its line must not
+    jaw: F32
 
 
 def measure_visibility(
-    track: FaceTrack, outlier_score: F32 | None, options: VisibilityOptions
+    track: FaceTrack,
+    outlier_score: F32 | None,
+    options: VisibilityOptions,
+    occluders: Occluders | None = None,
 ) -> Visibility:
     """Measure how visible the new mouth may be in every frame of the target.
 
     Args:
-        outlier_score: (f,), see `FootageAppearance`; None: occlusion is unknown.
+        outlier_score: (f,), see `FootageAppearance`; None: unknown.
+        occluders: what lies before the face; None: unknown.
     """
     yaw, pitch = measure_head_angles(track)
     beyond = np.maximum(np.abs(yaw) - options.yaw, np.abs(pitch) - options.pitch)
@@ -72,16 +78,25 @@ def measure_visibility(
     occluded = np.zeros(len(track), bool)
     if options.occlusion and outlier_score is not None:
         occluded = find_occluded(outlier_score, track)
-    rate = float(track.fps)
-    free = 1 - occluded.astype(np.float32)
-    reach = max(1, round(FADE_S * rate))
-    weight = facing.astype(np.float32)
+    jaw = np.ones(len(track), np.float32)
+    if options.occlusion and occluders is not None:
+        occluded |= _join_moments(occluders.near_lips, track)
+        jaw = _ease_out(occluders.rows >= 0, track)
+    weight = (facing * _ease_out(occluded, track)).astype(np.float32)
+    return Visibility(weight, facing <= 0, occluded, jaw)
+
+
+def _ease_out(flags: Bools, track: FaceTrack) -> F32:
+    """1, falling to 0 before the frames (f,) that are flagged, and rising after them."""
+    free = 1 - flags.astype(np.float32)
+    reach = max(1, round(FADE_S * float(track.fps)))
+    weight = np.ones(len(track), np.float32)
     for first, end in track.shots():
         here = slice(first, end)
         eased = minimum_filter1d(free[here], 2 * reach + 1, mode="nearest")
         eased = gaussian_filter1d(eased, reach / 2, mode="nearest")
-        weight[here] *= np.where(occluded[here], 0, eased)
-    return Visibility(weight, facing <= 0, occluded)
+        weight[here] = np.where(flags[here], 0, eased)
+    return weight
 
 
 def running_median(outlier_score: F32, rate: float) -> F32:
@@ -101,7 +116,6 @@ def find_occluded(outlier_score: F32, track: FaceTrack) -> Bools:
         return np.zeros(len(track), bool)
     typical = max(float(np.median(outlier_score[known])), MIN_TYPICAL_SCORES[0])
     low, high = (multiple * typical for multiple in OCCLUDED_SCORES)
-    size = max(1, round(GAP_S * float(track.fps)))
     occluded = np.zeros(len(track), bool)
     for first, end in track.shots():
         here = np.nan_to_num(outlier_score[first:end])
@@ -110,6 +124,12 @@ def find_occluded(outlier_score: F32, track: FaceTrack) -> Bools:
         sure = maximum(smoothed, runs, np.arange(1, count + 1)) > high
         at_once = here > OCCLUDED_AT_ONCE * typical
         occluded[first:end] = np.isin(runs, np.flatnonzero(sure) + 1) | at_once
+    return _join_moments(occluded, track)
+
+
+def _join_moments(occluded: Bools, track: FaceTrack) -> Bools:
+    """Close short gaps (GAP_S) between occluded frames (f,) of a shot."""
+    size = max(1, round(GAP_S * float(track.fps)))
     closed = np.zeros(len(track), bool)
     for first, end in track.shots():
         # Padded, so that occlusions at a shot's edge survive the closing.

@@ -60,7 +60,7 @@ def add_detail(
     steady: U8,
     mean: F32,
     lumas: U8,
-    single: Callable[[Box], U8],
+    single: Callable[[Box], U8] | None,
     inside: F32,
     scale: float,
     share: float,
@@ -71,15 +71,21 @@ def add_detail(
         steady: (h, w, 3), the median, right in everything but the finest detail.
         mean: (h, w), luma of the candidates' mean.
         lumas: (len(DETAIL_WINDOW), h, w), of the entries chosen for the surrounding frames.
-        single: returns the entry chosen for this frame within a box, (bh, bw, 3).
-        inside: (h, w), 0..1, of the lips; there detail is mostly the single entry's.
+        single: returns the entry chosen for this frame within a box, (bh, bw, 3); None: what is
+            inside the lips has its detail already.
+        inside: (h, w), 0..1, of the lips; there detail is mostly the single entry's, or none is
+            added.
         scale: pixels per outer-eye distance.
         share: 0..1.
     """
     own = _to_luma(steady)
     shared = mean - own
     shared -= _blur(shared, DETAIL * scale)
+    if single is None:
+        shared *= 1 - inside  # teeth of other mouths, elsewhere
     change, weak = raise_detail(own, shared, lumas[len(lumas) // 2].astype(np.float32), scale)
+    if single is None:
+        weak *= 1 - inside
     box = _bounding_box(weak)
     if weak[box].size:
         # Averaged over entries of neighboring frames: what they do not share is noise and flicker.
@@ -88,7 +94,7 @@ def add_detail(
         change[box] += weak[box] * (_high_pass(theirs - own[wide], scale)[inner] - change[box])
     fine = to_three_channels(cv2.multiply(change, 1 - inside))
     box = _bounding_box(inside)
-    if inside[box].size:
+    if single is not None and inside[box].size:
         # Teeth and tongue move independently of the lips: a mean of entries would be blurred.
         wide, inner = _widen(box, inside.shape, scale)
         theirs = _high_pass(cv2.subtract(single(wide), steady[wide], dtype=cv2.CV_32F), scale)[

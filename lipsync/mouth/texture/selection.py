@@ -1,7 +1,7 @@
 """Selection of the bank entries that each wanted mouth is made from.
 
 For every frame: the nearest entries and their weights, the entries that provide single-frame detail
-(chosen over the whole run for temporal continuity), and the regression's correction.
+(chosen over the whole run for temporal continuity), and what the appearance model predicts.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync.mouth.bank.shape_free import mean_shape
+from lipsync.mouth.texture.appearance_model import (
+    MAX_ENTRIES,
+    MIN_ENTRIES,
+    AppearanceModel,
+    ShapeFree,
+    fill_covered,
+)
 from lipsync.mouth.texture.candidates import CandidateSearch, MouthSequence, compute_descriptors
 from lipsync.mouth.texture.continuity import find_smoothest_path
 from lipsync.mouth.texture.detail import DETAIL_STEP_S, DETAIL_WINDOW
-from lipsync.mouth.texture.regression import MIN_ENTRIES, Regression
 from lipsync.mouth.texture.source import TextureOptions
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.threads import single_threaded_blas
@@ -30,24 +35,26 @@ class Selection:
     entries: I64  # (n,), nearest first
     weights: F32  # (n,), summing to 1
     details: I64  # (len(DETAIL_WINDOW),), entries that provide detail to the surrounding frames
-    correction: F32 | None  # shape-free, from `Regression.predict_correction`; None: unknown
+    scores: F32 | None  # (r,), components from `AppearanceModel.predict`; None: there is no model
 
 
 class CandidateSelector:
-    """Selects entries of one bank; searches and regressions are prepared on first use."""
+    """Selects entries of one bank; searches and models are prepared on first use."""
 
     def __init__(self, bank: MouthBank, options: TextureOptions) -> None:
         self._bank = bank
         self._candidates = options.candidates
         self._successors = bank.thumbnails[find_successors(bank)]
         # By whether the phone embedding counts, which depends on the wanted mouths.
-        self._searches: dict[bool, tuple[CandidateSearch, Regression | None]] = {}
-        regressed = options.regression and options.warp and options.candidates > 1
-        enough = (bank.quality > 0).sum() >= MIN_ENTRIES
-        # Shape of the bank's shape-free pictures; None: there is no regression.
-        self.mean_shape: F32 | None = None
-        if regressed and enough and bank.shape_free is not None:
-            self.mean_shape = mean_shape(bank.control, bank.to_crop)
+        self._searches: dict[bool, tuple[CandidateSearch, AppearanceModel | None]] = {}
+        usable = np.flatnonzero(bank.quality > 0)
+        modeled = options.regression and options.warp and options.candidates > 1
+        # Space of the shape-free pictures; None: there is no model.
+        self.space: ShapeFree | None = None
+        if modeled and len(usable) >= MIN_ENTRIES:
+            places = np.linspace(0, len(usable) - 1, min(len(usable), MAX_ENTRIES))
+            self._modeled = usable[places.round().astype(np.int64)]
+            self.space = ShapeFree.of(bank, self._modeled)
 
     def describe(self, wanted: WantedMouths, run: I64) -> F32:
         """Descriptors of the wanted mouths, (n, d); see `compute_descriptors`.
@@ -83,40 +90,43 @@ class CandidateSelector:
             heard: their phone embedding is known.
             rate: frames per second.
         """
-        search, regression = self._search(heard and self._bank.phones is not None)
+        search, model = self._search(heard and self._bank.phones is not None)
         with single_threaded_blas():
             found = [search.find_nearest(one) for one in descriptors]
             entries = np.stack([f[0] for f in found])
             costs = np.stack([f[2] for f in found])
             path = find_smoothest_path(entries, costs, self._bank.thumbnails, self._successors)
-            corrections: list[F32 | None] = [None] * len(descriptors)
-            if regression is not None:
-                corrections = [
-                    regression.predict_correction(one, e, w)
-                    for one, (e, w, _) in zip(descriptors, found, strict=True)
-                ]
+            scores: list[F32 | None] = [None] * len(descriptors)
+            if model is not None:
+                scores = list(model.predict(descriptors))
         picks = entries[np.arange(len(entries)), path]
         reach, step = len(DETAIL_WINDOW) // 2, max(1, round(DETAIL_STEP_S * rate))
         around = np.arange(len(picks))[:, None] + step * np.arange(-reach, reach + 1)
         details = picks[np.clip(around, 0, len(picks) - 1)]
         return [
-            Selection(e, w, d, c)
-            for (e, w, _), d, c in zip(found, details, corrections, strict=True)
+            Selection(e, w, d, c) for (e, w, _), d, c in zip(found, details, scores, strict=True)
         ]
 
-    def _search(self, heard: bool) -> tuple[CandidateSearch, Regression | None]:
+    def model(self, heard: bool) -> AppearanceModel | None:
+        """The appearance model, fitted on first use; None: disabled, or the bank is too small."""
+        return self._search(heard and self._bank.phones is not None)[1]
+
+    def _search(self, heard: bool) -> tuple[CandidateSearch, AppearanceModel | None]:
         if heard not in self._searches:
             search = CandidateSearch(self._bank, self._candidates, heard)
-            self._searches[heard] = search, self._regression(search)
+            self._searches[heard] = search, self._fit(search)
         return self._searches[heard]
 
-    def _regression(self, search: CandidateSearch) -> Regression | None:
-        """Fit the regression; None: disabled, or the bank is too small."""
-        bank = self._bank
-        if self.mean_shape is None or bank.shape_free is None:
+    def _fit(self, search: CandidateSearch) -> AppearanceModel | None:
+        """Fit the appearance model; None: there is none."""
+        if self.space is None:
             return None
-        gains = light_gains(bank, np.arange(len(bank)), bank.usual_skin_color)
-        return Regression(search.descriptors, bank.shape_free, gains, bank.quality > 0)
+        bank, entries = self._bank, self._modeled
+        gains = light_gains(bank, entries, bank.usual_skin_color)
+        pictures = self.space.warp(bank, entries)
+        if bank.valid is not None:
+            pictures = fill_covered(pictures, bank.valid[entries])
+        return AppearanceModel(search.descriptors[entries], pictures, gains)
 
 
 def light_gains(bank: MouthBank, entries: I64, skin_color: F32 | None) -> F32:

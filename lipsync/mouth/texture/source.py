@@ -22,11 +22,12 @@ class TextureOptions:
     mouth_model: str | None = None
     """Weights of `train-mouth`, for the decoder."""
     candidates: Annotated[int, Field(ge=1, le=1000)] = 64
-    """Bank frames per picture: more are steadier, fewer are sharper."""
+    """Bank frames that the finest detail, or the median, is made from: more are steadier."""
     warp: bool = True
     """Bend every bank frame to the wanted lips first, so that more of them cost no sharpness."""
     regression: bool = True
-    """Correct the skin around the lips by a regression on the whole bank: nearer and steadier."""
+    """Predict the picture from all mouths of the footage by regression; off: the median of the
+    nearest alone."""
     detail: Annotated[float, Field(ge=0, le=1)] = 1.0
     """How far the finest detail is brought to that of single bank frames; 0: the median alone."""
 

@@ -1,0 +1,196 @@
+"""Metrics of a re-rendered mouth, region by region: inner mouth, lips, skin, and the border.
+
+Everything is measured in stabilized crops: every frame is resampled once to the canonical space of
+its face, at the face's own resolution, the original and the result alike. Symbols: n frames, h × w
+pixels of the crop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from bench.pictures.picture_metrics import optical_flows
+from lipsync.face.similarity import compose_affine
+from lipsync.media.pixels import fill_polygon
+from lipsync.types import F32, U8, Bools
+
+CROP = (-0.95, 0.1, 0.95, 1.85)  # canonical: left, top, right, bottom
+MAX_SCALE = 160.0  # pixels per outer-eye distance; larger faces are measured reduced
+BAND = (0.01, 0.03)  # outer-eye distances: σ of the Gaussians whose difference is looked at
+INNER, OUTER = [12, 13, 14, 15, 16, 17], list(range(12))  # lip points
+# Shares of the new mouth's opacity that separate skin from border, and border from the rest.
+OPAQUE, TOUCHED = 0.9, 0.02
+MIN_PIXELS = 40  # of a region, over all frames
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Stabilized crops of n frames, and the regions in them."""
+
+    frames: U8  # (n, h, w, 3)
+    scale: float  # pixels per outer-eye distance
+    regions: dict[str, Bools]  # (n, h, w) each
+
+
+@dataclass(frozen=True)
+class RegionMetrics:
+    """Metrics of one run of frames; NaN where a region is too small to tell."""
+
+    error_inner: float  # mean squared error, levels²
+    error_lips: float
+    error_skin: float
+    error_border: float
+    ssim: float  # over all that is new
+    sharp_inner: float  # standard deviation of BAND, result / original
+    sharp_lips: float
+    sharp_skin: float
+    fine: float  # variance of the Laplacian over all that is new, result / original
+    flicker: float  # warping error with the original's flow, result / original
+    lively: float  # energy of the second difference in time inside the lips' outline, by original
+    light: float  # mean luma of the skin, |result − original|, levels
+
+    @staticmethod
+    def mean(rows: list[RegionMetrics]) -> RegionMetrics:
+        """The mean of several runs, NaN left out."""
+        columns = ([getattr(r, f.name) for r in rows] for f in fields(RegionMetrics))
+        return RegionMetrics(
+            *(float(np.nanmean(c)) if np.isfinite(c).any() else np.nan for c in columns)
+        )
+
+
+def stabilize(frames: U8, to_frame: F32, scale: float) -> U8:
+    """Resample frames (n, h, w, 3) to the crop of the canonical space, cubic.
+
+    Args:
+        to_frame: (n, 2, 3), canonical → pixels.
+        scale: pixels per outer-eye distance.
+    """
+    left, top, right, bottom = CROP
+    width, height = round((right - left) * scale), round((bottom - top) * scale)
+    place = np.array([[1 / scale, 0, left], [0, 1 / scale, top]], np.float32)
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return np.stack(
+        [
+            cv2.warpAffine(
+                f,
+                compose_affine(m, place),
+                (width, height),
+                flags=flags,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            for f, m in zip(frames, to_frame, strict=True)
+        ]
+    )
+
+
+def find_regions(lips: F32, alpha: F32, scale: float) -> dict[str, Bools]:
+    """The regions of stabilized crops, (n, h, w) each.
+
+    Args:
+        lips: (n, 18, 2), canonical, as seen in the original.
+        alpha: (n, h, w), opacity of a default render's new mouth.
+    """
+    corner = np.array(CROP[:2], np.float32)
+    inner, outer = (np.zeros(alpha.shape, bool) for _ in range(2))
+    for i, points in enumerate(lips):
+        pixels = (points - corner) * scale - 0.5
+        for mask, chosen in ((inner, INNER), (outer, OUTER)):
+            drawn = np.zeros(alpha.shape[1:], np.uint8)
+            fill_polygon(drawn, pixels[chosen])
+            mask[i] = drawn > 127
+    return {
+        "inner": inner,
+        "lips": outer & ~inner,
+        "skin": (alpha > OPAQUE) & ~outer,
+        "border": (alpha > TOUCHED) & (alpha <= OPAQUE) & ~outer,
+    }
+
+
+def compare(original: Crops, result: U8) -> RegionMetrics:
+    """Compare stabilized crops of a result (n, h, w, 3) with the original's."""
+    theirs, regions = original.frames, original.regions
+    squared = (theirs.astype(np.float32) - result).astype(np.float32) ** 2
+    gray, new = _luma(theirs), _luma(result)
+    whole = regions["inner"] | regions["lips"] | regions["skin"]
+    mouth = regions["inner"] | regions["lips"]
+    own_band, new_band = _band(gray, original.scale), _band(new, original.scale)
+
+    def sharp(name: str) -> float:
+        return _std(new_band, regions[name]) / max(_std(own_band, regions[name]), 1e-6)
+
+    return RegionMetrics(
+        error_inner=_mean(squared.mean(-1), regions["inner"]),
+        error_lips=_mean(squared.mean(-1), regions["lips"]),
+        error_skin=_mean(squared.mean(-1), regions["skin"]),
+        error_border=_mean(squared.mean(-1), regions["border"]),
+        ssim=_similarity(gray, new, whole),
+        sharp_inner=sharp("inner"),
+        sharp_lips=sharp("lips"),
+        sharp_skin=sharp("skin"),
+        fine=_ratio(lambda p: _std(_laplacian(p), whole) ** 2, new, gray),
+        flicker=_flicker(theirs, result, whole),
+        lively=_ratio(lambda p: _mean(_acceleration(p), mouth[1:-1]), new, gray),
+        light=abs(_mean(new - gray, regions["skin"])),
+    )
+
+
+def _luma(frames: U8) -> F32:
+    return np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]).astype(np.float32)
+
+
+def _mean(values: F32, where: Bools) -> float:
+    return float(values[where].mean()) if where.sum() >= MIN_PIXELS else np.nan
+
+
+def _std(values: F32, where: Bools) -> float:
+    return float(values[where].std()) if where.sum() >= MIN_PIXELS else np.nan
+
+
+def _ratio(measure: Callable[[F32], float], result: F32, original: F32) -> float:
+    return measure(result) / max(measure(original), 1e-6)
+
+
+def _band(luma: F32, scale: float) -> F32:
+    fine, coarse = (
+        np.stack([cv2.GaussianBlur(p, (0, 0), max(s * scale, 0.3)) for p in luma]) for s in BAND
+    )
+    return np.asarray(fine - coarse, np.float32)
+
+
+def _laplacian(luma: F32) -> F32:
+    return np.stack([cv2.Laplacian(p, cv2.CV_32F) for p in luma])
+
+
+def _acceleration(luma: F32) -> F32:
+    """Squared difference of every frame from the mean of its two neighbors, (n − 2, h, w)."""
+    return np.asarray((luma[1:-1] - (luma[:-2] + luma[2:]) / 2) ** 2, np.float32)
+
+
+def _similarity(a: F32, b: F32, where: Bools) -> float:
+    values = []
+    for one, other, inside in zip(a, b, where, strict=True):
+        _, map_ = structural_similarity(
+            one, other, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+            full=True, data_range=255,
+        )  # fmt: skip
+        values.append(map_[inside])
+    return float(np.concatenate(values).mean())
+
+
+def _flicker(original: U8, result: U8, where: Bools) -> float:
+    own = new = 0.0
+    for t, (there, agree) in enumerate(optical_flows(original)):
+        at = where[t] & agree
+        own += _warping_error(original, t, there, at)
+        new += _warping_error(result, t, there, at)
+    return new / max(own, 1e-6)
+
+
+def _warping_error(frames: U8, t: int, there: F32, at: Bools) -> float:
+    warped = cv2.remap(frames[t + 1], there, None, cv2.INTER_LINEAR)
+    return float(((frames[t].astype(np.float32) - warped)[at] ** 2).sum())

@@ -1,0 +1,76 @@
+"""What is not the person's skin, in either picture: hair, background, a collar, a microphone.
+
+A candidate of another pose lends hair or background where the target shows a cheek, and the other
+way round. There the two pictures differ by far more than light does. Such differences must not lead
+the match of colors, which would carry them inwards as a glow; and away from the mouth, where
+nothing but light and folds may change, the target's own pixels stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lipsync.media.pixels import fill_polygon
+from lipsync.runtime.numeric import smoothstep
+from lipsync.types import F32
+
+# Levels. The patch has the light of the frame's skin already: along the border the usual difference
+# is at most MAX_USUAL, and single places differ from it by shading, about SHADING.
+MAX_USUAL, SHADING = 15.0, 24.0
+BORDER_SIGMA = 2.0  # pixels: one noisy pixel is no other material
+# Levels left after the match of colors, from which the frame's pixel starts to stay and stays.
+FOREIGN = (30.0, 55.0)
+FOREIGN_SIGMA = 0.03  # outer-eye distances: σ of the means that are compared
+# Outer-eye distances from the lips, the target's own or the new: up to the first all is new, beyond
+# the second what is foreign stays.
+NEAR_MOUTH = (0.10, 0.22)
+
+
+@dataclass(frozen=True, eq=False)
+class MouthZone:
+    """Where a mouth changes the picture for good; c mouths, the target's own and the new one."""
+
+    lips: F32  # (c, 18, 2), pixels of the frame
+    scale: float  # pixels per outer-eye distance
+
+    def outside(self, corner: tuple[int, int], shape: tuple[int, int]) -> F32:
+        """How far outside of it each pixel of a box is, (h, w), 0 … 1."""
+        beyond = np.full(shape, 255, np.uint8)
+        for lips in self.lips[np.isfinite(self.lips).all((1, 2))]:
+            drawn = np.zeros(shape, np.uint8)
+            hull = cv2.convexHull(np.asarray(lips - np.array(corner, np.float32)))[:, 0]
+            fill_polygon(drawn, hull)
+            beyond[drawn > 0] = 0
+        distance = cv2.distanceTransform(beyond, cv2.DIST_L2, 3) / self.scale
+        near, far = NEAR_MOUTH
+        return np.asarray(smoothstep(np.clip((distance - near) / (far - near), 0, 1)), np.float32)
+
+
+def trust_border(difference: F32, border: F32) -> F32:
+    """How far a difference of pictures may be one of light alone, (h, w), 0..1.
+
+    Args:
+        difference: (h, w, 3), levels.
+        border: (h, w), 0..1, where it is looked at.
+    """
+    luma = cv2.GaussianBlur(difference.mean(-1), (0, 0), BORDER_SIGMA)
+    there = luma[border > 0.5]
+    usual = float(np.clip(np.median(there), -MAX_USUAL, MAX_USUAL)) if len(there) else 0.0
+    return np.asarray(1 / (1 + ((luma - usual) / SHADING) ** 4), np.float32)
+
+
+def find_foreign(difference: F32, zone: MouthZone, corner: tuple[int, int]) -> F32:
+    """Where the frame's own pixels stay, (h, w), 0..1.
+
+    Args:
+        difference: (h, w, 3), new minus own, colors matched.
+        corner: x, y of the box in the frame.
+    """
+    sigma = max(FOREIGN_SIGMA * zone.scale, 0.5)
+    off = np.abs(cv2.GaussianBlur(difference, (0, 0), sigma)).max(-1)
+    low, high = FOREIGN
+    strange = smoothstep(np.clip((off - low) / (high - low), 0, 1))
+    return np.asarray(strange * zone.outside(corner, off.shape), np.float32)

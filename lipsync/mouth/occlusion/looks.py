@@ -1,0 +1,75 @@
+"""Looks: a coarse, shape-free picture of the lower face in every frame of the footage.
+
+As in `bank.shape_free`, every cell shows the same piece of skin in all of them, so that a frame can
+be compared with all others; but of every frame, not only of the bank's, and finer in luma: the
+strokes of a caption are two or three pixels wide.
+
+Symbols: f frames.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lipsync.face.thin_plate import SMOOTHING, ThinPlate
+from lipsync.media.pixels import cell_means, crop_replicated
+from lipsync.mouth.occlusion.mask_space import SIZE, grid_points
+from lipsync.types import F32, U8
+
+COARSE = 16  # points across at which the warp is evaluated: faces bend smoothly
+UNSEEN = 0  # luma of a cell outside the frame, or of a frame without a face; others have 1 or more
+MAX_STRAY = 4.0  # sizes of the frame: a look that is larger comes from landmarks gone astray
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """The lower face in every frame, warped to its mean shape."""
+
+    luma: U8  # (f, SIZE, SIZE)
+    chroma: U8  # (f, SIZE / 2, SIZE / 2, 2), red and blue difference, 128: none
+
+    @staticmethod
+    def unseen(frames: int, folder: Path) -> Looks:
+        """Room for this many frames, in files of a folder that vanish with it: 14 kB a frame."""
+        half = SIZE // 2
+        shapes = ((frames, SIZE, SIZE), (frames, half, half, 2))
+        opened = []
+        for shape in shapes:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                opened.append(np.memmap(file, np.uint8, "w+", shape=shape))
+        return Looks(*opened)
+
+
+class LookReader:
+    """Reads looks from frames."""
+
+    def __init__(self, shape: F32) -> None:
+        """`shape`: (k, 2), the mean shape that all are warped to, canonical."""
+        self._plate = ThinPlate(shape, grid_points(COARSE), SMOOTHING)
+
+    def read(self, frame: U8, control: F32, luma: U8, chroma: U8) -> None:
+        """Read the look of a frame (h, w, 3) into one row of `Looks`.
+
+        Args:
+            control: (k, 2), pixels of the frame.
+            luma, chroma: rows of `Looks`.
+        """
+        coarse = self._plate.map_to(control).reshape(COARSE, COARSE, 2).astype(np.float32)
+        coords = cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+        low = np.floor(coords.min((0, 1))) - 1
+        width, height = (np.ceil(coords.max((0, 1))) - low + 2).astype(int).tolist()
+        if max(width, height) > MAX_STRAY * max(frame.shape[:2]):
+            return
+        reduction = max(1, max(width, height) // SIZE)  # a cell is about one pixel
+        piece = cell_means(crop_replicated(frame, low, width, height), reduction)
+        at = ((coords - low + 0.5) / reduction - 0.5).astype(np.float32)
+        look = cv2.remap(piece, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        colors = cv2.cvtColor(look, cv2.COLOR_RGB2YCrCb)
+        outside = (coords < 0).any(-1) | (coords > np.array(frame.shape[1::-1]) - 1).any(-1)
+        luma[:] = np.where(outside, UNSEEN, np.maximum(colors[..., 0], 1))
+        chroma[:] = cell_means(np.ascontiguousarray(colors[..., 1:]), 2)

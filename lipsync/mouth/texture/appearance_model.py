@@ -1,0 +1,217 @@
+"""A person's appearance model: the picture of a mouth, predicted from its descriptor.
+
+All of the bank's pictures are warped to their mean shape (the "shape-free patch" of active
+appearance models: Cootes, Edwards and Taylor, 1998), so that every cell shows the same piece of
+skin in all of them. Their principal components are predicted by Gaussian-process regression
+(Rasmussen and Williams, 2006) from what candidates are compared by: lips in motion, sound, pose
+and light. Unlike a median of the nearest mouths it uses what all of them have in common, weighs
+none by its rank, and continues the trend beyond the mouths that were seen; measured in
+docs/method.md §4. A smooth function of the wanted mouth does not flicker.
+
+Symbols: m entries of the bank, d numbers of a descriptor, r components, s cells across a picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+from scipy.spatial.distance import cdist
+
+from lipsync.face.thin_plate import SMOOTHING, CoarseGrid, ThinPlate
+from lipsync.media.pixels import cell_means, reduction_factor
+from lipsync.mouth.bank.shape_free import REGION, mean_shape
+from lipsync.types import F32, F64, I64, U8, Alignment, Bools, MouthBank
+
+# Cells per outer-eye distance: a little more than the footage's pixels, since a picture is
+# resampled twice, and no more than the finest structure that many pictures share.
+OVERSAMPLING, MIN_CELLS, MAX_CELLS = 1.5, 60, 100
+MIN_ENTRIES, MAX_ENTRIES = 16, 1500  # used for the regression
+MAX_SPANNING, RANK = 600, 96  # entries that span the components; components
+# Kernel: a squared exponential of a width in RMS distances of the bank's descriptors from their
+# mean, plus LINEAR times their product. Width and noise (an entry's own variance), smoothest first:
+# few mouths allow only a smooth function, many a closer one. They are chosen by cross-validation
+# over FOLDS stretches of the footage, MARGIN_ENTRIES around each left out: neighboring frames are
+# too similar to tell anything. A closer function must gain GAIN for its greater unrest.
+LINEAR = 0.5
+KERNELS = ((2.0, 0.5), (1.4, 0.3), (1.0, 0.2), (0.7, 0.1))
+FOLDS, MARGIN_ENTRIES, GAIN = 6, 12, 0.02
+# Components beyond what the person showed: by this share of the range that was seen.
+MARGIN = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeFree:
+    """The space of shape-free pictures: the mean shape, and how finely it is divided."""
+
+    shape: F32  # (k, 2), control points, canonical
+    cells: int  # across a picture
+
+    @staticmethod
+    def of(bank: MouthBank, entries: I64) -> ShapeFree:
+        """The space of some entries of a bank."""
+        shape = mean_shape(bank.control[entries], bank.to_crop[entries])
+        scale = OVERSAMPLING * float(np.median(Alignment(bank.to_crop[entries]).scale))
+        cells = round(float(np.clip(scale, MIN_CELLS, MAX_CELLS)) * (REGION[2] - REGION[0]))
+        return ShapeFree(shape, cells)
+
+    @property
+    def density(self) -> float:
+        """Cells per outer-eye distance."""
+        return self.cells / (REGION[2] - REGION[0])
+
+    def to_cells(self, points: F32) -> F32:
+        """Convert canonical points (..., 2) to fractional cell coordinates, x and y."""
+        corner = np.array(REGION[:2], np.float32)
+        return np.asarray((points - corner) * np.float32(self.density) - np.float32(0.5))
+
+    def warp(self, bank: MouthBank, entries: I64) -> U8:
+        """Warp entries (n,) to the mean shape, (n, s, s, 3)."""
+        grid = CoarseGrid(self.cells, self.cells)
+        corner = np.array(REGION[:2], np.float32)
+        at = (grid.points + np.float32(0.5)) / np.float32(self.density) + corner
+        plate = ThinPlate(self.shape, at, SMOOTHING)
+        pictures = np.empty((len(entries), self.cells, self.cells, 3), np.uint8)
+        scales = Alignment(bank.to_crop[entries]).scale
+        for i, entry in enumerate(entries.tolist()):
+            reduction = reduction_factor(float(scales[i]), round(self.density))
+            crop = cell_means(np.asarray(bank.crops[entry]), reduction)
+            coords = (plate.map_to(bank.control[entry]) + 0.5) / reduction - 0.5
+            cv2.remap(
+                crop,
+                grid.upsample(coords.astype(np.float32)),
+                None,
+                cv2.INTER_CUBIC,
+                dst=pictures[i],
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        return pictures
+
+
+class Regression:
+    """Gaussian-process regression of several values on descriptors."""
+
+    def __init__(self, descriptors: F32, values: F64, width: float, noise: float) -> None:
+        """Fit the regression.
+
+        Args:
+            descriptors: (m, d); values: (m, r).
+            width, noise: see KERNELS.
+        """
+        self._width = width
+        self._center = descriptors.mean(0)
+        centered = descriptors - self._center
+        self._spread = max(float(np.sqrt(np.square(centered).sum(1).mean())), 1e-6)
+        self._known = (centered / self._spread).astype(np.float64)
+        kernel = self._kernel(self._known)
+        self._kernel_mean, self._total_mean = kernel.mean(0), float(kernel.mean())
+        kernel += self._total_mean - self._kernel_mean - self._kernel_mean[:, None]
+        kernel[np.diag_indices_from(kernel)] += noise
+        self._usual = values.mean(0)
+        factor = linalg.cho_factor(kernel, lower=True)
+        self._weights = linalg.cho_solve(factor, values - self._usual)
+
+    def _kernel(self, points: F64) -> F64:
+        squared = cdist(points, self._known, "sqeuclidean")
+        product = LINEAR * points @ self._known.T
+        return np.asarray(np.exp(-squared / (2 * self._width**2)) + product)
+
+    def predict(self, wanted: F32) -> F64:
+        """Predict the values (n, r) of wanted descriptors (n, d)."""
+        points = ((wanted - self._center) / self._spread).astype(np.float64)
+        kernel = self._kernel(points)
+        kernel += self._total_mean - self._kernel_mean - kernel.mean(1, keepdims=True)
+        return np.asarray(self._usual + kernel @ self._weights)
+
+
+def _choose_regression(descriptors: F32, scores: F64) -> Regression:
+    """The regression whose width and noise predict left-out stretches best."""
+    at, best = np.arange(len(scores)), (np.inf, KERNELS[0])
+    folds = np.array_split(at, FOLDS)
+    for kernel in KERNELS:
+        error = 0.0
+        for fold in folds:
+            near = (at >= fold[0] - MARGIN_ENTRIES) & (at <= fold[-1] + MARGIN_ENTRIES)
+            if (~near).sum() < MIN_ENTRIES:
+                return Regression(descriptors, scores, *KERNELS[0])
+            known = Regression(descriptors[~near], scores[~near], *kernel)
+            error += float(np.square(known.predict(descriptors[fold]) - scores[fold]).sum())
+        if error < (1 - GAIN) * best[0]:
+            best = error, kernel
+    return Regression(descriptors, scores, *best[1])
+
+
+class AppearanceModel:
+    """Predicts shape-free pictures from descriptors."""
+
+    def __init__(self, descriptors: F32, pictures: U8, gains: F32) -> None:
+        """Fit the model.
+
+        Args:
+            descriptors: (m, d), of at least MIN_ENTRIES entries.
+            pictures: (m, s, s, 3), shape-free.
+            gains: (m, 3), that bring all pictures to one light.
+        """
+        self._shape = pictures.shape[1:]
+        self._mean, self._basis, scores = _find_components(pictures, gains)
+        self._regression = _choose_regression(descriptors, scores)
+        low, high = scores.min(0), scores.max(0)
+        self._low, self._high = low - MARGIN * (high - low), high + MARGIN * (high - low)
+
+    def predict(self, wanted: F32) -> F32:
+        """Predict components (n, r) of wanted descriptors (n, d)."""
+        scores = self._regression.predict(wanted)
+        return np.asarray(np.clip(scores, self._low, self._high), np.float32)
+
+    def draw(self, scores: F32) -> F32:
+        """Draw pictures (n, s, s, 3), levels, of components (n, r)."""
+        pictures = self._mean + scores @ self._basis
+        return np.asarray(pictures, np.float32).reshape(-1, *self._shape)
+
+
+def _find_components(pictures: U8, gains: F32) -> tuple[F32, F32, NDArray[np.float64]]:
+    """Principal components of pictures: their mean (p,), basis (r, p), and scores (m, r)."""
+    count = len(pictures)
+    flat = pictures.reshape(count, -1, 3)
+
+    def lit(entries: I64) -> F32:
+        found = flat[entries].astype(np.float32) * gains[entries, None]
+        return found.reshape(len(entries), -1)
+
+    chosen = np.linspace(0, count - 1, min(count, MAX_SPANNING)).round().astype(np.int64)
+    spanning = lit(chosen)
+    mean = spanning.mean(0)
+    spanning -= mean
+    rank = min(RANK, len(chosen) - 1)
+    values, vectors = linalg.eigh(
+        (spanning @ spanning.T).astype(np.float64),
+        subset_by_index=(len(chosen) - rank, len(chosen) - 1),
+    )
+    strong = values > values[-1] * 1e-6
+    basis = (vectors[:, strong] / np.sqrt(values[strong])).T.astype(np.float32) @ spanning
+    scores = [
+        (lit(some) - mean) @ basis.T
+        for some in np.array_split(np.arange(count), max(1, count // MAX_SPANNING))
+    ]
+    return mean, basis, np.concatenate(scores).astype(np.float64)
+
+
+def fill_covered(pictures: U8, valid: Bools) -> U8:
+    """Fill cells of pictures (n, s, s, 3) that do not show the person with the others' mean.
+
+    Args:
+        valid: (n, c, c), coarser.
+    """
+    size = pictures.shape[1:3]
+    shown = np.stack(
+        [cv2.resize(one.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for one in valid]
+    )
+    count = np.maximum(shown.sum(0, dtype=np.float32), 1)[..., None]
+    total = np.zeros(pictures.shape[1:], np.float32)
+    for picture, where in zip(pictures, shown, strict=True):
+        total += picture * where[..., None]
+    mean = np.rint(total / count).astype(np.uint8)
+    return np.where(shown[..., None] > 0, pictures, mean)
