@@ -24,7 +24,7 @@ from lipsync.runtime.option_spec import option_group
 from lipsync.types import F32, Patch
 
 # Largest share of the edges that is added: in general, and between the lips.
-MAX_SHARPENING = np.array([0.5, 0.8], np.float32)
+MAX_SHARPENING = np.array([0.5, 0.6], np.float32)
 # Weight of the share of SMOOTHING_S before: sharpness must not flicker.
 SMOOTHING, SMOOTHING_S = 0.85, 0.04
 

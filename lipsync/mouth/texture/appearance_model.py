@@ -37,7 +37,7 @@ MAX_SPANNING, RANK = 600, 96  # entries that span the components; components
 # over FOLDS stretches of the footage, MARGIN_ENTRIES around each left out: neighboring frames are
 # too similar to tell anything. A closer function must gain GAIN for its greater unrest.
 LINEAR = 0.5
-KERNELS = ((2.0, 0.5), (1.4, 0.3), (1.0, 0.2), (0.7, 0.1))
+KERNELS = ((2.0, 0.5), (1.4, 0.3), (1.0, 0.2))
 FOLDS, MARGIN_ENTRIES, GAIN = 6, 12, 0.02
 # Components beyond what the person showed: by this share of the range that was seen.
 MARGIN = 0.1
