@@ -29,8 +29,8 @@ from lipsync.types import F32, F64, I64, U8, Alignment, Bools, MouthBank
 # Cells per outer-eye distance: a little more than the footage's pixels, since a picture is
 # resampled twice, and no more than the finest structure that many pictures share.
 OVERSAMPLING, MIN_CELLS, MAX_CELLS = 1.5, 60, 100
-MIN_ENTRIES, MAX_ENTRIES = 16, 1500  # used for the regression
-MAX_SPANNING, RANK = 600, 96  # entries that span the components; components
+MIN_ENTRIES, MAX_ENTRIES = 16, 2500  # used for the regression
+MAX_SPANNING, RANK = 800, 128  # entries that span the components; components
 # Kernel: a squared exponential of a width in RMS distances of the bank's descriptors from their
 # mean, plus LINEAR times their product. Width and noise (an entry's own variance), smoothest first:
 # few mouths allow only a smooth function, many a closer one. They are chosen by cross-validation
