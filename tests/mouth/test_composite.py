@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
-from lipsync.face.similarity import apply_affine
+from lipsync.face.similarity import affine_scale, apply_affine
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.finish.blend import blend_patch, laplacian_blend, soft_mask, solve_membrane
 from lipsync.mouth.finish.composite import CompositeOptions, composite_frames
+from lipsync.mouth.finish.foreign import MouthZone
 from lipsync.mouth.finish.grain import CORRELATION, STRENGTH, Grain
 from lipsync.mouth.texture.median import bounding_box
 from lipsync.types import Patch
@@ -160,10 +162,65 @@ def test_the_membrane_meets_the_border_and_is_smooth_inside() -> None:
     )
     slope = np.linspace(-20, 20, 120, dtype=np.float32)
     difference = np.broadcast_to(slope[None, :, None], (100, 120, 3)).astype(np.float32)
-    field = solve_membrane(difference, alpha)
+    field = solve_membrane(difference, alpha, 1e3)
     inside = alpha > 0.2
     assert np.abs(field - difference)[inside].max() < 4  # of ±20: a linear border stays linear
     assert np.abs(np.diff(field, axis=1))[inside[:, 1:]].max() < 2
+
+
+def border_of(side: int) -> np.ndarray:
+    """Mask of a square inside a picture of `side` pixels."""
+    low, high = side * 0.15, side * 0.85
+    corners = np.array([[low, low], [high, low], [high, high], [low, high]], np.float32)
+    return soft_mask(corners, 3.0, (side, side))
+
+
+@pytest.mark.parametrize("side", [80, 200])
+def test_the_match_of_colors_falls_from_the_border_inwards(side: int) -> None:
+    """The middle has the light of the face: what differs at one side need not differ there."""
+    difference = np.zeros((side, side, 3), np.float32)
+    difference[:, : side // 3] = -12
+    field = solve_membrane(difference, border_of(side), side / 10)
+    middle = side // 2
+    assert field[middle, int(side * 0.16)].mean() == pytest.approx(-12, abs=2)
+    assert -1.5 < field[middle, middle].mean() < 0
+
+
+@pytest.mark.parametrize("side", [80, 200])
+def test_a_cast_is_matched_all_over(side: int) -> None:
+    difference = np.full((side, side, 3), (20, -9, 0), np.float32)
+    field = solve_membrane(difference, border_of(side), side / 10)
+    assert np.abs(field - difference).max() < 0.5
+
+
+def test_hair_at_the_border_leads_no_colors() -> None:
+    """A quarter of the border is hair in the one picture and skin in the other."""
+    difference = np.full((160, 160, 3), 4, np.float32)
+    difference[:40] = -90
+    field = solve_membrane(difference, border_of(160), 1e3)
+    assert np.abs(field[60:130, 40:120] - 4).max() < 4
+
+
+def test_what_is_not_skin_stays_away_from_the_mouth_and_nowhere_else(scene) -> None:
+    """Black hair in the frame, where the patch has skin: on the cheek it stays, on the lips not."""
+    skin = (200, 150, 130)
+    frame = np.full((260, 320, 3), skin, np.uint8)
+    spots = {"cheek": (-0.42, 0.75), "lips": (0.0, 0.85)}
+    at = {
+        name: apply_affine(POSES[0], np.array([place], np.float32))[0].round().astype(int)
+        for name, place in spots.items()
+    }
+    for x, y in at.values():
+        cv2.circle(frame, (int(x), int(y)), 9, (20, 20, 20), -1)
+    patch, outline = patch_for(POSES[0], skin), scene.outlines(0.0)[0]
+    lips = scene.track.xy[0, list(scene.scheme.lips)]
+    zone = MouthZone(lips[None], affine_scale(POSES[0]))
+    kept = blend_patch(frame, patch, outline, 2.0, False, zone=zone).frame
+    drawn = blend_patch(frame, patch, outline, 2.0, False).frame
+    (x, y), (u, v) = at["cheek"], at["lips"]
+    assert kept[y, x].max() < 100
+    assert kept[v, u].min() > 120
+    assert drawn[y, x].min() > kept[y, x].max() + 10, "it is inside the outline"
 
 
 def test_an_offset_patch_is_resampled_into_place() -> None:

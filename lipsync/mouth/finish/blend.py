@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lipsync.media.pixels import fill_polygon, to_three_channels
-from lipsync.mouth.finish.foreign import MouthZone, find_foreign, trust_border
+from lipsync.mouth.finish.foreign import MouthZone, find_cast, find_foreign, trust_border
 from lipsync.runtime.numeric import smoothstep
 from lipsync.types import F32, U8, Patch
 
@@ -20,6 +20,9 @@ MIN_BOX_PX = 8  # narrower boxes are not blended: a pyramid needs some pixels
 # The pyramid's coarse levels reach beyond the mask; alpha times this, at most 1, limits the change
 # to the mask while leaving its soft border as it is.
 EDGE_GAIN = 8
+# Feathers over which the match of colors falls from the border inwards: the patch has the light of
+# the face already, and what differs at the border (shading of another pose) need not differ inside.
+REACH = 6.0
 RELAXATIONS = 6  # of the membrane, per level
 FINE_PX = 96  # boxes at least this large are solved at half their resolution
 BORDER_BLUR = 1.5  # pixels, σ of the local means along the border
@@ -65,7 +68,7 @@ def blend_patch(
     alpha[alpha < MIN_ALPHA] = 0
     difference = cv2.subtract(new, own)
     if color_match:
-        difference -= solve_membrane(difference, alpha)
+        difference -= solve_membrane(difference, alpha, REACH * feather)
     if zone is not None:
         alpha *= 1 - find_foreign(difference, zone, (x, y))
     change = laplacian_blend(difference, alpha)
@@ -122,44 +125,49 @@ def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
     return np.asarray(smoothstep(ramp), np.float32)
 
 
-def solve_membrane(difference: F32, alpha: F32) -> F32:
+def solve_membrane(difference: F32, alpha: F32, reach: float) -> F32:
     """Solve for the smoothest field that equals `difference` along the mask's border.
 
-    As in Poisson cloning: Laplace's equation by cascadic multigrid, solved on the coarsest level
-    of a pyramid, then upsampled and relaxed level by level. Border values are local means, so that
-    a single noisy pixel leaves no streak.
+    As in Poisson cloning, but all that nearly the whole border does not share is screened:
+    ∇²f = f / reach². By cascadic multigrid, solved on the
+    coarsest level of a pyramid, then upsampled and relaxed level by level. Border values are local
+    means, so that a single noisy pixel leaves no streak.
 
     Args:
         difference: (h, w, 3); alpha: (h, w), 0..1, whose border is where it lies in 0..0.5.
+        reach: pixels, over which the field falls from the border inwards.
     """
     known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
+    shared = find_cast(difference, known)
+    difference = difference - shared
     known *= trust_border(difference, known)
     weighted = cv2.multiply(difference, to_three_channels(known))
     if min(alpha.shape) < FINE_PX:
-        blurred = (cv2.GaussianBlur(values, (0, 0), BORDER_BLUR) for values in (weighted, known))
-        return _solve_laplace(*blurred)
+        weighted, known = (cv2.GaussianBlur(v, (0, 0), BORDER_BLUR) for v in (weighted, known))
+        return shared + _solve_laplace(weighted, known, reach)
     # The field is smooth: for a large face half the resolution is enough.
-    halves = (cv2.pyrDown(values) for values in (weighted, known))
-    field = _solve_laplace(
-        *(cv2.GaussianBlur(values, (0, 0), BORDER_BLUR / 2) for values in halves)
+    weighted, known = (
+        cv2.GaussianBlur(cv2.pyrDown(v), (0, 0), BORDER_BLUR / 2) for v in (weighted, known)
     )
+    field = _solve_laplace(weighted, known, reach / 2)
     size = (alpha.shape[1], alpha.shape[0])
-    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
+    return shared + np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _solve_laplace(weighted: F32, weight: F32) -> F32:
+def _solve_laplace(weighted: F32, weight: F32, reach: float) -> F32:
     """Fill in values where `weight` (h, w) is small; `weighted` (h, w, 3) is value × weight."""
     if min(weight.shape) <= 3:
         total = max(float(weight.sum()), 1e-12)
         return np.broadcast_to(weighted.sum((0, 1)) / total, weighted.shape).astype(np.float32)
-    coarse = _solve_laplace(cv2.pyrDown(weighted), cv2.pyrDown(weight))
+    coarse = _solve_laplace(cv2.pyrDown(weighted), cv2.pyrDown(weight), reach / 2)
     size = (weight.shape[1], weight.shape[0])
     field = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
     sure = np.minimum(SURE_GAIN * weight, 1)
     border = cv2.multiply(
         weighted, to_three_channels(np.asarray(sure / np.maximum(weight, 1e-6), np.float32))
     )
-    rest = to_three_channels(np.asarray(1 - sure, np.float32))
+    # A mean of 3 × 3 is 1 + ∇² / 3, to second order.
+    rest = to_three_channels(np.asarray((1 - sure) / (1 + 1 / (3 * reach**2)), np.float32))
     for _ in range(RELAXATIONS):
         field = cv2.add(border, cv2.multiply(rest, cv2.blur(field, (3, 3))))
     return np.asarray(field, np.float32)

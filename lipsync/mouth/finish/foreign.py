@@ -17,9 +17,10 @@ from lipsync.media.pixels import fill_polygon
 from lipsync.runtime.numeric import smoothstep
 from lipsync.types import F32
 
-# Levels. The patch has the light of the frame's skin already: along the border the usual difference
-# is at most MAX_USUAL, and single places differ from it by shading, about SHADING.
+# Levels. The patch has the light of the frame's skin already: but for a cast, the border's usual
+# difference is at most MAX_USUAL, and single places differ from it by shading, about SHADING.
 MAX_USUAL, SHADING = 15.0, 24.0
+CAST_PERCENTILES = (10, 90)  # of the border's differences, that all have a cast's sign
 BORDER_SIGMA = 2.0  # pixels: one noisy pixel is no other material
 # Levels left after the match of colors, from which the frame's pixel starts to stay and stays.
 FOREIGN = (30.0, 55.0)
@@ -47,6 +48,20 @@ class MouthZone:
         distance = cv2.distanceTransform(beyond, cv2.DIST_L2, 3) / self.scale
         near, far = NEAR_MOUTH
         return np.asarray(smoothstep(np.clip((distance - near) / (far - near), 0, 1)), np.float32)
+
+
+def find_cast(difference: F32, border: F32) -> F32:
+    """The color cast (3,) that nearly all of the border shares, levels; 0: there is none.
+
+    Args:
+        difference: (h, w, 3), levels.
+        border: (h, w), 0..1, where it is looked at.
+    """
+    there = difference[border > 0.5]
+    if not len(there):
+        return np.zeros(3, np.float32)
+    low, high = np.percentile(there, CAST_PERCENTILES, axis=0)
+    return np.asarray(np.maximum(low, 0) + np.minimum(high, 0), np.float32)
 
 
 def trust_border(difference: F32, border: F32) -> F32:
