@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
-from scipy.spatial.distance import cdist
 
 from lipsync.face.thin_plate import SMOOTHING, CoarseGrid, ThinPlate
 from lipsync.media.pixels import cell_means, reduction_factor
@@ -39,6 +38,7 @@ MAX_SPANNING, RANK = 800, 128  # entries that span the components; components
 LINEAR = 0.5
 KERNELS = ((2.0, 0.5), (1.4, 0.3), (1.0, 0.2))
 FOLDS, MARGIN_ENTRIES, GAIN = 6, 12, 0.02
+MAX_COMPARED = 500  # entries in the cross-validation, spread evenly
 # Components beyond what the person showed: by this share of the range that was seen.
 MARGIN = 0.1
 
@@ -115,9 +115,10 @@ class Regression:
         self._weights = linalg.cho_solve(factor, values - self._usual)
 
     def _kernel(self, points: F64) -> F64:
-        squared = cdist(points, self._known, "sqeuclidean")
-        product = LINEAR * points @ self._known.T
-        return np.asarray(np.exp(-squared / (2 * self._width**2)) + product)
+        product = points @ self._known.T
+        norms = (points**2).sum(1)[:, None] + (self._known**2).sum(1)
+        squared = np.maximum(norms - 2 * product, 0)
+        return np.asarray(np.exp(-squared / (2 * self._width**2)) + LINEAR * product)
 
     def predict(self, wanted: F32) -> F64:
         """Predict the values (n, r) of wanted descriptors (n, d)."""
@@ -129,16 +130,18 @@ class Regression:
 
 def _choose_regression(descriptors: F32, scores: F64) -> Regression:
     """The regression whose width and noise predict left-out stretches best."""
-    at, best = np.arange(len(scores)), (np.inf, KERNELS[0])
-    folds = np.array_split(at, FOLDS)
+    some = np.linspace(0, len(scores) - 1, min(len(scores), MAX_COMPARED)).round().astype(np.int64)
+    x, y, best = descriptors[some], scores[some], (np.inf, KERNELS[0])
+    margin = -(-MARGIN_ENTRIES * len(some) // len(scores))
+    at = np.arange(len(some))
     for kernel in KERNELS:
         error = 0.0
-        for fold in folds:
-            near = (at >= fold[0] - MARGIN_ENTRIES) & (at <= fold[-1] + MARGIN_ENTRIES)
+        for fold in np.array_split(at, FOLDS):
+            near = (at >= fold[0] - margin) & (at <= fold[-1] + margin)
             if (~near).sum() < MIN_ENTRIES:
                 return Regression(descriptors, scores, *KERNELS[0])
-            known = Regression(descriptors[~near], scores[~near], *kernel)
-            error += float(np.square(known.predict(descriptors[fold]) - scores[fold]).sum())
+            known = Regression(x[~near], y[~near], *kernel)
+            error += float(np.square(known.predict(x[fold]) - y[fold]).sum())
         if error < (1 - GAIN) * best[0]:
             best = error, kernel
     return Regression(descriptors, scores, *best[1])
