@@ -432,7 +432,9 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
     start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     return subprocess.run(
         [sys.executable, *start, *arguments], cwd=REPO, capture_output=True, text=True, timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+        # A script elsewhere finds the repository's packages by the path alone.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo",
+             "PYTHONPATH": str(REPO)},
     )  # fmt: skip
 
 
