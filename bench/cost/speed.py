@@ -155,7 +155,7 @@ def picture_time(target: Path, frames: int = 120) -> float:
         patches = source.draw_patches(wanted)
         patches = read_ahead(finish_teeth(patches, wanted, teeth, sharp, TeethOptions()))
         done = composite_frames(
-            shown, patches, wanted.target, CompositeOptions(), wanted.jaw_offsets
+            shown, patches, wanted.target, CompositeOptions(), wanted.jaw_offsets, lips=lips.points
         )
         for _ in done:
             pass

@@ -178,11 +178,7 @@ class TestClip:
 
     def encode(self, frames: U8) -> U8:
         """Encode frames and decode them again."""
-        info = self.info
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "clip.mp4"
-            encode.encode_video(iter(frames), info, info.path, file, encode.EncodeOptions())
-            return np.stack(list(media.read_frames(media.probe(file))))[: len(frames)]
+        return encode_again(frames, self.info)
 
     def bank(self) -> MouthBank:
         """The person's bank without this clip."""
@@ -212,12 +208,7 @@ class TestClip:
             phones=person.phones[order],
             skin_color=person.appearance.skin_color[order],
         )
-        patches = open_texture(bank, options, load_model(options)).draw_patches(wanted)
-        if finish is not None:
-            teeth = find_teeth(bank) if finish.teeth == "auto" else NO_TEETH
-            patches = finish_teeth(patches, wanted, teeth, learn_sharpness(bank), finish)
-        made = composite_frames(self.frames, patches, wanted.target, CompositeOptions())
-        return np.stack([done.frame for done in made])
+        return draw_again(self.frames, wanted, bank, options, finish)
 
     def other_mouth(self) -> U8:
         """Another clip's mouth, aligned and blended in, regardless of the speech."""
@@ -251,6 +242,32 @@ class TestClip:
             place = self.person.face.alignment.to_frame[self.order[i]]
             collector.add(i, self.frames[i], result[i], place)
         collector.save(path)
+
+
+def draw_again(
+    frames: U8,
+    wanted: WantedMouths,
+    bank: MouthBank,
+    options: TextureOptions,
+    finish: TeethOptions | None,
+) -> U8:
+    """Frames (n, h, w, 3) with wanted mouths from a bank; `finish`: with teeth and edges."""
+    patches = open_texture(bank, options, load_model(options)).draw_patches(wanted)
+    if finish is not None:
+        teeth = find_teeth(bank) if finish.teeth == "auto" else NO_TEETH
+        patches = finish_teeth(patches, wanted, teeth, learn_sharpness(bank), finish)
+    lips = wanted.lips.points
+    made = composite_frames(frames, patches, wanted.target, CompositeOptions(), lips=lips)
+    return np.stack([done.frame for done in made])
+
+
+def encode_again(frames: U8, info: VideoInfo) -> U8:
+    """Encode frames (n, h, w, 3) as a render of that video does, and decode them again."""
+    info = replace(info, stamps=None, frame_count=len(frames))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "clip.mp4"
+        encode.encode_video(iter(frames), info, None, file, encode.EncodeOptions())
+        return np.stack(list(media.read_frames(media.probe(file))))[: len(frames)]
 
 
 @dataclass(frozen=True)

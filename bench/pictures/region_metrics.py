@@ -7,22 +7,20 @@ pixels of the crop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
-from skimage.metrics import structural_similarity
 
-from bench.pictures.picture_metrics import optical_flows
+from bench.pictures.picture_metrics import band_contrast, optical_flows, sharpness, ssim
+from lipsync.face.lip_mask import INNER_LIPS
 from lipsync.face.similarity import compose_affine
 from lipsync.media.pixels import fill_polygon
 from lipsync.types import F32, U8, Bools
 
 CROP = (-0.95, 0.1, 0.95, 1.85)  # canonical: left, top, right, bottom
 MAX_SCALE = 160.0  # pixels per outer-eye distance; larger faces are measured reduced
-BAND = (0.01, 0.03)  # outer-eye distances: σ of the Gaussians whose difference is looked at
-INNER, OUTER = [12, 13, 14, 15, 16, 17], list(range(12))  # lip points
+OUTER_LIPS = list(range(12))  # lip points
 # Shares of the new mouth's opacity that separate skin from border, and border from the rest.
 OPAQUE, TOUCHED = 0.9, 0.02
 MIN_PIXELS = 40  # of a region, over all frames
@@ -46,10 +44,10 @@ class RegionMetrics:
     error_skin: float
     error_border: float
     ssim: float  # over all that is new
-    sharp_inner: float  # standard deviation of BAND, result / original
+    sharp_inner: float  # `band_contrast`, result / original
     sharp_lips: float
     sharp_skin: float
-    fine: float  # variance of the Laplacian over all that is new, result / original
+    fine: float  # `sharpness` over all that is new, result / original
     flicker: float  # warping error with the original's flow, result / original
     lively: float  # energy of the second difference in time inside the lips' outline, by original
     light: float  # mean luma of the skin, |result − original|, levels
@@ -88,6 +86,11 @@ def stabilize(frames: U8, to_frame: F32, scale: float) -> U8:
     )
 
 
+def to_crop_pixels(points: F32, scale: float) -> F32:
+    """Convert canonical points (..., 2) to pixels of a stabilized crop."""
+    return np.asarray((points - np.array(CROP[:2], np.float32)) * scale - 0.5, np.float32)
+
+
 def find_regions(lips: F32, alpha: F32, scale: float) -> dict[str, Bools]:
     """The regions of stabilized crops, (n, h, w) each.
 
@@ -95,11 +98,10 @@ def find_regions(lips: F32, alpha: F32, scale: float) -> dict[str, Bools]:
         lips: (n, 18, 2), canonical, as seen in the original.
         alpha: (n, h, w), opacity of a default render's new mouth.
     """
-    corner = np.array(CROP[:2], np.float32)
     inner, outer = (np.zeros(alpha.shape, bool) for _ in range(2))
     for i, points in enumerate(lips):
-        pixels = (points - corner) * scale - 0.5
-        for mask, chosen in ((inner, INNER), (outer, OUTER)):
+        pixels = to_crop_pixels(points, scale)
+        for mask, chosen in ((inner, INNER_LIPS), (outer, OUTER_LIPS)):
             drawn = np.zeros(alpha.shape[1:], np.uint8)
             fill_polygon(drawn, pixels[chosen])
             mask[i] = drawn > 127
@@ -118,23 +120,27 @@ def compare(original: Crops, result: U8) -> RegionMetrics:
     gray, new = _luma(theirs), _luma(result)
     whole = regions["inner"] | regions["lips"] | regions["skin"]
     mouth = regions["inner"] | regions["lips"]
-    own_band, new_band = _band(gray, original.scale), _band(new, original.scale)
+    scales = np.full(len(theirs), original.scale, np.float32)
 
     def sharp(name: str) -> float:
-        return _std(new_band, regions[name]) / max(_std(own_band, regions[name]), 1e-6)
+        where = regions[name]
+        if where.sum() < MIN_PIXELS:
+            return np.nan
+        own = band_contrast(theirs, where, scales)
+        return band_contrast(result, where, scales) / max(own, 1e-6)
 
     return RegionMetrics(
         error_inner=_mean(squared.mean(-1), regions["inner"]),
         error_lips=_mean(squared.mean(-1), regions["lips"]),
         error_skin=_mean(squared.mean(-1), regions["skin"]),
         error_border=_mean(squared.mean(-1), regions["border"]),
-        ssim=_similarity(gray, new, whole),
+        ssim=float(np.mean([ssim(*three)[0] for three in zip(theirs, result, whole, strict=True)])),
         sharp_inner=sharp("inner"),
         sharp_lips=sharp("lips"),
         sharp_skin=sharp("skin"),
-        fine=_ratio(lambda p: _std(_laplacian(p), whole) ** 2, new, gray),
+        fine=sharpness(result, whole) / max(sharpness(theirs, whole), 1e-6),
         flicker=_flicker(theirs, result, whole),
-        lively=_ratio(lambda p: _mean(_acceleration(p), mouth[1:-1]), new, gray),
+        lively=_mean(_acceleration(new), mouth[1:-1]) / _mean(_acceleration(gray), mouth[1:-1]),
         light=abs(_mean(new - gray, regions["skin"])),
     )
 
@@ -147,39 +153,9 @@ def _mean(values: F32, where: Bools) -> float:
     return float(values[where].mean()) if where.sum() >= MIN_PIXELS else np.nan
 
 
-def _std(values: F32, where: Bools) -> float:
-    return float(values[where].std()) if where.sum() >= MIN_PIXELS else np.nan
-
-
-def _ratio(measure: Callable[[F32], float], result: F32, original: F32) -> float:
-    return measure(result) / max(measure(original), 1e-6)
-
-
-def _band(luma: F32, scale: float) -> F32:
-    fine, coarse = (
-        np.stack([cv2.GaussianBlur(p, (0, 0), max(s * scale, 0.3)) for p in luma]) for s in BAND
-    )
-    return np.asarray(fine - coarse, np.float32)
-
-
-def _laplacian(luma: F32) -> F32:
-    return np.stack([cv2.Laplacian(p, cv2.CV_32F) for p in luma])
-
-
 def _acceleration(luma: F32) -> F32:
     """Squared difference of every frame from the mean of its two neighbors, (n − 2, h, w)."""
     return np.asarray((luma[1:-1] - (luma[:-2] + luma[2:]) / 2) ** 2, np.float32)
-
-
-def _similarity(a: F32, b: F32, where: Bools) -> float:
-    values = []
-    for one, other, inside in zip(a, b, where, strict=True):
-        _, map_ = structural_similarity(
-            one, other, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-            full=True, data_range=255,
-        )  # fmt: skip
-        values.append(map_[inside])
-    return float(np.concatenate(values).mean())
 
 
 def _flicker(original: U8, result: U8, where: Bools) -> float:

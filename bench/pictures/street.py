@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from bench.pictures.region_metrics import CROP, MAX_SCALE, Crops, find_regions, stabilize
+from bench.pictures.reconstruction import draw_again, encode_again
+from bench.pictures.region_metrics import (
+    MAX_SCALE,
+    Crops,
+    find_regions,
+    stabilize,
+    to_crop_pixels,
+)
 from lipsync import media
 from lipsync.face import landmarks
+from lipsync.face.similarity import apply_affine
 from lipsync.face.tracked_face import TrackedFace
-from lipsync.media import encode
 from lipsync.mouth.bank.footage import Footage
 from lipsync.mouth.bank.mouth_bank import BankOptions
 from lipsync.mouth.finish.blend import soft_mask
-from lipsync.mouth.finish.composite import CompositeOptions, composite_frames
-from lipsync.mouth.finish.sharpen import learn_sharpness
-from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
-from lipsync.mouth.finish.teeth_relief import find_teeth
-from lipsync.mouth.texture import TextureOptions, load_model, open_texture
+from lipsync.mouth.finish.composite import CompositeOptions
+from lipsync.mouth.finish.teeth import TeethOptions
+from lipsync.mouth.texture import TextureOptions
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.cache import Cache
 from lipsync.speech import lip_model
@@ -126,22 +129,11 @@ class LeaveOut:
 
     def render(self, options: TextureOptions, finish: TeethOptions | None, bank: MouthBank) -> U8:
         """The run with its mouth drawn again."""
-        wanted = self.wanted()
-        patches = open_texture(bank, options, load_model(options)).draw_patches(wanted)
-        if finish is not None:
-            patches = finish_teeth(patches, wanted, find_teeth(bank), learn_sharpness(bank), finish)
-        made = composite_frames(
-            self.frames, patches, wanted.target, CompositeOptions(), lips=wanted.lips.points
-        )
-        return np.stack([done.frame for done in made])
+        return draw_again(self.frames, self.wanted(), bank, options, finish)
 
     def encode(self, frames: U8) -> U8:
         """Encode frames as a render does and decode them again."""
-        info = replace(self.clip.info, stamps=None, frame_count=len(frames))
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "run.mp4"
-            encode.encode_video(iter(frames), info, None, file, encode.EncodeOptions())
-            return np.stack(list(media.read_frames(media.probe(file))))[: len(frames)]
+        return encode_again(frames, self.clip.info)
 
     @property
     def scale(self) -> float:
@@ -158,17 +150,8 @@ class LeaveOut:
         crops = self.stabilize(self.encode(self.frames))
         target, options = self.clip.face.at(self.order), CompositeOptions()
         outlines = target.outlines(options.mask_inset)
-        corner = np.array(CROP[:2], np.float32)
-        alpha = []
-        for outline, inverse in zip(outlines, target.to_canonical, strict=True):
-            canonical = outline @ inverse[:, :2].T + inverse[:, 2]
-            pixels = np.asarray((canonical - corner) * self.scale - 0.5, np.float32)
-            alpha.append(soft_mask(pixels, options.mask_feather * self.scale, crops.shape[1:3]))
+        pixels = to_crop_pixels(apply_affine(target.to_canonical, outlines), self.scale)
+        feather, shape = options.mask_feather * self.scale, crops.shape[1:3]
+        alpha = [soft_mask(outline, feather, shape) for outline in pixels]
         regions = find_regions(target.lips, np.stack(alpha), self.scale)
         return Crops(crops, self.scale, regions)
-
-
-def load_clips(paths: list[Path], cache: Cache) -> Iterator[StreetClip]:
-    """Load clips one by one."""
-    for path in paths:
-        yield StreetClip.load(path, cache)

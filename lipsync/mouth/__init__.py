@@ -5,5 +5,6 @@ decoder/       The decoder texture: a network, trained on the person, that refin
 finish/        Finish the new mouth and composite it into the frame
 occlusion/     Find things before the face: captions, hands, cups, masks
 texture/       Draw wanted lips as pictures of mouth and chin
+shape_free     The space of shape-free pictures: all warped to the person's mean lips and jaw
 wanted_mouths  The input of every texture source: wanted lips, and the face they go onto
 """

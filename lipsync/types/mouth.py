@@ -46,7 +46,7 @@ class MouthBank:
     luma: CellMeans | None = None  # of the crops' luma; None: computed when needed
     skin_color: F32 | None = None  # (m, 3), skin around each mouth, levels
     usual_skin_color: F32 | None = None  # (3,), median over all frames of the footage
-    # (m, s, s), which cells of the shape-free pictures (`bank.shape_free`) show the person and not
+    # (m, s, s), which cells of the shape-free pictures (`mouth.shape_free`) show the person and not
     # something before them; None: all of them
     valid: Bools | None = None
 

@@ -128,8 +128,8 @@ def test_bent_to_one_shape_all_pictures_of_a_face_are_alike() -> None:
         shots=none,
     )
     everything = np.arange(30)
-    space = ShapeFree.of(bank, everything)
-    inset = space.cells // 10
+    space = ShapeFree.of(bank)
+    inset = space.cells.across // 10
     made = space.warp(bank, everything)[:, inset:-inset, inset:-inset].astype(float)
     assert made.std(0).max() < 4
     assert made.mean(0)[..., 1].std() > 20, "there is something in the picture"

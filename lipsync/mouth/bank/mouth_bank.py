@@ -31,8 +31,8 @@ from lipsync.face.identity import find_other_identities, make_face_thumbnail
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.pixels import FINE_SCALE, cell_means, crop_replicated, reduction_factor
 from lipsync.mouth.bank.frame_selection import find_usable_frames, thin_out
-from lipsync.mouth.bank.shape_free import mean_shape
 from lipsync.mouth.occlusion.before_face import FaceWatch, find_valid
+from lipsync.mouth.shape_free import mean_shape
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.hashing import hash_array

@@ -16,7 +16,8 @@ import numpy as np
 from lipsync.face.similarity import affine_scale, apply_affine
 from lipsync.face.tracked_face import SampledFace
 from lipsync.media.pixels import fill_polygon, to_three_channels
-from lipsync.mouth.occlusion.mask_space import REGION, draw_in_frame
+from lipsync.mouth.occlusion.mask_space import draw_in_frame
+from lipsync.mouth.shape_free import REGION
 from lipsync.types import F32, U8, Occluders, Patch
 
 SKIN_SIGMA = 0.12  # outer-eye distances from which skin is continued below a thing

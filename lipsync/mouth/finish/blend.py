@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from lipsync.media.pixels import fill_polygon, to_three_channels
-from lipsync.mouth.finish.foreign import MouthZone, find_cast, find_foreign, trust_border
+from lipsync.mouth.finish.foreign import (
+    LIGHT_REACH,
+    MouthZone,
+    find_cast,
+    find_foreign,
+    trust_border,
+)
 from lipsync.runtime.numeric import smoothstep
 from lipsync.types import F32, U8, Patch
 
@@ -20,9 +27,6 @@ MIN_BOX_PX = 8  # narrower boxes are not blended: a pyramid needs some pixels
 # The pyramid's coarse levels reach beyond the mask; alpha times this, at most 1, limits the change
 # to the mask while leaving its soft border as it is.
 EDGE_GAIN = 8
-# Feathers over which the match of colors falls from the border inwards: the patch has the light of
-# the face already, and what differs at the border (shading of another pose) need not differ inside.
-REACH = 6.0
 RELAXATIONS = 6  # of the membrane, per level
 FINE_PX = 96  # boxes at least this large are solved at half their resolution
 BORDER_BLUR = 1.5  # pixels, σ of the local means along the border
@@ -56,7 +60,8 @@ def blend_patch(
         feather: softness of the mask's border, pixels.
         color_match: match the patch's color to the frame's along the border.
         in_place: write into `frame`.
-        zone: of the mouth; outside of it the frame keeps what is not skin. None: all is new.
+        zone: of a mouth whose patch has the light of the face: outside of it the frame keeps what
+            is not skin. None: a patch of any color, all of it new.
     """
     box = _box(outline, feather, frame.shape)
     if box is None:
@@ -68,7 +73,7 @@ def blend_patch(
     alpha[alpha < MIN_ALPHA] = 0
     difference = cv2.subtract(new, own)
     if color_match:
-        difference -= solve_membrane(difference, alpha, REACH * feather)
+        difference -= match_colors(difference, alpha, zone)
     if zone is not None:
         alpha *= 1 - find_foreign(difference, zone, (x, y))
     change = laplacian_blend(difference, alpha)
@@ -125,33 +130,45 @@ def soft_mask(outline: F32, feather: float, shape: tuple[int, int]) -> F32:
     return np.asarray(smoothstep(ramp), np.float32)
 
 
-def solve_membrane(difference: F32, alpha: F32, reach: float) -> F32:
-    """Solve for the smoothest field that equals `difference` along the mask's border.
-
-    As in Poisson cloning, but all that nearly the whole border does not share is screened:
-    ∇²f = f / reach². By cascadic multigrid, solved on the
-    coarsest level of a pyramid, then upsampled and relaxed level by level. Border values are local
-    means, so that a single noisy pixel leaves no streak.
+def match_colors(difference: F32, alpha: F32, zone: MouthZone | None) -> F32:
+    """What is taken from a difference (h, w, 3) so that the pictures meet along the mask's border.
 
     Args:
-        difference: (h, w, 3); alpha: (h, w), 0..1, whose border is where it lies in 0..0.5.
-        reach: pixels, over which the field falls from the border inwards.
+        alpha: (h, w), 0..1, whose border is where it lies in 0..0.5.
+        zone: see `blend_patch`. In the light of the face, but for a cast over all of it, what
+            differs at the border need not differ inside.
     """
-    known = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
-    shared = find_cast(difference, known)
-    difference = difference - shared
-    known *= trust_border(difference, known)
-    weighted = cv2.multiply(difference, to_three_channels(known))
-    if min(alpha.shape) < FINE_PX:
+    border = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
+    if zone is None:
+        return solve_membrane(difference, border)
+    cast = find_cast(difference, border)
+    rest = difference - cast
+    border *= trust_border(rest, border)
+    return cast + solve_membrane(rest, border, LIGHT_REACH * zone.scale)
+
+
+def solve_membrane(difference: F32, border: F32, reach: float = math.inf) -> F32:
+    """Solve for the smoothest field that equals `difference` along a border.
+
+    As in Poisson cloning, screened: ∇²f = f / reach². By cascadic multigrid, solved on the coarsest
+    level of a pyramid, then upsampled and relaxed level by level. Border values are local means, so
+    that a single noisy pixel leaves no streak.
+
+    Args:
+        difference: (h, w, 3); border: (h, w), 0..1.
+        reach: pixels, over which the field falls from the border inwards; inf: it does not.
+    """
+    weighted, known = cv2.multiply(difference, to_three_channels(border)), border
+    if min(border.shape) < FINE_PX:
         weighted, known = (cv2.GaussianBlur(v, (0, 0), BORDER_BLUR) for v in (weighted, known))
-        return shared + _solve_laplace(weighted, known, reach)
+        return _solve_laplace(weighted, known, reach)
     # The field is smooth: for a large face half the resolution is enough.
     weighted, known = (
         cv2.GaussianBlur(cv2.pyrDown(v), (0, 0), BORDER_BLUR / 2) for v in (weighted, known)
     )
     field = _solve_laplace(weighted, known, reach / 2)
-    size = (alpha.shape[1], alpha.shape[0])
-    return shared + np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    size = (border.shape[1], border.shape[0])
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR))
 
 
 def _solve_laplace(weighted: F32, weight: F32, reach: float) -> F32:

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from lipsync.face.similarity import apply_affine
 from lipsync.face.tracked_face import SampledFace
-from lipsync.mouth.finish.behind import Covered, find_covered
+from lipsync.mouth.finish.behind import find_covered
 from lipsync.mouth.finish.blend import Composited, blend_patch
 from lipsync.mouth.finish.foreign import MouthZone
 from lipsync.mouth.finish.grain import Grain
@@ -58,8 +58,9 @@ def composite_frames(
         jaw_offsets: (n, j, 2) offsets of the jaw points, pixels; None: the jaw stays.
         outlines: (n, k, 2) outline of the patch in every frame, pixels; None: mouth and chin.
         occluders: what lies before the face in the target's own frames; None: nothing.
-        lips: (n, 18, 2), the new ones, canonical; away from them and from the target's own the
-            frame keeps what is not skin. None: all is new.
+        lips: (n, 18, 2), the new ones, canonical, of patches in the light of the target's face:
+            away from them and from its own lips the frame keeps what is not skin. None: patches
+            of any color, drawn all over the outline.
     """
     if outlines is None:
         outlines = target.outlines(options.mask_inset)
@@ -74,44 +75,28 @@ def composite_frames(
         if warper is not None and jaw_offsets is not None:
             below = warper.warp(frame, i, jaw_offsets[i])
             outline = move_outline(outline, jaw_offsets[i], options.mask_inset)
-        covered = find_covered(frame, target, i, occluders)
-        if covered is not None:
-            yield _blend_behind(covered, below, patch, outline, feather, options, grain)
-            continue
         zone = None if lips is None else _mouth_zone(target, lips[i], i)
-        made = blend_patch(
-            below, patch, outline, feather, options.color_match, below is not frame, zone
-        )
-        if options.grain and made.alpha is not None:
-            grain.add(made.frame, frame, made.alpha, made.corner)
-        yield replace(made, target=frame)
+        covered = find_covered(frame, target, i, occluders)
+        base, shown = below, patch
+        if covered is not None:
+            base, shown = covered.uncover(below, patch, outline)
+        in_place = covered is None and below is not frame
+        made = blend_patch(base, shown, outline, feather, options.color_match, in_place, zone)
+        if made.alpha is None:
+            yield Composited(frame, below, None, (0, 0))
+            continue
+        alpha = made.alpha if covered is None else covered.hide(made.alpha, made.corner)
+        if options.grain:
+            grain.add(made.frame, frame, alpha, made.corner)
+        if covered is not None:
+            covered.put_back(made.frame, below, base)
+        yield replace(made, target=frame, alpha=alpha)
 
 
 def _mouth_zone(target: SampledFace, lips: F32, i: int) -> MouthZone:
     """Where the new mouth (18, 2) and the target's own lie in output frame i."""
     both = apply_affine(target.to_frame[i], np.concatenate([lips, target.lips[i]]))
     return MouthZone(both.reshape(2, -1, 2), float(target.scale[i]))
-
-
-def _blend_behind(
-    covered: Covered,
-    below: U8,
-    patch: Patch,
-    outline: F32,
-    feather: float,
-    options: CompositeOptions,
-    grain: Grain,
-) -> Composited:
-    """Blend a patch into `below`, the frame with its jaw moved, behind what is before the face."""
-    uncovered, patch = covered.uncover(below, patch, outline)
-    made = blend_patch(uncovered, patch, outline, feather, options.color_match)
-    if made.alpha is None:
-        return Composited(covered.frame, below, None, (0, 0))
-    alpha = covered.hide(made.alpha, made.corner)
-    if options.grain:
-        grain.add(made.frame, covered.frame, alpha, made.corner)
-    covered.put_back(made.frame, below, uncovered)
-    return replace(made, target=covered.frame, alpha=alpha)
 
 
 def move_outline(outline: F32, jaw: F32, inset: float) -> F32:

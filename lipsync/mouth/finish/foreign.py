@@ -20,6 +20,9 @@ from lipsync.types import F32
 # Levels. The patch has the light of the frame's skin already: but for a cast, the border's usual
 # difference is at most MAX_USUAL, and single places differ from it by shading, about SHADING.
 MAX_USUAL, SHADING = 15.0, 24.0
+# Outer-eye distances over which the rest of the border's difference falls inwards: the shading of
+# another pose there is none of the face's.
+LIGHT_REACH = 0.3
 CAST_PERCENTILES = (10, 90)  # of the border's differences, that all have a cast's sign
 BORDER_SIGMA = 2.0  # pixels: one noisy pixel is no other material
 # Levels left after the match of colors, from which the frame's pixel starts to stay and stays.

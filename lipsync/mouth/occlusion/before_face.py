@@ -16,11 +16,11 @@ import numpy as np
 from lipsync.face.similarity import apply_affine
 from lipsync.face.thin_plate import SMOOTHING, ThinPlate
 from lipsync.face.tracked_face import TrackedFace
-from lipsync.mouth.bank import shape_free
 from lipsync.mouth.occlusion.hand_masks import HandSearch
 from lipsync.mouth.occlusion.looks import COARSE, LookReader, Looks
-from lipsync.mouth.occlusion.mask_space import SIZE, fill, grid_points, grow, to_cells
+from lipsync.mouth.occlusion.mask_space import CELLS, SIZE, fill, grow
 from lipsync.mouth.occlusion.odd_looks import LIPS_MARGIN, find_odd_looks
+from lipsync.mouth.shape_free import VALID_CELLS, Cells, mean_shape
 from lipsync.types import F32, I64, N_LIPS, U8, Bools, Occluders
 
 OUTLINE_INSET = 0.13  # of the face's outline that a hand must reach into: that of the new mouth
@@ -82,13 +82,13 @@ class FaceWatch:
 
 def _unwarp(mask: U8, control: F32, shape: F32) -> U8:
     """Warp a mask from the mean shape (k, 2) to a frame's control points (k, 2), canonical."""
-    plate = ThinPlate(control, grid_points(COARSE), SMOOTHING)
+    plate = ThinPlate(control, COARSE.centers(), SMOOTHING)
     return _sample(mask, plate.map_to(shape))
 
 
 def _sample(mask: U8, at: F32) -> U8:
     """Sample a mask at canonical points (COARSE², 2) of a coarse grid over the region."""
-    coarse = to_cells(at).reshape(COARSE, COARSE, 2).astype(np.float32)
+    coarse = CELLS.to_cells(at).reshape(COARSE.across, COARSE.across, 2).astype(np.float32)
     coords = cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.remap(mask, coords, None, cv2.INTER_NEAREST))
 
@@ -135,16 +135,16 @@ def find_valid(occluders: Occluders, frames: I64, control: F32, to_crop: F32) ->
         frames: (m,), of the entries.
         control: (m, k, 2), pixels of the crops; to_crop: (m, 2, 3).
     """
-    size = shape_free.SIZE
+    cells = Cells(VALID_CELLS)
     covered = np.flatnonzero(occluders.rows[frames] >= 0)
     if not len(covered):
         return None
-    plate = ThinPlate(shape_free.mean_shape(control, to_crop), shape_free.cell_centers(), SMOOTHING)
-    valid = np.ones((len(frames), size, size), bool)
+    plate = ThinPlate(mean_shape(control, to_crop), cells.centers(), SMOOTHING)
+    valid = np.ones((len(frames), cells.across, cells.across), bool)
     for entry in covered:
         mask = occluders.masks[occluders.rows[frames[entry]]]
         inverse = cv2.invertAffineTransform(to_crop[entry])
-        at = to_cells(apply_affine(inverse, plate.map_to(control[entry])))
-        seen = cv2.remap(mask, at.reshape(size, size, 2), None, cv2.INTER_LINEAR)
+        at = CELLS.to_cells(apply_affine(inverse, plate.map_to(control[entry])))
+        seen = cv2.remap(mask, at.reshape(cells.across, cells.across, 2), None, cv2.INTER_LINEAR)
         valid[entry] = seen == 0
     return valid

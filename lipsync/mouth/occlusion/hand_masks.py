@@ -18,7 +18,7 @@ from lipsync.face.hand_detection import (
     HandDetector,
 )
 from lipsync.face.similarity import affine_scale, apply_affine
-from lipsync.mouth.occlusion.mask_space import SIZE, fill, to_cells
+from lipsync.mouth.occlusion.mask_space import CELLS, SIZE, fill
 from lipsync.types import F32, U8, Bools
 
 STEP_S = 0.12  # between two frames that are searched; a hand covers about its width in that time
@@ -117,14 +117,14 @@ def _draw(hands: F32, face: F32) -> U8:
     for hand in hands:
         bones = _draw_bones(hand, 1)
         if (bones & inside).sum() >= LEAST_INSIDE:
-            mask |= _draw_bones(hand, round(FINGER * SIZE / 1.6))
+            mask |= _draw_bones(hand, round(FINGER / CELLS.size))
             mask |= _draw_forearm(hand)
     return mask
 
 
 def _draw_bones(hand: F32, thickness: int) -> U8:
     """Fingers, and the palm between them; thickness in cells."""
-    mask, cells = np.zeros((SIZE, SIZE), np.uint8), np.round(to_cells(hand)).astype(np.int32)
+    mask, cells = np.zeros((SIZE, SIZE), np.uint8), np.round(CELLS.to_cells(hand)).astype(np.int32)
     palm = cv2.convexHull(cells[list(PALM)])
     cv2.fillPoly(mask, [palm], 1)
     cv2.polylines(mask, [palm], True, 1, thickness)
@@ -138,6 +138,6 @@ def _draw_forearm(hand: F32) -> U8:
     mask = np.zeros((SIZE, SIZE), np.uint8)
     wrist = hand[WRIST]
     elbow = wrist + FOREARM_LENGTH * (wrist - hand[MIDDLE_KNUCKLE])
-    ends = np.round(to_cells(np.stack([wrist, elbow]))).astype(np.int32)
-    cv2.line(mask, ends[0].tolist(), ends[1].tolist(), 1, round(FOREARM * SIZE / 1.6))
+    ends = np.round(CELLS.to_cells(np.stack([wrist, elbow]))).astype(np.int32)
+    cv2.line(mask, ends[0].tolist(), ends[1].tolist(), 1, round(FOREARM / CELLS.size))
     return mask

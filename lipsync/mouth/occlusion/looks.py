@@ -1,8 +1,8 @@
 """Looks: a coarse, shape-free picture of the lower face in every frame of the footage.
 
-As in `bank.shape_free`, every cell shows the same piece of skin in all of them, so that a frame can
-be compared with all others; but of every frame, not only of the bank's, and finer in luma: the
-strokes of a caption are two or three pixels wide.
+Shape-free as in `mouth.shape_free`, so that a frame can be compared with all others. Of every
+frame, not only of the bank's, and finer in luma: the strokes of a caption are two or three pixels
+wide.
 
 Symbols: f frames.
 """
@@ -18,10 +18,11 @@ import numpy as np
 
 from lipsync.face.thin_plate import SMOOTHING, ThinPlate
 from lipsync.media.pixels import cell_means, crop_replicated
-from lipsync.mouth.occlusion.mask_space import SIZE, grid_points
+from lipsync.mouth.occlusion.mask_space import SIZE
+from lipsync.mouth.shape_free import Cells
 from lipsync.types import F32, U8
 
-COARSE = 16  # points across at which the warp is evaluated: faces bend smoothly
+COARSE = Cells(16)  # at whose centers the warp is evaluated: faces bend smoothly
 UNSEEN = 0  # luma of a cell outside the frame, or of a frame without a face; others have 1 or more
 MAX_STRAY = 4.0  # sizes of the frame: a look that is larger comes from landmarks gone astray
 
@@ -50,7 +51,7 @@ class LookReader:
 
     def __init__(self, shape: F32) -> None:
         """`shape`: (k, 2), the mean shape that all are warped to, canonical."""
-        self._plate = ThinPlate(shape, grid_points(COARSE), SMOOTHING)
+        self._plate = ThinPlate(shape, COARSE.centers(), SMOOTHING)
 
     def read(self, frame: U8, control: F32, luma: U8, chroma: U8) -> None:
         """Read the look of a frame (h, w, 3) into one row of `Looks`.
@@ -59,7 +60,9 @@ class LookReader:
             control: (k, 2), pixels of the frame.
             luma, chroma: rows of `Looks`.
         """
-        coarse = self._plate.map_to(control).reshape(COARSE, COARSE, 2).astype(np.float32)
+        coarse = (
+            self._plate.map_to(control).reshape(COARSE.across, COARSE.across, 2).astype(np.float32)
+        )
         coords = cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
         low = np.floor(coords.min((0, 1))) - 1
         width, height = (np.ceil(coords.max((0, 1))) - low + 2).astype(int).tolist()

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from lipsync.mouth.occlusion.looks import UNSEEN, Looks
-from lipsync.mouth.occlusion.mask_space import SIZE, fill, grow, to_cells
+from lipsync.mouth.occlusion.mask_space import CELLS, SIZE, fill, grow
 from lipsync.types import F32, I64, U8, Bools
 
 LOG_OFFSET = 16.0  # levels, added to luma before its logarithm: black is noisy
@@ -71,10 +71,10 @@ class _Zones:
         mouth, line = shape[:lips], shape[lips : lips + jaw]
         hull = fill(cv2.convexHull(mouth)[:, 0])
         y, x = np.mgrid[:SIZE, :SIZE]
-        above = to_cells(np.array([0, mouth[:, 1].min() - ABOVE_LIPS], np.float32))[1]
+        above = CELLS.to_cells(np.array([0, mouth[:, 1].min() - ABOVE_LIPS], np.float32))[1]
         left, right, top, bottom = CHEEKS
-        (x0, y0), (x1, y1) = to_cells(np.array([(left, top), (right, bottom)], np.float32))
-        inner = to_cells(np.array([(-CHEEKS_INNER, 0), (CHEEKS_INNER, 0)], np.float32))[:, 0]
+        (x0, y0), (x1, y1) = CELLS.to_cells(np.array([(left, top), (right, bottom)], np.float32))
+        inner = CELLS.to_cells(np.array([(-CHEEKS_INNER, 0), (CHEEKS_INNER, 0)], np.float32))[:, 0]
         face = _inside_jaw(mouth, line, JAW_INSET)
         lower, free = face & (y >= above), grow(hull, LIPS_MARGIN) == 0
         deep = _inside_jaw(mouth, line, SEED_JAW_INSET) & (y >= above)
@@ -152,7 +152,7 @@ def _reference(values: F32, skin: Bools) -> F32:
     quantiles = np.percentile(values, QUANTILES, axis=0).astype(np.float32)
     median = quantiles[len(QUANTILES) // 2]
     prior = np.empty_like(median)
-    sigma = PRIOR_SIGMA * SIZE / 1.6
+    sigma = PRIOR_SIGMA / CELLS.size
     for c, limit in enumerate(PRIOR_LIMITS):
         expected = np.full(skin.shape, np.median(median[skin, c])).astype(np.float32)
         for _ in range(3):

@@ -22,7 +22,7 @@ from scipy import linalg
 
 from lipsync.face.thin_plate import SMOOTHING, CoarseGrid, ThinPlate
 from lipsync.media.pixels import cell_means, reduction_factor
-from lipsync.mouth.bank.shape_free import REGION, mean_shape
+from lipsync.mouth.shape_free import REGION, Cells, mean_shape
 from lipsync.types import F32, F64, I64, U8, Alignment, Bools, MouthBank
 
 # Cells per outer-eye distance: a little more than the footage's pixels, since a picture is
@@ -48,36 +48,24 @@ class ShapeFree:
     """The space of shape-free pictures: the mean shape, and how finely it is divided."""
 
     shape: F32  # (k, 2), control points, canonical
-    cells: int  # across a picture
+    cells: Cells
 
     @staticmethod
-    def of(bank: MouthBank, entries: I64) -> ShapeFree:
-        """The space of some entries of a bank."""
-        shape = mean_shape(bank.control[entries], bank.to_crop[entries])
-        scale = OVERSAMPLING * float(np.median(Alignment(bank.to_crop[entries]).scale))
-        cells = round(float(np.clip(scale, MIN_CELLS, MAX_CELLS)) * (REGION[2] - REGION[0]))
-        return ShapeFree(shape, cells)
-
-    @property
-    def density(self) -> float:
-        """Cells per outer-eye distance."""
-        return self.cells / (REGION[2] - REGION[0])
-
-    def to_cells(self, points: F32) -> F32:
-        """Convert canonical points (..., 2) to fractional cell coordinates, x and y."""
-        corner = np.array(REGION[:2], np.float32)
-        return np.asarray((points - corner) * np.float32(self.density) - np.float32(0.5))
+    def of(bank: MouthBank) -> ShapeFree:
+        """The space of a bank's pictures."""
+        scale = OVERSAMPLING * float(np.median(Alignment(bank.to_crop).scale))
+        across = round(float(np.clip(scale, MIN_CELLS, MAX_CELLS)) * (REGION[2] - REGION[0]))
+        return ShapeFree(mean_shape(bank.control, bank.to_crop), Cells(across))
 
     def warp(self, bank: MouthBank, entries: I64) -> U8:
         """Warp entries (n,) to the mean shape, (n, s, s, 3)."""
-        grid = CoarseGrid(self.cells, self.cells)
-        corner = np.array(REGION[:2], np.float32)
-        at = (grid.points + np.float32(0.5)) / np.float32(self.density) + corner
-        plate = ThinPlate(self.shape, at, SMOOTHING)
-        pictures = np.empty((len(entries), self.cells, self.cells, 3), np.uint8)
+        across = self.cells.across
+        grid = CoarseGrid(across, across)
+        plate = ThinPlate(self.shape, self.cells.to_canonical(grid.points), SMOOTHING)
+        pictures = np.empty((len(entries), across, across, 3), np.uint8)
         scales = Alignment(bank.to_crop[entries]).scale
         for i, entry in enumerate(entries.tolist()):
-            reduction = reduction_factor(float(scales[i]), round(self.density))
+            reduction = reduction_factor(float(scales[i]), round(1 / self.cells.size))
             crop = cell_means(np.asarray(bank.crops[entry]), reduction)
             coords = (plate.map_to(bank.control[entry]) + 0.5) / reduction - 0.5
             cv2.remap(

@@ -206,7 +206,7 @@ class MedianTexture(TextureSource):
         """
         space, usual = self._selector.space, self._bank.usual_skin_color
         assert space is not None  # noqa: S101 — there is no picture without it
-        cells = grid.upsample(space.to_cells(coords), reduction)
+        cells = grid.upsample(space.cells.to_cells(coords), reduction)
         placed = cv2.remap(picture, cells, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         if usual is not None and skin_color is not None:
             gain = np.maximum(skin_color, 1) / np.maximum(usual, 1)

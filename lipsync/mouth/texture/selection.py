@@ -54,7 +54,7 @@ class CandidateSelector:
         if modeled and len(usable) >= MIN_ENTRIES:
             places = np.linspace(0, len(usable) - 1, min(len(usable), MAX_ENTRIES))
             self._modeled = usable[places.round().astype(np.int64)]
-            self.space = ShapeFree.of(bank, self._modeled)
+            self.space = ShapeFree.of(bank)
 
     def describe(self, wanted: WantedMouths, run: I64) -> F32:
         """Descriptors of the wanted mouths, (n, d); see `compute_descriptors`.
