@@ -3,10 +3,10 @@
     python -m bench.pictures.wild [FOLDER or FILE ...] [--runs 3] [--seconds 3 5 10] [--freeze NAME]
 
 Leave-out reconstruction: runs of consecutive frames of every clip are drawn again from the rest of
-the same clip, half a second around them excluded, so that the true frames are known. `--seconds`
-adds rows whose bank has only the frames nearest in time. The worst frame of every clip is written
-to --out as a picture. `--freeze NAME` keeps the default's figures in wild_frozen.json, as a row
-that later runs are compared with.
+the same clip, half a second around them excluded, so that the true frames are known. Default: the
+street footage, and two targets of GRID beside it. `--seconds` adds rows whose bank has only the
+frames nearest in time. The worst frame of every clip is written to --out as a picture. `--freeze`
+keeps the default's figures in wild_frozen.json, as a row that later runs are compared with.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import numpy as np
 import lipsync
 from bench.pictures.region_metrics import Crops, RegionMetrics, compare
 from bench.pictures.street import LeaveOut, StreetClip
+from bench.pictures.table_rows import median
 from lipsync.errors import LipsyncError
 from lipsync.media.png import write_png
 from lipsync.mouth.finish.teeth import TeethOptions
@@ -38,10 +39,12 @@ from lipsync.types import F32, U8
 
 REPO = Path(__file__).resolve().parents[2]
 PAGE = REPO / "docs" / "benchmarks" / "wild.md"
+GRID = ("s1_120s", "s4_60s")
 FROZEN = REPO / "docs" / "benchmarks" / "wild_frozen.json"
 # A frame fails where a viewer would see it: the mean error (levels) of the skin, as of a glow or a
 # ghost, or of the lips and what is between them.
 FAILED_SKIN, FAILED_MOUTH = 14.0, 45.0
+DEFAULT = "**default**"
 HEAD = (
     "| row | error inner | lips | skin | border | SSIM | sharp inner | lips | skin | fine "
     "| E_warp | lively | light | frames failed |\n|" + " --- |" * 14
@@ -54,7 +57,8 @@ distances, result / original. Fine: variance of the Laplacian, result / original
 warping error with the original's flow, result / original. Lively: mean square of the second
 difference in time inside the lips' outline, result / original. Light: mean luma of the skin, levels
 off. Failed: share of frames with a mean error of the skin beyond {skin:g} levels, or of the mouth
-beyond {mouth:g}. The means of errors are geometric; of all else arithmetic."""
+beyond {mouth:g}. The means of errors are geometric; of all else arithmetic.
+The mouth is drawn in every frame, also where a render keeps the target's own (hand_over_face)."""
 
 
 @dataclass(frozen=True)
@@ -73,22 +77,23 @@ class Score:
     failed: float  # share of frames
 
 
-def plain(candidates: int) -> TextureOptions:
-    """The median without model, warp and detail."""
-    return TextureOptions(candidates=candidates, warp=False, regression=False, detail=0.0)
-
-
 def rows(seconds: Sequence[float]) -> list[Row]:
     """All rows; the default last but those with less footage."""
 
     def default(limit: float | None) -> Callable[[LeaveOut], U8]:
         return lambda run: run.render(TextureOptions(), TeethOptions(), run.bank(limit))
 
+    def alone(options: TextureOptions) -> Callable[[LeaveOut], U8]:
+        return lambda run: run.render(options, None, run.bank())
+
     return [
-        Row("nearest frame", lambda run: run.render(plain(1), None, run.bank())),
-        Row("plain median, n = 30", lambda run: run.render(plain(30), None, run.bank())),
-        Row("default", default(None)),
-        *(Row(f"default, {limit:g} s", default(limit)) for limit in seconds),
+        Row("nearest frame", alone(median(1, warp=False))),
+        Row("plain median, n = 30", alone(median(30, warp=False))),
+        Row("warped median, n = 12", alone(median(12, warp=True))),
+        Row("warped median, n = 64", alone(median(64, warp=True))),
+        Row("appearance model alone", alone(TextureOptions(detail=0.0))),
+        Row(DEFAULT, default(None)),
+        *(Row(f"{DEFAULT}, {limit:g} s", default(limit)) for limit in seconds),
     ]
 
 
@@ -128,7 +133,7 @@ def measure_clip(path: Path, count: int, seconds: Sequence[float], out: Path) ->
                 return {}
             failed = float((np.concatenate(failures) > 1).mean())
             scores[row.name] = Score(RegionMetrics.mean(metrics), failed)
-            if row.name == "default":
+            if row.name == DEFAULT:
                 out.mkdir(parents=True, exist_ok=True)
                 write_png(out / f"{clip.name}_worst.png", worst[1])
             print(clip.name, f"| {row.name} | {cells(scores[row.name])}", file=sys.stderr)
@@ -175,22 +180,23 @@ def read_frozen() -> tuple[str, dict[str, Score]]:
 def freeze(name: str, scores: dict[str, dict[str, Score]]) -> None:
     """Keep the default's figures of these clips under a name."""
     clips = {
-        clip: {"metrics": asdict(one["default"].metrics), "failed": one["default"].failed}
+        clip: {"metrics": asdict(one[DEFAULT].metrics), "failed": one[DEFAULT].failed}
         for clip, one in scores.items()
     }
     text = json.dumps({"name": name, "clips": clips}, indent=1)
     FROZEN.write_text(text + "\n", encoding="utf-8")
 
 
-def write_page(scores: dict[str, dict[str, Score]], seconds: float) -> str:
-    """The page of all clips that were measured."""
+def write_page(scores: dict[str, dict[str, Score]], folders: dict[str, str], seconds: float) -> str:
+    """The page of all clips that were measured; `folders`: where each lies."""
     frozen_name, frozen = read_frozen()
     names = list(next(iter(scores.values())))
+    place = names.index(DEFAULT)
     tables = {clip: dict(one) for clip, one in scores.items()}
     for clip, one in tables.items():
         if clip in frozen:
             one[f"default of {frozen_name}"] = frozen[clip]
-    order = [*names[:2], f"default of {frozen_name}", *names[2:]] if frozen else names
+    order = [*names[:place], f"default of {frozen_name}", *names[place:]] if frozen else names
     text = [
         "# Pictures on the street",
         "",
@@ -200,7 +206,12 @@ def write_page(scores: dict[str, dict[str, Score]], seconds: float) -> str:
         DEFINITIONS.format(skin=FAILED_SKIN, mouth=FAILED_MOUTH),
         "",
     ]
-    for title, clips in (("Mean of all clips", list(tables)), *((name, [name]) for name in tables)):
+    means = {
+        f"{folder}: mean of {len(clips)} clips": clips
+        for folder in dict.fromkeys(folders.values())
+        if len(clips := [clip for clip in tables if folders[clip] == folder]) > 1
+    }
+    for title, clips in {**means, **{clip: [clip] for clip in tables}}.items():
         text += [f"## {title}", "", HEAD]
         for row in order:
             some = [tables[clip][row] for clip in clips if row in tables[clip]]
@@ -216,8 +227,9 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    wild = REPO.parent / "shared" / "data" / "wild"
-    parser.add_argument("footage", type=Path, nargs="*", default=[wild])
+    data = REPO.parent / "shared" / "data"
+    usual = [data / "wild", *(data / "targets" / f"grid_{name}.mp4" for name in GRID)]
+    parser.add_argument("footage", type=Path, nargs="*", default=usual)
     parser.add_argument("--runs", type=int, default=3, help="of 16 frames, per clip")
     parser.add_argument("--seconds", type=float, nargs="*", default=(), help="of limited banks")
     parser.add_argument("--out", type=Path, default=REPO / "runs" / "wild")
@@ -242,7 +254,8 @@ def main() -> None:
         raise SystemExit("none of these files shows a face")
     if options.freeze:
         freeze(options.freeze, scores)
-    text = write_page(scores, time.perf_counter() - began)
+    folders = {path.stem: path.parent.name for path in paths}
+    text = write_page(scores, folders, time.perf_counter() - began)
     PAGE.write_text(text, encoding="utf-8")
     print(text)
 

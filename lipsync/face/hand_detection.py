@@ -1,12 +1,13 @@
 """Hands: 21 joints of each, by the MediaPipe Hand Landmarker on the CPU, bundled model.
 
 VIDEO mode: a hand that was found is followed from frame to frame by its joints. Its finder alone
-needs to see a palm, and so misses most hands before a face: in 174 frames that show one, it found
-it in 48 (whole frame), following it in 173.
+needs to see a palm, and so misses most hands before a face.
 """
 
 from __future__ import annotations
 
+import hashlib
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,20 @@ from lipsync.types import F32, U8
 
 MODEL = "hand_landmarker.task"
 MAX_HANDS = 2
-# Low: the hand that matters is cut off by the frame or by the face. With 0.15 necks are hands in
-# 35 of 500 pictures of a man at a desk, with 0.3 in 9, which its size and place then rule out.
+# Low: the hand that matters is cut off by the frame or by the face. Necks that pass for hands are
+# ruled out by size and place (`occlusion.hand_masks`).
 LEAST_CONFIDENCE = 0.3
 STEP_MS = 100  # between two pictures, as the follower is told
 
 PALM = (0, 1, 2, 5, 9, 13, 17)  # joints around it
 WRIST, MIDDLE_KNUCKLE = 0, 9
 FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
+
+
+def describe_detector() -> str:
+    """Text that changes whenever the same picture could give other joints; part of cache keys."""
+    digest = hashlib.sha256(asset_path(MODEL).read_bytes()).hexdigest()
+    return f"mediapipe {version('mediapipe')} {digest}"
 
 
 class HandDetector:

@@ -27,6 +27,7 @@ from lipsync.face.appearance import (
     score_appearance_outliers,
     smooth_skin_color,
 )
+from lipsync.face.hand_detection import describe_detector
 from lipsync.face.identity import find_other_identities, make_face_thumbnail
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.pixels import FINE_SCALE, cell_means, crop_replicated, reduction_factor
@@ -95,6 +96,7 @@ def build(
         "track": hash_array(face.track.points),
         "alignment": hash_array(face.alignment.to_frame),
         "cuts": face.track.cuts.tolist(),
+        "hands": describe_detector(),
         **asdict(options),
     }
 
