@@ -44,7 +44,6 @@ def encode_video(
     texts: Mapping[str, str] | None = None,
     passthrough: Passthrough | None = None,
     sink: Callable[[bytes], object] | None = None,
-    on_frame: Callable[[int], None] | None = None,
     finalize: Callable[[Path], None] | None = None,
 ) -> int:
     """Write frames of `info`'s size, times, depth and color, with their sound.
@@ -58,7 +57,6 @@ def encode_video(
         texts: of each picture in a folder of frames.
         passthrough: subtitles, chapters and tags of the target to keep.
         sink: receives the bytes of the stream if the output is a pipe.
-        on_frame: called with the number of frames written so far.
         finalize: called with the complete temporary file or folder just before it gets its name;
             for a pipe with its name, when all has gone out.
 
@@ -85,7 +83,7 @@ def encode_video(
                 info, sound, temporary, output.format, crf=options.crf, preset=options.preset,
                 tags=tags or {}, passthrough=passthrough, sink=sink if pipe else None,
             )  # fmt: skip
-        done = _write_all(frames, info, stack.enter_context(writer), place, on_frame)
+        done = _write_all(frames, info, stack.enter_context(writer), place)
         if finalize:
             with os_errors_as_output_errors(place):
                 finalize(temporary)
@@ -97,16 +95,14 @@ def _write_all(
     info: VideoInfo,
     writer: Writer,
     output: Path,
-    on_frame: Callable[[int], None] | None,
 ) -> int:
     done, shape = 0, (info.height, info.width, 3)
-    for done, frame in enumerate(frames, 1):
+    for frame in frames:
+        done += 1
         if frame.shape != shape:
             raise ValueError(f"encode_video: wanted frames of {shape}, got {frame.shape}")
         if not writer.feed(frame):
             break
-        if on_frame:
-            on_frame(done)
     if writer.finish() != 0:
         why = writer.error_line or "the encoder was stopped"
         raise OutputError(f"{output}: cannot be written ({why}) at frame {done}")
