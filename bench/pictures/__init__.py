@@ -2,6 +2,7 @@
 
 acceptance          The default render against its acceptance thresholds → bars.md
 banks               Cost of large mouth banks → banks.md
+driven              Street clips that say something else, without a truth → driven.md
 lip_correlation     Correlation and amplitude of detected against wanted lips
 mouth_models        Mouth decoders trained on footage outside the test clips
 picture_metrics     Metrics of pictures: PSNR, SSIM, sharpness, flicker, seams, ghosts

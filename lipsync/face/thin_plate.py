@@ -68,13 +68,21 @@ class CoarseGrid:
     Points are the centers of square cells; one extra cell on every side keeps the border exact.
     """
 
-    def __init__(self, width: int, height: int, reduction: int = 1) -> None:
-        """`reduction`: factor by which pictures to be upsampled to may be smaller."""
+    def __init__(
+        self, width: int, height: int, reduction: int = 1, step: int | None = None
+    ) -> None:
+        """Lay the grid.
+
+        Args:
+            reduction: factor by which pictures to be upsampled to may be smaller.
+            step: pixels between points, rounded up to a multiple of it; default: by the size.
+        """
         self.width, self.height = width, height
-        step = max(GRID_STEP, int(np.ceil(max(width, height) / MAX_GRID_POINTS)))
+        if step is None:
+            step = max(GRID_STEP, int(np.ceil(max(width, height) / MAX_GRID_POINTS)))
         self._step = -(-step // reduction) * reduction
-        self._cells = (-(-width // self._step) + 2, -(-height // self._step) + 2)
-        x, y = ((np.arange(-1, n - 1) + 0.5) * self._step - 0.5 for n in self._cells)
+        self.cells = (-(-width // self._step) + 2, -(-height // self._step) + 2)
+        x, y = ((np.arange(-1, n - 1) + 0.5) * self._step - 0.5 for n in self.cells)
         self.points: F32 = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
 
     def shape(self, reduction: int = 1) -> tuple[int, int]:
@@ -83,7 +91,7 @@ class CoarseGrid:
 
     def upsample(self, coarse: F32, reduction: int = 1) -> F32:
         """Upsample a map (len(points), 2) bilinearly to (height, width, 2) or a fraction of it."""
-        step, (columns, rows) = self._step // reduction, self._cells
+        step, (columns, rows) = self._step // reduction, self.cells
         fine = cv2.resize(
             coarse.reshape(rows, columns, 2),
             (columns * step, rows * step),

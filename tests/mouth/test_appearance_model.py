@@ -11,21 +11,23 @@ import pytest
 
 from lipsync import media
 from lipsync.face import landmarks
+from lipsync.face.similarity import apply_affine
+from lipsync.face.thin_plate import SMOOTHING, ThinPlate
 from lipsync.mouth.bank.footage import Footage
 from lipsync.mouth.bank.mouth_bank import BankOptions
 from lipsync.mouth.texture.appearance_model import (
     MARGIN,
     MIN_ENTRIES,
     AppearanceModel,
-    ShapeFree,
     fill_covered,
 )
 from lipsync.mouth.texture.median import MedianTexture
+from lipsync.mouth.texture.shape_space import ShapeSpace
 from lipsync.mouth.texture.source import TextureOptions
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.cache import Cache
 from lipsync.speech.video_speech import VideoSpeech
-from lipsync.types import LipTrack, MouthBank
+from lipsync.types import Alignment, LipTrack, MouthBank
 
 RNG = np.random.default_rng(3)
 SIDE = 20
@@ -86,7 +88,7 @@ def test_far_from_all_that_is_known_pictures_stay_within_what_was_seen(
 def test_pictures_in_another_light_are_brought_to_one(described: np.ndarray) -> None:
     dark = np.where(np.arange(300) % 2, 0.5, 1.0).astype(np.float32)
     pictures = np.rint(paint(described) * dark[:, None, None, None]).astype(np.uint8)
-    gains = np.repeat(1 / dark[:, None], 3, axis=1)
+    gains = np.repeat(1 / dark[:, None], 3, axis=1).astype(np.float32)
     model = AppearanceModel(described, pictures, gains)
     off = model.draw(model.predict(described[:20])) - paint(described[:20])
     assert np.abs(off).mean() < 3
@@ -100,8 +102,9 @@ def test_covered_cells_are_filled_with_what_others_show() -> None:
     assert (fill_covered(pictures, valid) == 100).all()
 
 
-def test_bent_to_one_shape_all_pictures_of_a_face_are_alike() -> None:
-    """One smooth picture seen in 30 shapes and places: without its shape it is always the same."""
+def bent_bank() -> MouthBank:
+    """One smooth picture seen in 30 shapes and places."""
+    rng = np.random.default_rng(4)
     base = np.stack(np.meshgrid(np.linspace(-0.7, 0.7, 6), np.linspace(0.2, 1.6, 6)), -1)
     base = base.reshape(-1, 2)
     crops = np.empty((30, 200, 200, 3), np.uint8)
@@ -109,14 +112,14 @@ def test_bent_to_one_shape_all_pictures_of_a_face_are_alike() -> None:
     to_crop = np.empty((30, 2, 3), np.float32)
     x, y = np.meshgrid(np.arange(200), np.arange(200))
     for i in range(30):
-        scale, gap = RNG.uniform(90, 110), RNG.uniform(0.8, 1.2)
-        shift = RNG.uniform(-5, 5, 2) + np.array([100, 10])
+        scale, gap = rng.uniform(90, 110), rng.uniform(0.8, 1.2)
+        shift = rng.uniform(-5, 5, 2) + np.array([100, 10])
         to_crop[i] = [[scale, 0, shift[0]], [0, scale, shift[1]]]
         control[i] = base * [1, gap] * scale + shift
         u, v = (x - shift[0]) / scale, (y - shift[1]) / scale / gap
         crops[i] = np.stack([120 + 60 * np.sin(4 * u), 120 + 60 * np.cos(5 * v), 120 + 0 * u], -1)
     none = np.zeros(30, np.int64)
-    bank = MouthBank(
+    return MouthBank(
         lips=np.zeros((30, 18, 2), np.float32),
         pose=np.zeros((30, 3, 2), np.float32),
         control=control,
@@ -127,12 +130,40 @@ def test_bent_to_one_shape_all_pictures_of_a_face_are_alike() -> None:
         frames=none,
         shots=none,
     )
-    everything = np.arange(30)
-    space = ShapeFree.of(bank)
+
+
+def test_bent_to_one_shape_all_pictures_of_a_face_are_alike() -> None:
+    """Without its shape the picture is always the same."""
+    bank = bent_bank()
+    space = ShapeSpace.of(bank)
     inset = space.cells.across // 10
-    made = space.warp(bank, everything)[:, inset:-inset, inset:-inset].astype(float)
+    made = space.warp(bank, np.arange(30))[:, inset:-inset, inset:-inset].astype(float)
     assert made.std(0).max() < 4
     assert made.mean(0)[..., 1].std() > 20, "there is something in the picture"
+
+
+def test_out_of_the_mean_shape_leads_where_the_way_in_came_from() -> None:
+    """A mouth that is half as high again, as an open one: there and back ends where it began."""
+    bank = bent_bank()
+    space = ShapeSpace.of(bank)
+    control = apply_affine(Alignment(bank.to_crop).to_canonical, bank.control)[0]
+    control[12:24, 1] += np.repeat([0.12, -0.12], 6)  # bent strongly in the middle
+    inside = np.stack(np.meshgrid(np.linspace(-0.5, 0.5, 9), np.linspace(0.4, 1.4, 9)), -1)
+    inside = inside.reshape(-1, 2).astype(np.float32)
+    plate = ThinPlate(space.shape, inside, SMOOTHING)
+    there = plate.map_to(control)
+    about = ThinPlate(control, there, SMOOTHING).map_to(space.shape)
+    back = space.locate(control, there, about)
+    assert np.abs(back - inside).max() < 0.006
+    assert np.abs(about - inside).max() > 0.01, "the second plate alone does not undo the first"
+
+
+def test_a_linear_look_needs_no_picture(learned: AppearanceModel) -> None:
+    wanted = learned.predict(RNG.uniform(-1, 1, (5, 5)).astype(np.float32))
+    mean_of_rows = learned.map_linearly(lambda pictures: pictures.mean((2, 3)))
+    np.testing.assert_allclose(
+        mean_of_rows(wanted), learned.draw(wanted).mean((2, 3)), rtol=1e-4, atol=1e-2
+    )
 
 
 @pytest.mark.real

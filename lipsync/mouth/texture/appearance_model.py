@@ -13,21 +13,15 @@ Symbols: m entries of the bank, d numbers of a descriptor, r components, s cells
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from lipsync.face.thin_plate import SMOOTHING, CoarseGrid, ThinPlate
-from lipsync.media.pixels import cell_means, reduction_factor
-from lipsync.mouth.shape_free import REGION, Cells, mean_shape
-from lipsync.types import F32, F64, I64, U8, Alignment, Bools, MouthBank
+from lipsync.types import F32, F64, I64, U8, Bools
 
-# Cells per outer-eye distance: a little more than the footage's pixels, since a picture is
-# resampled twice, and no more than the finest structure that many pictures share.
-OVERSAMPLING, MIN_CELLS, MAX_CELLS = 1.5, 60, 100
 MIN_ENTRIES, MAX_ENTRIES = 16, 2500  # used for the regression
 MAX_SPANNING, RANK = 800, 128  # entries that span the components; components
 # Kernel: a squared exponential of a width in RMS distances of the bank's descriptors from their
@@ -41,42 +35,6 @@ FOLDS, MARGIN_ENTRIES, GAIN = 6, 12, 0.02
 MAX_COMPARED = 500  # entries in the cross-validation, spread evenly
 # Components beyond what the person showed: by this share of the range that was seen.
 MARGIN = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class ShapeFree:
-    """The space of shape-free pictures: the mean shape, and how finely it is divided."""
-
-    shape: F32  # (k, 2), control points, canonical
-    cells: Cells
-
-    @staticmethod
-    def of(bank: MouthBank) -> ShapeFree:
-        """The space of a bank's pictures."""
-        scale = OVERSAMPLING * float(np.median(Alignment(bank.to_crop).scale))
-        across = round(float(np.clip(scale, MIN_CELLS, MAX_CELLS)) * (REGION[2] - REGION[0]))
-        return ShapeFree(mean_shape(bank.control, bank.to_crop), Cells(across))
-
-    def warp(self, bank: MouthBank, entries: I64) -> U8:
-        """Warp entries (n,) to the mean shape, (n, s, s, 3)."""
-        across = self.cells.across
-        grid = CoarseGrid(across, across)
-        plate = ThinPlate(self.shape, self.cells.to_canonical(grid.points), SMOOTHING)
-        pictures = np.empty((len(entries), across, across, 3), np.uint8)
-        scales = Alignment(bank.to_crop[entries]).scale
-        for i, entry in enumerate(entries.tolist()):
-            reduction = reduction_factor(float(scales[i]), round(1 / self.cells.size))
-            crop = cell_means(np.asarray(bank.crops[entry]), reduction)
-            coords = (plate.map_to(bank.control[entry]) + 0.5) / reduction - 0.5
-            cv2.remap(
-                crop,
-                grid.upsample(coords.astype(np.float32)),
-                None,
-                cv2.INTER_CUBIC,
-                dst=pictures[i],
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-        return pictures
 
 
 class Regression:
@@ -161,6 +119,15 @@ class AppearanceModel:
         """Draw pictures (n, s, s, 3), levels, of components (n, r)."""
         pictures = self._mean + scores @ self._basis
         return np.asarray(pictures, np.float32).reshape(-1, *self._shape)
+
+    def map_linearly(self, look: Callable[[F32], F32]) -> Callable[[F32], F32]:
+        """From components (n, r) to what a linear function of pictures (n, s, s, 3) gives, (n, q).
+
+        No picture is drawn: the function is taken once of the mean and of every component.
+        """
+        base = look(self._mean.reshape(1, *self._shape))
+        parts = look(self._basis.reshape(-1, *self._shape))
+        return lambda scores: base + scores @ parts
 
 
 def _find_components(pictures: U8, gains: F32) -> tuple[F32, F32, NDArray[np.float64]]:

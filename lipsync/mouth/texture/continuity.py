@@ -18,7 +18,12 @@ CONTINUITY = 12.0
 
 
 def find_smoothest_path(
-    entries: I64, costs: F32, thumbnails: F32, successors: F32, first: F32 | None = None
+    entries: I64,
+    costs: F32,
+    thumbnails: F32,
+    successors: F32,
+    first: F32 | None = None,
+    continuity: float = CONTINUITY,
 ) -> I64:
     """Find the cheapest sequence of candidates (Viterbi).
 
@@ -28,6 +33,7 @@ def find_smoothest_path(
         thumbnails: (m, d), of every bank entry.
         successors: (m, d), thumbnail of what followed every entry in the footage.
         first: (d,), thumbnail that the first choice should continue; None: free.
+        continuity: cost of a unit of distance between thumbnails.
 
     Returns:
         (n,) column of the chosen candidate per frame.
@@ -35,10 +41,10 @@ def find_smoothest_path(
     n, k = entries.shape
     total = costs[0].astype(np.float64)
     if first is not None:
-        total = total + CONTINUITY * np.linalg.norm(thumbnails[entries[0]] - first, axis=1)
+        total = total + continuity * np.linalg.norm(thumbnails[entries[0]] - first, axis=1)
     back = np.zeros((n, k), np.int64)
     for t in range(1, n):
-        step = CONTINUITY * _distances(successors[entries[t - 1]], thumbnails[entries[t]])
+        step = continuity * _distances(successors[entries[t - 1]], thumbnails[entries[t]])
         reach = total[:, None] + step
         back[t] = reach.argmin(0)
         total = reach[back[t], np.arange(k)] + costs[t]

@@ -24,11 +24,11 @@ from lipsync.face.lip_mask import mask_inner_lips, mask_opening
 from lipsync.face.similarity import affine_scale, apply_affine
 from lipsync.face.thin_plate import SMOOTHING, CoarseGrid, ThinPlate
 from lipsync.media.pixels import BASE_SCALE, FINE_SCALE, reduction_factor
-from lipsync.mouth.texture.appearance_model import MAX_CELLS
 from lipsync.mouth.texture.bank_sampling import BankSampler
 from lipsync.mouth.texture.detail import INSIDE_SOFT, Box, add_detail
 from lipsync.mouth.texture.merge import deblur_mean, weighted_median
 from lipsync.mouth.texture.selection import MAX_GAIN, CandidateSelector, Selection
+from lipsync.mouth.texture.shape_space import MAX_CELLS
 from lipsync.mouth.texture.source import TextureOptions, TextureSource
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.types import (
@@ -43,6 +43,8 @@ from lipsync.types import (
 BLOCK = 500  # frames for which candidates are selected at once
 PREDICTED_AT_ONCE = 16  # frames whose predicted pictures are in memory
 OPENING_SOFT = 0.02  # outer-eye distances: reach of teeth and tongue beyond the lips' inner edge
+# Outer-eye distances: step at which the model's picture is warped; the opening may be no higher.
+PLACED_STEP = 0.03
 MIN_LINEAR = 16  # candidates from which their subpixel offsets count as evenly distributed
 
 
@@ -132,12 +134,15 @@ class MedianTexture(TextureSource):
         """The appearance model's shape-free pictures (s, s, 3); None: there is no model."""
         model = self._selector.model(heard)
         for first in range(0, len(selections), PREDICTED_AT_ONCE):
-            scores = [one.scores for one in selections[first : first + PREDICTED_AT_ONCE]]
-            known = [one for one in scores if one is not None]
+            some = selections[first : first + PREDICTED_AT_ONCE]
+            known = [one.scores for one in some if one.scores is not None]
             if model is None or not known:
-                yield from (None for _ in scores)
-            else:
-                yield from model.draw(np.stack(known))
+                yield from (None for _ in some)
+                continue
+            pictures = model.appearance.draw(np.stack(known))
+            if self._options.detail > 0:
+                model.opening.add_structure(pictures, np.stack([one.openings for one in some]))
+            yield from pictures
 
     def _distance(self, lips: F32, entries: I64) -> float:
         """RMS distance of wanted lips (18, 2) from the nearest of the entries' lips."""
@@ -157,15 +162,18 @@ class MedianTexture(TextureSource):
         corner, width, height = bounding_box(mouth.outline, both)
         grid = CoarseGrid(width, height, both)
         canonical = apply_affine(mouth.to_canonical, grid.points + corner)
-        coords_of, shape_coords = self._warp(mouth.control, canonical)
+        plate = ThinPlate(mouth.control, canonical, SMOOTHING) if options.warp else None
         # For many pictures at different subpixel offsets linear interpolation is as good as cubic
         # and faster: its blur is known and undone.
         linear = len(entries) >= MIN_LINEAR
         how = cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC
-        coords = coords_of(entries)
+        coords = self._find_in_crops(entries, canonical, plate)
         lips, shape = mouth.lips - corner, (height, width)
-        if picture is not None and shape_coords is not None:
-            rgb = steady = self._place(picture, shape_coords, mouth.skin_color, grid, reduction)
+        if picture is not None and plate is not None:
+            step = CoarseGrid(width, height, both, max(1, round(PLACED_STEP * scale)))
+            at = apply_affine(mouth.to_canonical, step.points + corner)
+            cells = self._find_in_shape(mouth.control, at, grid, plate, step)
+            rgb = steady = self._place(picture, step.upsample(cells, reduction), mouth.skin_color)
             inside = mask_opening(lips, shape, OPENING_SOFT * scale)
         else:
             stack = self._sampler.sample_colors(
@@ -181,7 +189,8 @@ class MedianTexture(TextureSource):
             mean = self._sampler.sample_mean_luma(chosen, mouth.skin_color, coords, grid, fine, how)
             mean = upsample_mean(mean, grid, linear)
             details = chosen.details
-            middle, detail_coords = len(details) // 2, coords_of(details)
+            middle = len(details) // 2
+            detail_coords = self._find_in_crops(details, canonical, plate)
             lumas = self._sampler.sample_lumas(details, mouth.skin_color, detail_coords, grid)
 
             def single(box: Box) -> U8:
@@ -196,45 +205,42 @@ class MedianTexture(TextureSource):
         opaque = np.ones(shape, np.float32)
         return MedianPatch(Patch(rgb, opaque, shift, distance), steady)
 
-    def _place(
-        self, picture: F32, coords: F32, skin_color: F32 | None, grid: CoarseGrid, reduction: int
-    ) -> U8:
-        """Warp a shape-free picture (s, s, 3) onto the grid's picture, in the target's light.
-
-        Args:
-            coords: (p, 2), canonical, of the grid's points in the reference shape.
-        """
-        space, usual = self._selector.space, self._bank.usual_skin_color
-        assert space is not None  # noqa: S101 — there is no picture without it
-        cells = grid.upsample(space.cells.to_cells(coords), reduction)
+    def _place(self, picture: F32, cells: F32, skin_color: F32 | None) -> U8:
+        """Resample a shape-free picture (s, s, 3) at its cells (h, w, 2), in the target's light."""
+        usual = self._bank.usual_skin_color
         placed = cv2.remap(picture, cells, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         if usual is not None and skin_color is not None:
             gain = np.maximum(skin_color, 1) / np.maximum(usual, 1)
             placed *= np.clip(gain, 1 / MAX_GAIN, MAX_GAIN)
         return np.asarray(np.clip(np.rint(placed), 0, 255), np.uint8)
 
-    def _warp(self, control: F32, at: F32) -> tuple[Callable[[I64], F32], F32 | None]:
-        """Map canonical points to bank entries and to the shape of shape-free pictures.
+    def _find_in_shape(
+        self, control: F32, at: F32, coarse: CoarseGrid, plate: ThinPlate, grid: CoarseGrid
+    ) -> F32:
+        """Where the points of a grid lie in the shape-free picture, (p, 2), cells.
 
         Args:
-            control: (k, 2), wanted control points, canonical.
-            at: (p, 2), canonical.
-
-        Returns:
-            A function from entries (n,) to pixels of their crops, (n, p, 2), and the points in that
-            shape, (p, 2), canonical; None: there is no appearance model.
+            control: (k, 2), of the wanted mouth, canonical.
+            at: (p, 2), the grid's points, canonical.
+            coarse: the grid on which `plate` was evaluated: a map that is about right.
         """
-        bank = self._bank
-        if self._options.warp:
-            plate = ThinPlate(control, at, SMOOTHING)
-            space = self._selector.space
-            in_shape = None if space is None else plate.map_to(space.shape)
-            return lambda entries: plate.map_to(bank.control[entries]), in_shape
+        space = self._selector.space
+        assert space is not None  # noqa: S101 — there is no picture without it
+        about = coarse.upsample(plate.map_to(space.shape))
+        start = cv2.remap(
+            about, grid.points[None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        return space.cells.to_cells(space.locate(control, at, start[0]))
 
-        def unwarped(entries: I64) -> F32:
-            return np.stack([apply_affine(to_crop, at) for to_crop in bank.to_crop[entries]])
+    def _find_in_crops(self, entries: I64, at: F32, plate: ThinPlate | None) -> F32:
+        """Where canonical points (p, 2) lie in the crops of entries (n,), (n, p, 2) pixels.
 
-        return unwarped, None
+        Args:
+            plate: the warp from the wanted mouth; None: none, crops are only moved and turned.
+        """
+        if plate is not None:
+            return plate.map_to(self._bank.control[entries])
+        return np.stack([apply_affine(to_crop, at) for to_crop in self._bank.to_crop[entries]])
 
 
 def upsample_mean(mean: F32, grid: CoarseGrid, blurred: bool) -> F32:

@@ -6,6 +6,7 @@ For every frame: the nearest entries and their weights, the entries that provide
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,13 @@ from lipsync.mouth.texture.appearance_model import (
     MAX_ENTRIES,
     MIN_ENTRIES,
     AppearanceModel,
-    ShapeFree,
     fill_covered,
 )
 from lipsync.mouth.texture.candidates import CandidateSearch, MouthSequence, compute_descriptors
 from lipsync.mouth.texture.continuity import find_smoothest_path
 from lipsync.mouth.texture.detail import DETAIL_STEP_S, DETAIL_WINDOW
+from lipsync.mouth.texture.opening import Opening
+from lipsync.mouth.texture.shape_space import ShapeSpace
 from lipsync.mouth.texture.source import TextureOptions
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.threads import single_threaded_blas
@@ -36,6 +38,16 @@ class Selection:
     weights: F32  # (n,), summing to 1
     details: I64  # (len(DETAIL_WINDOW),), entries that provide detail to the surrounding frames
     scores: F32 | None  # (r,), components from `AppearanceModel.predict`; None: there is no model
+    openings: I64  # (len(DETAIL_WINDOW),), mouths of the `Opening`; without a model none
+
+
+@dataclass(frozen=True, eq=False)
+class Modeled:
+    """A model of whole mouths, and of what shows between their lips."""
+
+    appearance: AppearanceModel
+    opening: Opening
+    look: Callable[[F32], F32]  # components (n, r) → looks (n, q) of their openings
 
 
 class CandidateSelector:
@@ -46,15 +58,15 @@ class CandidateSelector:
         self._candidates = options.candidates
         self._successors = bank.thumbnails[find_successors(bank)]
         # By whether the phone embedding counts, which depends on the wanted mouths.
-        self._searches: dict[bool, tuple[CandidateSearch, AppearanceModel | None]] = {}
+        self._searches: dict[bool, tuple[CandidateSearch, Modeled | None]] = {}
         usable = np.flatnonzero(bank.quality > 0)
         modeled = options.regression and options.warp and options.candidates > 1
         # Space of the shape-free pictures; None: there is no model.
-        self.space: ShapeFree | None = None
+        self.space: ShapeSpace | None = None
         if modeled and len(usable) >= MIN_ENTRIES:
             places = np.linspace(0, len(usable) - 1, min(len(usable), MAX_ENTRIES))
             self._modeled = usable[places.round().astype(np.int64)]
-            self.space = ShapeFree.of(bank)
+            self.space = ShapeSpace.of(bank)
 
     def describe(self, wanted: WantedMouths, run: I64) -> F32:
         """Descriptors of the wanted mouths, (n, d); see `compute_descriptors`.
@@ -96,29 +108,28 @@ class CandidateSelector:
             entries = np.stack([f[0] for f in found])
             costs = np.stack([f[2] for f in found])
             path = find_smoothest_path(entries, costs, self._bank.thumbnails, self._successors)
+            picks = entries[np.arange(len(entries)), path]
             scores: list[F32 | None] = [None] * len(descriptors)
+            openings = np.zeros((len(descriptors), 0), np.int64)
             if model is not None:
-                scores = list(model.predict(descriptors))
-        picks = entries[np.arange(len(entries)), path]
-        reach, step = len(DETAIL_WINDOW) // 2, max(1, round(DETAIL_STEP_S * rate))
-        around = np.arange(len(picks))[:, None] + step * np.arange(-reach, reach + 1)
-        details = picks[np.clip(around, 0, len(picks) - 1)]
-        return [
-            Selection(e, w, d, c) for (e, w, _), d, c in zip(found, details, scores, strict=True)
-        ]
+                predicted = model.appearance.predict(descriptors)
+                openings = around(model.opening.choose(model.look(predicted)), rate)
+                scores = list(predicted)
+        each = zip(found, around(picks, rate), scores, openings, strict=True)
+        return [Selection(e, w, d, c, o) for (e, w, _), d, c, o in each]
 
-    def model(self, heard: bool) -> AppearanceModel | None:
-        """The appearance model, fitted on first use; None: disabled, or the bank is too small."""
+    def model(self, heard: bool) -> Modeled | None:
+        """The model, fitted on first use; None: disabled, or the bank is too small."""
         return self._search(heard and self._bank.phones is not None)[1]
 
-    def _search(self, heard: bool) -> tuple[CandidateSearch, AppearanceModel | None]:
+    def _search(self, heard: bool) -> tuple[CandidateSearch, Modeled | None]:
         if heard not in self._searches:
             search = CandidateSearch(self._bank, self._candidates, heard)
             self._searches[heard] = search, self._fit(search)
         return self._searches[heard]
 
-    def _fit(self, search: CandidateSearch) -> AppearanceModel | None:
-        """Fit the appearance model; None: there is none."""
+    def _fit(self, search: CandidateSearch) -> Modeled | None:
+        """Fit the model; None: there is none."""
         if self.space is None:
             return None
         bank, entries = self._bank, self._modeled
@@ -126,7 +137,20 @@ class CandidateSelector:
         pictures = self.space.warp(bank, entries)
         if bank.valid is not None:
             pictures = fill_covered(pictures, bank.valid[entries])
-        return AppearanceModel(search.descriptors[entries], pictures, gains)
+        appearance = AppearanceModel(search.descriptors[entries], pictures, gains)
+        place = np.full(len(bank), -1)
+        place[entries] = np.arange(len(entries))
+        following = place[find_successors(bank)[entries]]
+        following = np.where(following < 0, np.arange(len(entries)), following)
+        opening = Opening.of(self.space, pictures, gains, following)
+        return Modeled(appearance, opening, appearance.map_linearly(opening.look))
+
+
+def around(picks: I64, rate: float) -> I64:
+    """What was chosen for every frame (n,) and those around it, (n, len(DETAIL_WINDOW))."""
+    reach, step = len(DETAIL_WINDOW) // 2, max(1, round(DETAIL_STEP_S * rate))
+    places = np.arange(len(picks))[:, None] + step * np.arange(-reach, reach + 1)
+    return np.asarray(picks[np.clip(places, 0, len(picks) - 1)])
 
 
 def light_gains(bank: MouthBank, entries: I64, skin_color: F32 | None) -> F32:
