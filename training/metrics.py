@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipsync.speech import features, lip_model, silence, vad
+from lipsync.speech.articulation import articulate
 from lipsync.speech.av_sync import best_lag, correlation
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile, closed_mouth
@@ -47,7 +48,9 @@ def network_predictor(model: LipLSTM) -> Predictor:
     def predict_clip(speaker: Speaker, clip: Clip) -> LipTrack:
         heard = features.extract(clip.wave, model.spec)
         found = lip_model.predict(model, heard, speaker.profile, clip.lips.rate, len(clip.lips))
-        return silence.apply_rest_pose(found, vad.detect_speech(clip.wave), speaker.profile)
+        speech = vad.detect_speech(clip.wave)
+        found = articulate(found, speech, speaker.profile)
+        return silence.apply_rest_pose(found, speech, speaker.profile)
 
     def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
         return [predict_clip(speaker, clip) for clip in clips]

@@ -44,7 +44,8 @@ from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.finish.teeth import TeethOptions
 from lipsync.mouth.texture import TextureOptions
 from lipsync.runtime.cache import Cache
-from lipsync.speech import audio, features, lip_model
+from lipsync.speech import audio, features, lip_model, vad
+from lipsync.speech.articulation import articulate
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import LipTrack
 
@@ -136,9 +137,11 @@ def lips_in(video: Path, cache: Cache) -> LipTrack:
 def lips_wanted(speech: Path, target: Path, n: int, cache: Cache) -> LipTrack:
     """Lips predicted by the shipped model, on the target's mouth."""
     model = lip_model.LipLSTM.load(lip_model.LipOptions())
-    heard = features.extract(audio.load_speech(speech), model.spec)
+    wave = audio.load_speech(speech)
+    heard = features.extract(wave, model.spec)
     profile = LipProfile.of(lips_in(target, cache))
-    return lip_model.predict(model, heard, profile, media.probe(target).fps, n)
+    found = lip_model.predict(model, heard, profile, media.probe(target).fps, n)
+    return articulate(found, vad.detect_speech(wave), profile)
 
 
 def driven_row(target: Path, speech: Path, out: Path) -> str:

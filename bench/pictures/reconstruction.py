@@ -31,7 +31,8 @@ from lipsync.mouth.texture import TextureOptions, load_model, open_texture
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.report.contact_sheet import ContactSheet
 from lipsync.runtime.cache import Cache
-from lipsync.speech import audio, features, lip_model
+from lipsync.speech import audio, features, lip_model, vad
+from lipsync.speech.articulation import articulate
 from lipsync.speech.features.phone_embedding import embed_phones
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.video_speech import VideoSpeech
@@ -80,9 +81,11 @@ class Person:
         model = lip_model.LipLSTM.load(lip_model.LipOptions())
         predicted, embedded = [], []
         for file, info in zip(files, infos, strict=True):
-            heard = features.extract(audio.load_speech(file), model.spec)
+            wave = audio.load_speech(file)
+            heard = features.extract(wave, model.spec)
             count = info.frame_count
-            predicted.append(lip_model.predict(model, heard, profile, info.fps, count).points)
+            found = lip_model.predict(model, heard, profile, info.fps, count)
+            predicted.append(articulate(found, vad.detect_speech(wave), profile).points)
             phones = embed_phones(heard, model.spec, np.arange(count) / float(info.fps))
             if phones is None:
                 raise ValueError(f"{model.meta.get('name')}: wanted a model that hears phones")

@@ -19,6 +19,7 @@ from lipsync.retime.timeline import OutputTimeline
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.positions import sample_at
 from lipsync.speech import features, lip_model, silence
+from lipsync.speech.articulation import articulate
 from lipsync.speech.features.phone_embedding import embed_phones
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile, closed_mouth
@@ -98,6 +99,7 @@ def plan_lips(
         profile = LipProfile.of(face.lips)
         rate, steps = timeline.rate, timeline.steps
         predicted = lip_model.predict(choice.model, heard, profile, rate, len(steps))
+        predicted = articulate(predicted, role.speech, profile)
         predicted = silence.apply_rest_pose(predicted, role.speech, profile)
         still = closed_mouth(face.lips)
         if options.silence.silence == "rest" and profile.rest is not None:

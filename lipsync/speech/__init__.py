@@ -1,5 +1,6 @@
 """Speech: sound, voice activity, features, and the lip shapes predicted from them.
 
+articulation  Lips with the person's own range and with the tempo of speech
 audio         Any file's sound → the speech model's input: 16 kHz, mono, at a standard level
 av_sync       Whether lips and sound belong together, and the lag between them
 features/     Sound → feature vectors at 100 Hz

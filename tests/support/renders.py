@@ -12,6 +12,7 @@ from lipsync.face.landmarks import LandmarkOptions
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.runtime.cache import Cache
 from lipsync.speech import audio, features, lip_model, vad
+from lipsync.speech.articulation import articulate
 from lipsync.speech.lip_model import LipLSTM, LipOptions
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import LipTrack, Positions
@@ -36,9 +37,11 @@ def predict_lips(speech: Path, target: LipTrack, result: RenderResult) -> LipTra
         target: the target's own lips, which set the speaker's lip profile.
     """
     model = LipLSTM.load(LipOptions())
-    heard = features.extract(audio.load_speech(speech), model.spec)
+    wave = audio.load_speech(speech)
+    heard = features.extract(wave, model.spec)
     profile = LipProfile.of(target)
-    return lip_model.predict(model, heard, profile, result.fps, result.frames)
+    found = lip_model.predict(model, heard, profile, result.fps, result.frames)
+    return articulate(found, vad.detect_speech(wave), profile)
 
 
 def shown_positions(target: TrackedFace, speech: Path, result: RenderResult) -> Positions:
