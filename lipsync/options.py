@@ -36,6 +36,7 @@ from lipsync.mouth.finish.visibility import VisibilityOptions
 from lipsync.mouth.texture.source import TextureOptions
 from lipsync.retime import TimingOptions
 from lipsync.runtime.option_spec import option_group
+from lipsync.speech.articulation import ArticulationOptions
 from lipsync.speech.lip_model import LipOptions
 from lipsync.speech.silence import SilenceOptions
 
@@ -97,6 +98,7 @@ class RenderOptions(Composed):
     lips: Annotated[LipOptions, Flat] = field(default_factory=LipOptions)
     adapt: Annotated[AdaptOptions, Flat] = field(default_factory=AdaptOptions)
     tuning: Annotated[TuneOptions, Flat] = field(default_factory=TuneOptions)
+    articulation: Annotated[ArticulationOptions, Flat] = field(default_factory=ArticulationOptions)
     silence: Annotated[SilenceOptions, Flat] = field(default_factory=SilenceOptions)
     timing: Annotated[TimingOptions, Flat] = field(default_factory=TimingOptions)
     spans: Annotated[SpanOptions, Flat] = field(default_factory=SpanOptions)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipsync.speech import features, lip_model, silence, vad
-from lipsync.speech.articulation import articulate
+from lipsync.speech.articulation import ArticulationOptions, articulate
 from lipsync.speech.av_sync import best_lag, correlation
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile, closed_mouth
@@ -42,14 +42,14 @@ STILL = 0.02  # displacement per frame below which lips count as still
 Predictor = Callable[[Speaker, list[Clip]], list[LipTrack]]
 
 
-def network_predictor(model: LipLSTM) -> Predictor:
+def network_predictor(model: LipLSTM, options: ArticulationOptions | None = None) -> Predictor:
     """Predict lips with a network, the way `lipsync render` does from the driving audio."""
 
     def predict_clip(speaker: Speaker, clip: Clip) -> LipTrack:
         heard = features.extract(clip.wave, model.spec)
         found = lip_model.predict(model, heard, speaker.profile, clip.lips.rate, len(clip.lips))
         speech = vad.detect_speech(clip.wave)
-        found = articulate(found, speech, speaker.profile)
+        found = articulate(found, speech, speaker.profile, options)
         return silence.apply_rest_pose(found, speech, speaker.profile)
 
     def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:

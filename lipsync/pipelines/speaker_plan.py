@@ -99,7 +99,7 @@ def plan_lips(
         profile = LipProfile.of(face.lips)
         rate, steps = timeline.rate, timeline.steps
         predicted = lip_model.predict(choice.model, heard, profile, rate, len(steps))
-        predicted = articulate(predicted, role.speech, profile)
+        predicted = articulate(predicted, role.speech, profile, options.articulation)
         predicted = silence.apply_rest_pose(predicted, role.speech, profile)
         still = closed_mouth(face.lips)
         if options.silence.silence == "rest" and profile.rest is not None:

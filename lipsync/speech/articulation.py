@@ -9,35 +9,62 @@ that of their lips. Fast motion is amplified. Measured in docs/benchmarks/runnin
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from pydantic import Field
 from scipy.ndimage import gaussian_filter1d
 
+from lipsync.runtime.option_spec import option_group
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.vad import SpeechSegments
 from lipsync.types import F32, LipTrack
 
 # Motion faster than a Gaussian of FAST_S leaves is amplified by 1 + FASTER: of the opening, power
 # at 3–6 Hz was 0.7 of the true one and at 6–10 Hz 0.4.
-FAST_S, FASTER = 0.1, 0.3
+FAST_S, FASTER = 0.06, 0.3
 # Percentiles of the predicted gap that are the shut and the wide mouth. In running speech lips are
 # shut in about a tenth of the frames.
 SHUT_PERCENT, WIDE_PERCENT = 5, 95
 # The same where little speech was predicted: gap above the neutral mouth's and range, in mouth
-# widths (medians over eleven people), which count as much as PRIOR_S seconds of speech.
-USUAL_SHUT, USUAL_RANGE, PRIOR_S = 0.03, 0.25, 3.0
+# widths (medians over six speakers of GRID), which count as much as PRIOR_S seconds of speech.
+USUAL_SHUT, USUAL_RANGE, PRIOR_S = 0.02, 0.25, 3.0
 # Factor on the range. A smaller range of the target's is ignored: it may simply not have spoken.
 LEAST_GAIN, MOST_GAIN = 1.0, 1.6
 
 
-def articulate(lips: LipTrack, speech: SpeechSegments, profile: LipProfile) -> LipTrack:
+@option_group
+class ArticulationOptions:
+    """How clearly the lips speak."""
+
+    articulation: Annotated[float, Field(ge=0, le=1.5)] = 1.0
+    """How far the lips are brought to the person's own range and to the tempo of speech; 0: as the
+    speech model predicts them, which mumbles."""
+
+
+def articulate(
+    lips: LipTrack,
+    speech: SpeechSegments,
+    profile: LipProfile,
+    options: ArticulationOptions | None = None,
+) -> LipTrack:
     """Bring predicted lips to a person's range and to the tempo of speech.
 
     Args:
         lips: (n), predicted for this profile; no NaN.
         speech: where there is speech; elsewhere lips are treated alike, but not measured.
+        options: default: all defaults.
     """
-    if not len(lips):
+    strength = (options or ArticulationOptions()).articulation
+    if not len(lips) or not strength:
         return lips
+    clear = _articulate_fully(lips, speech, profile)
+    points = lips.points + np.float32(strength) * (clear - lips.points)
+    return LipTrack(np.asarray(points, np.float32), lips.rate)
+
+
+def _articulate_fully(lips: LipTrack, speech: SpeechSegments, profile: LipProfile) -> F32:
+    """Points (n, 18, 2) of lips in the person's range and the tempo of speech."""
     points = _amplify_fast_motion(lips.points, float(lips.rate))
     gaps = LipTrack(points, lips.rate).opening
     low, span = _measure(gaps[speech.at(np.arange(len(lips)) / float(lips.rate))], lips, profile)
@@ -50,10 +77,9 @@ def articulate(lips: LipTrack, speech: SpeechSegments, profile: LipProfile) -> L
     centered = gaps - gaps.mean()
     energy = float((centered**2).sum())
     if energy <= 1e-9:
-        return LipTrack(points, lips.rate)
+        return points
     slope = np.tensordot(centered, points - points.mean(0), axes=1) / energy
-    points = points + (wanted - gaps)[:, None, None] * slope
-    return LipTrack(np.asarray(points, np.float32), lips.rate)
+    return np.asarray(points + (wanted - gaps)[:, None, None] * slope, np.float32)
 
 
 def _amplify_fast_motion(points: F32, rate: float) -> F32:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from lipsync.speech.articulation import MOST_GAIN, articulate
+from lipsync.speech.articulation import MOST_GAIN, ArticulationOptions, articulate
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.vad import SpeechSegments
 from lipsync.types import LipTrack
@@ -107,3 +107,13 @@ def test_nearly_no_speech_is_treated_like_most_speech(person: LipProfile) -> Non
 def test_lips_that_do_not_move_stay_as_they_are(person: LipProfile) -> None:
     still = track(np.full(50, 0.08))
     assert np.allclose(articulate(still, SPEECH, person).points, still.points, atol=1e-6)
+
+
+def test_half_of_it_is_half_way(person: LipProfile) -> None:
+    asked = speaking(0.06, 0.22)
+    none, half, whole = (
+        articulate(asked, SPEECH, person, ArticulationOptions(share)).points
+        for share in (0.0, 0.5, 1.0)
+    )
+    assert none is asked.points
+    assert np.allclose(half, (none + whole) / 2, atol=1e-6)
