@@ -47,7 +47,7 @@ from lipsync.pipelines.speaker_render import SpeakerRender
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.context import RunContext
 from lipsync.speech.video_speech import VideoSpeech
-from lipsync.types import F32, I64, U8, Bools
+from lipsync.types import F32, I64, U8, Bools, VideoInfo
 
 REPO = Path(__file__).resolve().parents[2]
 PAGE = REPO / "docs" / "benchmarks" / "driven.md"
@@ -124,10 +124,10 @@ def render(target: Path, speech: Path, output: Path) -> SpeakerRender:
     return renders[0]
 
 
-def face_in(video: Path) -> TrackedFace:
+def face_in(info: VideoInfo) -> TrackedFace:
     """The face of a finished video, found anew."""
     with Cache(Cache.default_root()) as cache:
-        track = landmarks.track_video(media.probe(video), landmarks.LandmarkOptions(), cache)
+        track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
     return TrackedFace.of(track)
 
 
@@ -147,12 +147,13 @@ class Scene:
         """Read a finished render and its target."""
         wanted = plan.wanted
         scale = min(float(np.median(wanted.target.scale)), MAX_SCALE)
-        count = min(media.probe(output).frame_count, len(wanted))
+        made = media.probe(output, keep_stamps=plan.scene.info.stamps is not None)
+        count = min(made.frame_count, len(wanted))
         to_frame, order = wanted.target.to_frame[:count], np.asarray(wanted.order[:count], np.int64)
-        result = read_crops(output, np.arange(count), to_frame, scale)
-        target = read_crops(plan.scene.info.path, order, to_frame, scale)
+        result = read_crops(made, np.arange(count), to_frame, scale)
+        target = read_crops(plan.scene.info, order, to_frame, scale)
         regions = regions_of(plan, wanted.lips.points[:count], order, scale, result)
-        return Scene(plan, face_in(output), result, target, regions, scale)
+        return Scene(plan, face_in(made), result, target, regions, scale)
 
     def __len__(self) -> int:
         return len(self.result)
@@ -174,10 +175,10 @@ def regions_of(
     return find_regions(lips, np.stack(alpha), scale)
 
 
-def read_crops(video: Path, frames: I64, to_frame: F32, scale: float) -> U8:
+def read_crops(video: VideoInfo, frames: I64, to_frame: F32, scale: float) -> U8:
     """Stabilized crops of ascending frames (n,) of a video; `to_frame`: (n, 2, 3)."""
     crops: list[U8] = []
-    for i, frame in enumerate(media.read_frames(media.probe(video), 0, int(frames[-1]) + 1)):
+    for i, frame in enumerate(media.read_frames(video, 0, int(frames[-1]) + 1)):
         while len(crops) < len(frames) and frames[len(crops)] == i:
             crops.append(stabilize(frame[None], to_frame[len(crops), None], scale)[0])
     return np.stack(crops)
@@ -259,7 +260,7 @@ def like_shapes(scene: Scene) -> tuple[U8, dict[str, Bools]]:
     far = np.square(wanted[:, None] - bank.lips[usable][None]).sum((-1, -2))
     frames, face = bank.frames[usable[np.unique(far.argmin(1))]], plan.wanted.face
     to_frame = face.alignment.to_frame[frames]
-    crops = read_crops(plan.scene.info.path, frames, to_frame, scene.scale)
+    crops = read_crops(plan.scene.info, frames, to_frame, scene.scale)
     return crops, regions_of(plan, face.lips.points[frames], frames, scene.scale, crops)
 
 
