@@ -11,7 +11,8 @@ import torch
 from lipsync.runtime import checkpoint
 from lipsync.speech import audio, features
 from lipsync.speech.features import ENCODED, FeatureSpec, encoder
-from lipsync.types import F32, SPEECH_RATE, Waveform
+from lipsync.speech.lip_profile import closed_mouth
+from lipsync.types import F32, SPEECH_RATE, LipTrack, Waveform
 
 SPEC = FeatureSpec("encoder")
 SAMPLE = Path(__file__).resolve().parents[2] / "assets" / "sample" / "speech.wav"
@@ -161,12 +162,32 @@ def test_weights_come_out_of_a_quantised_graph() -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["grid_s26", "grid_s31"])
 def test_lips_of_people_never_seen(shared: Path, tmp_path: Path, name: str) -> None:
-    """The bar: r_open 0.78 as the mean of clips, from the sound alone."""
+    """The bar: r_open 0.78 as the mean of clips, from the sound alone, as the network predicts.
+
+    Articulated, three quarters of their closures are met within 40 ms; the network meets half.
+    """
+    from lipsync.speech.articulation import ArticulationOptions
     from lipsync.speech.lip_model import LipLSTM, LipOptions
     from training.corpus.prepare import prepare_clips
-    from training.metrics import mean_clip_r_open, network_predictor
+    from training.evaluation.running_metrics import MouthGaps, Pair, match_closures
+    from training.metrics import GapLevels, mean_clip_r_open, network_predictor
 
     speaker = prepare_clips(shared / "data" / name, tmp_path)
-    clips = list(speaker.clips)
-    found = network_predictor(LipLSTM.load(LipOptions()))(speaker, clips)
-    assert mean_clip_r_open([clip.lips for clip in clips], found) >= 0.78
+    clips, model = list(speaker.clips), LipLSTM.load(LipOptions())
+    true = [clip.lips for clip in clips]
+    mumbled, clear = (
+        network_predictor(model, ArticulationOptions(share))(speaker, clips) for share in (0.0, 1.0)
+    )
+    assert mean_clip_r_open(true, mumbled) >= 0.78
+    whole = LipTrack(np.concatenate([one.points for one in true]), true[0].rate)
+    shut = float(LipTrack(closed_mouth(whole)[None], whole.rate).opening[0])
+    gaps = MouthGaps(GapLevels.of(whole), shut, speaker.profile.opening_range)
+    met, false = zip(
+        *(
+            match_closures([Pair(t, p, gaps) for t, p in zip(true, found, strict=True)])[:2]
+            for found in (mumbled, clear)
+        ),
+        strict=True,
+    )
+    assert met[1] > max(0.7, met[0] + 0.1)
+    assert false[1] < 0.05
