@@ -24,6 +24,7 @@ MAX_USUAL, SHADING = 15.0, 24.0
 # another pose there is none of the face's.
 LIGHT_REACH = 0.3
 CAST_PERCENTILES = (10, 90)  # of the border's differences, that all have a cast's sign
+CAST_PIXELS = 2000  # of the border, that are looked at
 BORDER_SIGMA = 2.0  # pixels: one noisy pixel is no other material
 # Levels left after the match of colors, from which the frame's pixel starts to stay and stays.
 FOREIGN = (30.0, 55.0)
@@ -31,6 +32,7 @@ FOREIGN_SIGMA = 0.03  # outer-eye distances: σ of the means that are compared
 # Outer-eye distances from the lips, the target's own or the new: up to the first all is new, beyond
 # the second what is foreign stays.
 NEAR_MOUTH = (0.10, 0.22)
+MEAN = np.full((1, 3), 1 / 3, np.float32)  # of three channels
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,7 @@ def find_cast(difference: F32, border: F32) -> F32:
     there = difference[border > 0.5]
     if not len(there):
         return np.zeros(3, np.float32)
+    there = there[:: max(1, len(there) // CAST_PIXELS)]
     low, high = np.percentile(there, CAST_PERCENTILES, axis=0)
     return np.asarray(np.maximum(low, 0) + np.minimum(high, 0), np.float32)
 
@@ -74,10 +77,11 @@ def trust_border(difference: F32, border: F32) -> F32:
         difference: (h, w, 3), levels.
         border: (h, w), 0..1, where it is looked at.
     """
-    luma = cv2.GaussianBlur(difference.mean(-1), (0, 0), BORDER_SIGMA)
+    luma = cv2.GaussianBlur(cv2.transform(difference, MEAN), (0, 0), BORDER_SIGMA)
     there = luma[border > 0.5]
     usual = float(np.clip(np.median(there), -MAX_USUAL, MAX_USUAL)) if len(there) else 0.0
-    return np.asarray(1 / (1 + ((luma - usual) / SHADING) ** 4), np.float32)
+    squared = np.square((luma - usual) / np.float32(SHADING))
+    return np.asarray(1 / (1 + squared * squared), np.float32)
 
 
 def find_foreign(difference: F32, zone: MouthZone, corner: tuple[int, int]) -> F32:
@@ -88,7 +92,8 @@ def find_foreign(difference: F32, zone: MouthZone, corner: tuple[int, int]) -> F
         corner: x, y of the box in the frame.
     """
     sigma = max(FOREIGN_SIGMA * zone.scale, 0.5)
-    off = np.abs(cv2.GaussianBlur(difference, (0, 0), sigma)).max(-1)
+    red, green, blue = cv2.split(cv2.absdiff(cv2.GaussianBlur(difference, (0, 0), sigma), 0.0))
+    off = cv2.max(cv2.max(red, green), blue)
     low, high = FOREIGN
     strange = smoothstep(np.clip((off - low) / (high - low), 0, 1))
     return np.asarray(strange * zone.outside(corner, off.shape), np.float32)

@@ -23,7 +23,7 @@ OVERSAMPLING, MIN_CELLS, MAX_CELLS = 1.5, 60, 100
 STEP = 2  # cells between the points at which the map is evaluated: lips are 10 cells thick
 # Newton steps of the inverse, the longest of them (outer-eye distances), and the smallest factor of
 # area that is believed: between shut lips the map folds, and has no inverse.
-ITERATIONS, LONGEST, MIN_AREA = 6, 0.03, 0.2
+ITERATIONS, LONGEST, MIN_AREA = 5, 0.03, 0.2
 
 
 @dataclass(frozen=True, eq=False)
