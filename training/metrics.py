@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync.speech import features, lip_model, silence, vad
-from lipsync.speech.articulation import ArticulationOptions, articulate
+from lipsync.speech import features, vad
+from lipsync.speech.articulation import ArticulationOptions, predict_speech
 from lipsync.speech.av_sync import best_lag, correlation
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile, closed_mouth
@@ -47,10 +47,8 @@ def network_predictor(model: LipLSTM, options: ArticulationOptions | None = None
 
     def predict_clip(speaker: Speaker, clip: Clip) -> LipTrack:
         heard = features.extract(clip.wave, model.spec)
-        found = lip_model.predict(model, heard, speaker.profile, clip.lips.rate, len(clip.lips))
-        speech = vad.detect_speech(clip.wave)
-        found = articulate(found, speech, speaker.profile, options)
-        return silence.apply_rest_pose(found, speech, speaker.profile)
+        speech, length = vad.detect_speech(clip.wave), (clip.lips.rate, len(clip.lips))
+        return predict_speech(model, heard, speech, speaker.profile, length, options)
 
     def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
         return [predict_clip(speaker, clip) for clip in clips]

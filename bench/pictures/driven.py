@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -28,25 +28,30 @@ import numpy as np
 import lipsync
 from bench.pictures.lip_correlation import correlate
 from bench.pictures.picture_metrics import band_contrast, optical_flows
-from bench.pictures.region_metrics import MAX_SCALE, find_regions, stabilize, to_crop_pixels
+from bench.pictures.region_metrics import (
+    MAX_SCALE,
+    Regions,
+    acceleration,
+    face_regions,
+    luma,
+    mean_of_fields,
+    stabilize,
+    warping_error,
+)
+from bench.support.files import expand_folders
 from lipsync import media
 from lipsync.errors import LipsyncError
 from lipsync.face import landmarks
-from lipsync.face.similarity import apply_affine
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.png import write_png
-from lipsync.mouth.finish.blend import soft_mask
-from lipsync.mouth.finish.composite import CompositeOptions
 from lipsync.options import RenderOptions
 from lipsync.pipelines.outputs import OutputPaths
-from lipsync.pipelines.render import prepare_speakers
+from lipsync.pipelines.render import plan_render
 from lipsync.pipelines.render_output import write_output
-from lipsync.pipelines.render_plan import find_people, plan_output, plan_timeline, read_script
-from lipsync.pipelines.speaker_plan import RenderScene
+from lipsync.pipelines.render_plan import read_script
 from lipsync.pipelines.speaker_render import SpeakerRender
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.context import RunContext
-from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import F32, I64, U8, Bools, VideoInfo
 
 REPO = Path(__file__).resolve().parents[2]
@@ -99,10 +104,7 @@ class DrivenMetrics:
     @staticmethod
     def mean(rows: list[DrivenMetrics]) -> DrivenMetrics:
         """The mean of several renders, NaN left out."""
-        columns = [np.array([getattr(row, f.name) for row in rows]) for f in fields(DrivenMetrics)]
-        return DrivenMetrics(
-            *(float(np.nanmean(c)) if np.isfinite(c).any() else np.nan for c in columns)
-        )
+        return DrivenMetrics(*mean_of_fields(rows))
 
 
 def render(target: Path, speech: Path, output: Path) -> SpeakerRender:
@@ -111,17 +113,14 @@ def render(target: Path, speech: Path, output: Path) -> SpeakerRender:
     script = read_script(speech, target, (), None, options)
     inputs = script.inputs.values()
     paths = OutputPaths.check(output, None, None, None, inputs=inputs, overwrite=True)
+    run_options = options.run
     with (
-        RunContext.open(options.run.cache, options.run.device, None) as run,
+        RunContext.open(run_options.cache, run_options.device, None) as run,
         run.cache.room() as folder,
     ):
-        plan = plan_output(script, paths, options, run, folder)
-        people, _ = find_people(script, plan, options, run)
-        _, timeline = plan_timeline(script, plan, people, options, run)
-        scene = RenderScene(plan.info, VideoSpeech(plan.info), timeline, None)
-        renders = prepare_speakers(plan, people, scene, options, run)
-        write_output(script, plan, renders, paths, options, run)
-    return renders[0]
+        planned = plan_render(script, paths, options, run, folder)
+        write_output(script, planned.output, planned.speakers, paths, options, run)
+    return planned.speakers[0]
 
 
 def face_in(info: VideoInfo) -> TrackedFace:
@@ -139,7 +138,7 @@ class Scene:
     seen: TrackedFace  # in the result
     result: U8  # (n, h, w, 3)
     target: U8
-    regions: dict[str, Bools]  # of the lips asked for
+    regions: Regions  # of the lips asked for
     scale: float
 
     @staticmethod
@@ -152,7 +151,9 @@ class Scene:
         to_frame, order = wanted.target.to_frame[:count], np.asarray(wanted.order[:count], np.int64)
         result = read_crops(made, np.arange(count), to_frame, scale)
         target = read_crops(plan.scene.info, order, to_frame, scale)
-        regions = regions_of(plan, wanted.lips.points[:count], order, scale, result)
+        regions = face_regions(
+            plan.wanted.face.at(order), wanted.lips.points[:count], scale, result.shape[1:3]
+        )
         return Scene(plan, face_in(made), result, target, regions, scale)
 
     def __len__(self) -> int:
@@ -162,17 +163,6 @@ class Scene:
     def drawn(self) -> Bools:
         """(n,), the mouth is new and the face visible."""
         return np.asarray((self.plan.visible > 0.99) & self.plan.wanted.target.found)[: len(self)]
-
-
-def regions_of(
-    plan: SpeakerRender, lips: F32, order: I64, scale: float, crops: U8
-) -> dict[str, Bools]:
-    """Regions of stabilized crops in which lips (n, 18, 2) were drawn."""
-    face, options = plan.wanted.face.at(order), CompositeOptions()
-    outlines = apply_affine(face.to_canonical, face.outlines(options.mask_inset))
-    feather, shape = options.mask_feather * scale, crops.shape[1:3]
-    alpha = [soft_mask(one, feather, shape) for one in to_crop_pixels(outlines, scale)]
-    return find_regions(lips, np.stack(alpha), scale)
 
 
 def read_crops(video: VideoInfo, frames: I64, to_frame: F32, scale: float) -> U8:
@@ -220,21 +210,12 @@ def share(true: Bools, of: Bools) -> float:
     return float(true[of].mean()) if of.any() else np.nan
 
 
-def luma(crops: U8) -> F32:
-    """Luma of crops, (n, h, w)."""
-    return np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in crops]).astype(np.float32)
-
-
 def skin_light(scene: Scene) -> F32:
     """Median difference of the skin's luma, result − target, (n,) levels; skin in both."""
     gap = luma(scene.result) - luma(scene.target)
-    n, wanted = len(scene), scene.plan.wanted
-    own = regions_of(
-        scene.plan,
-        wanted.target.lips[:n],
-        np.asarray(wanted.order[:n], np.int64),
-        scene.scale,
-        scene.target,
+    wanted, n = scene.plan.wanted, len(scene)
+    own = face_regions(
+        wanted.face.at(wanted.order[:n]), wanted.target.lips[:n], scene.scale, gap.shape[1:3]
     )
     where = scene.regions["skin"] & own["skin"]
     return np.array([np.median(g[w]) if w.any() else 0 for g, w in zip(gap, where, strict=True)])
@@ -251,7 +232,7 @@ def find_failures(scene: Scene, asked: F32, seen: F32, light: F32) -> F32:
     return np.asarray(np.where(drawn, worst, 0), np.float32)
 
 
-def like_shapes(scene: Scene) -> tuple[U8, dict[str, Bools]]:
+def like_shapes(scene: Scene) -> tuple[U8, Regions]:
     """The person's own frames whose lips are nearest to those asked for, and their regions."""
     plan, n = scene.plan, len(scene)
     bank = plan.material.bank
@@ -261,10 +242,11 @@ def like_shapes(scene: Scene) -> tuple[U8, dict[str, Bools]]:
     frames, face = bank.frames[usable[np.unique(far.argmin(1))]], plan.wanted.face
     to_frame = face.alignment.to_frame[frames]
     crops = read_crops(plan.scene.info, frames, to_frame, scene.scale)
-    return crops, regions_of(plan, face.lips.points[frames], frames, scene.scale, crops)
+    own = face.at(frames)
+    return crops, face_regions(own, own.lips, scene.scale, crops.shape[1:3])
 
 
-def compare_sharpness(scene: Scene, own: tuple[U8, dict[str, Bools]], region: str) -> float:
+def compare_sharpness(scene: Scene, own: tuple[U8, Regions], region: str) -> float:
     """Band contrast of a region, result / own mouths of like shape."""
     crops, regions = own
     drawn = scene.drawn
@@ -282,8 +264,7 @@ def liveliness(scene: Scene) -> float:
     where = (scene.regions["inner"] | scene.regions["lips"])[1:-1]
     where &= (scene.drawn[2:] & scene.drawn[1:-1] & scene.drawn[:-2])[:, None, None]
     new, own = (
-        float(((x[1:-1] - (x[2:] + x[:-2]) / 2) ** 2)[where].mean())
-        for x in (luma(scene.result), luma(scene.target))
+        float(acceleration(luma(crops))[where].mean()) for crops in (scene.result, scene.target)
     )
     return new / own
 
@@ -296,9 +277,9 @@ def warping(scene: Scene) -> float:
     def error(frames: U8) -> float:
         errors = []
         for t, (there, agree) in enumerate(optical_flows(frames)):
-            if both[t]:
-                after = cv2.remap(frames[t + 1], there, None, cv2.INTER_LINEAR).astype(np.float32)
-                errors.append(((frames[t] - after) ** 2)[whole[t] & agree].mean())
+            where = whole[t] & agree
+            if both[t] and where.any():
+                errors.append(warping_error(frames, t, there, where) / where.sum())
         return float(np.mean(errors))
 
     return error(scene.result) / error(scene.target)
@@ -394,11 +375,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="renders at once")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    targets = [
-        path
-        for given in options.footage
-        for path in (sorted(given.iterdir()) if given.is_dir() else [given])
-    ]
+    targets = expand_folders(options.footage)
     began = time.perf_counter()
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         work = [

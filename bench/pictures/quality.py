@@ -45,7 +45,7 @@ from lipsync.mouth.finish.teeth import TeethOptions
 from lipsync.mouth.texture import TextureOptions
 from lipsync.runtime.cache import Cache
 from lipsync.speech import audio, features, lip_model, vad
-from lipsync.speech.articulation import articulate
+from lipsync.speech.articulation import predict_speech
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import LipTrack
 
@@ -140,8 +140,8 @@ def lips_wanted(speech: Path, target: Path, n: int, cache: Cache) -> LipTrack:
     wave = audio.load_speech(speech)
     heard = features.extract(wave, model.spec)
     profile = LipProfile.of(lips_in(target, cache))
-    found = lip_model.predict(model, heard, profile, media.probe(target).fps, n)
-    return articulate(found, vad.detect_speech(wave), profile)
+    length = media.probe(target).fps, n
+    return predict_speech(model, heard, vad.detect_speech(wave), profile, length)
 
 
 def driven_row(target: Path, speech: Path, out: Path) -> str:

@@ -32,7 +32,7 @@ from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.report.contact_sheet import ContactSheet
 from lipsync.runtime.cache import Cache
 from lipsync.speech import audio, features, lip_model, vad
-from lipsync.speech.articulation import articulate
+from lipsync.speech.articulation import predict_speech
 from lipsync.speech.features.phone_embedding import embed_phones
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.video_speech import VideoSpeech
@@ -84,8 +84,9 @@ class Person:
             wave = audio.load_speech(file)
             heard = features.extract(wave, model.spec)
             count = info.frame_count
-            found = lip_model.predict(model, heard, profile, info.fps, count)
-            predicted.append(articulate(found, vad.detect_speech(wave), profile).points)
+            length = info.fps, count
+            found = predict_speech(model, heard, vad.detect_speech(wave), profile, length)
+            predicted.append(found.points)
             phones = embed_phones(heard, model.spec, np.arange(count) / float(info.fps))
             if phones is None:
                 raise ValueError(f"{model.meta.get('name')}: wanted a model that hears phones")

@@ -7,15 +7,20 @@ pixels of the crop.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
 
 from bench.pictures.picture_metrics import band_contrast, optical_flows, sharpness, ssim
 from lipsync.face.lip_mask import INNER_LIPS
-from lipsync.face.similarity import compose_affine
+from lipsync.face.similarity import apply_affine, compose_affine
+from lipsync.face.tracked_face import SampledFace
 from lipsync.media.pixels import fill_polygon
+from lipsync.mouth.finish.blend import soft_mask
+from lipsync.mouth.finish.composite import CompositeOptions
 from lipsync.types import F32, U8, Bools
 
 CROP = (-0.95, 0.1, 0.95, 1.85)  # canonical: left, top, right, bottom
@@ -23,6 +28,7 @@ MAX_SCALE = 160.0  # pixels per outer-eye distance; larger faces are measured re
 OUTER_LIPS = list(range(12))  # lip points
 # Shares of the new mouth's opacity that separate skin from border, and border from the rest.
 OPAQUE, TOUCHED = 0.9, 0.02
+Regions = dict[str, Bools]  # (n, h, w) each
 MIN_PIXELS = 40  # of a region, over all frames
 
 
@@ -32,7 +38,7 @@ class Crops:
 
     frames: U8  # (n, h, w, 3)
     scale: float  # pixels per outer-eye distance
-    regions: dict[str, Bools]  # (n, h, w) each
+    regions: Regions
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,7 @@ class RegionMetrics:
     @staticmethod
     def mean(rows: list[RegionMetrics]) -> RegionMetrics:
         """The mean of several runs, NaN left out."""
-        columns = ([getattr(r, f.name) for r in rows] for f in fields(RegionMetrics))
-        return RegionMetrics(
-            *(float(np.nanmean(c)) if np.isfinite(c).any() else np.nan for c in columns)
-        )
+        return RegionMetrics(*mean_of_fields(rows))
 
 
 def stabilize(frames: U8, to_frame: F32, scale: float) -> U8:
@@ -91,7 +94,7 @@ def to_crop_pixels(points: F32, scale: float) -> F32:
     return np.asarray((points - np.array(CROP[:2], np.float32)) * scale - 0.5, np.float32)
 
 
-def find_regions(lips: F32, alpha: F32, scale: float) -> dict[str, Bools]:
+def find_regions(lips: F32, alpha: F32, scale: float) -> Regions:
     """The regions of stabilized crops, (n, h, w) each.
 
     Args:
@@ -117,7 +120,7 @@ def compare(original: Crops, result: U8) -> RegionMetrics:
     """Compare stabilized crops of a result (n, h, w, 3) with the original's."""
     theirs, regions = original.frames, original.regions
     squared = (theirs.astype(np.float32) - result).astype(np.float32) ** 2
-    gray, new = _luma(theirs), _luma(result)
+    gray, new = luma(theirs), luma(result)
     whole = regions["inner"] | regions["lips"] | regions["skin"]
     mouth = regions["inner"] | regions["lips"]
     scales = np.full(len(theirs), original.scale, np.float32)
@@ -140,12 +143,32 @@ def compare(original: Crops, result: U8) -> RegionMetrics:
         sharp_skin=sharp("skin"),
         fine=sharpness(result, whole) / max(sharpness(theirs, whole), 1e-6),
         flicker=_flicker(theirs, result, whole),
-        lively=_mean(_acceleration(new), mouth[1:-1]) / _mean(_acceleration(gray), mouth[1:-1]),
+        lively=_mean(acceleration(new), mouth[1:-1]) / _mean(acceleration(gray), mouth[1:-1]),
         light=abs(_mean(new - gray, regions["skin"])),
     )
 
 
-def _luma(frames: U8) -> F32:
+def face_regions(face: SampledFace, lips: F32, scale: float, shape: tuple[int, int]) -> Regions:
+    """The regions of stabilized crops of a face onto which a default render draws lips.
+
+    Args:
+        lips: (n, 18, 2), canonical; shape: h, w of the crops.
+    """
+    options = CompositeOptions()
+    outlines = apply_affine(face.to_canonical, face.outlines(options.mask_inset))
+    feather = options.mask_feather * scale
+    alpha = [soft_mask(one, feather, shape) for one in to_crop_pixels(outlines, scale)]
+    return find_regions(lips, np.stack(alpha), scale)
+
+
+def mean_of_fields(rows: Sequence[Any]) -> list[float]:
+    """The mean of every field of several dataclasses of numbers, NaN left out."""
+    columns = (np.array([getattr(row, f.name) for row in rows]) for f in fields(rows[0]))
+    return [float(np.nanmean(c)) if np.isfinite(c).any() else np.nan for c in columns]
+
+
+def luma(frames: U8) -> F32:
+    """Luma of frames, (n, h, w)."""
     return np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]).astype(np.float32)
 
 
@@ -153,7 +176,7 @@ def _mean(values: F32, where: Bools) -> float:
     return float(values[where].mean()) if where.sum() >= MIN_PIXELS else np.nan
 
 
-def _acceleration(luma: F32) -> F32:
+def acceleration(luma: F32) -> F32:
     """Squared difference of every frame from the mean of its two neighbors, (n − 2, h, w)."""
     return np.asarray((luma[1:-1] - (luma[:-2] + luma[2:]) / 2) ** 2, np.float32)
 
@@ -162,11 +185,11 @@ def _flicker(original: U8, result: U8, where: Bools) -> float:
     own = new = 0.0
     for t, (there, agree) in enumerate(optical_flows(original)):
         at = where[t] & agree
-        own += _warping_error(original, t, there, at)
-        new += _warping_error(result, t, there, at)
+        own += warping_error(original, t, there, at)
+        new += warping_error(result, t, there, at)
     return new / max(own, 1e-6)
 
 
-def _warping_error(frames: U8, t: int, there: F32, at: Bools) -> float:
+def warping_error(frames: U8, t: int, there: F32, at: Bools) -> float:
     warped = cv2.remap(frames[t + 1], there, None, cv2.INTER_LINEAR)
     return float(((frames[t].astype(np.float32) - warped)[at] ** 2).sum())

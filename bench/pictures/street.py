@@ -12,18 +12,14 @@ from bench.pictures.reconstruction import draw_again, encode_again
 from bench.pictures.region_metrics import (
     MAX_SCALE,
     Crops,
-    find_regions,
+    face_regions,
     stabilize,
-    to_crop_pixels,
 )
 from lipsync import media
 from lipsync.face import landmarks
-from lipsync.face.similarity import apply_affine
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.bank.footage import Footage
 from lipsync.mouth.bank.mouth_bank import BankOptions
-from lipsync.mouth.finish.blend import soft_mask
-from lipsync.mouth.finish.composite import CompositeOptions
 from lipsync.mouth.finish.teeth import TeethOptions
 from lipsync.mouth.texture import TextureOptions
 from lipsync.mouth.wanted_mouths import WantedMouths
@@ -148,10 +144,6 @@ class LeaveOut:
     def reference(self) -> Crops:
         """The run after encoding, and its regions."""
         crops = self.stabilize(self.encode(self.frames))
-        target, options = self.clip.face.at(self.order), CompositeOptions()
-        outlines = target.outlines(options.mask_inset)
-        pixels = to_crop_pixels(apply_affine(target.to_canonical, outlines), self.scale)
-        feather, shape = options.mask_feather * self.scale, crops.shape[1:3]
-        alpha = [soft_mask(outline, feather, shape) for outline in pixels]
-        regions = find_regions(target.lips, np.stack(alpha), self.scale)
+        target = self.clip.face.at(self.order)
+        regions = face_regions(target, target.lips, self.scale, crops.shape[1:3])
         return Crops(crops, self.scale, regions)

@@ -30,6 +30,7 @@ import lipsync
 from bench.pictures.region_metrics import Crops, RegionMetrics, compare
 from bench.pictures.street import LeaveOut, StreetClip
 from bench.pictures.table_rows import median
+from bench.support.files import expand_folders
 from lipsync.errors import LipsyncError
 from lipsync.media.png import write_png
 from lipsync.mouth.finish.teeth import TeethOptions
@@ -236,11 +237,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="clips at once")
     parser.add_argument("--freeze", metavar="NAME", help="keep the default's figures as a row")
     options = parser.parse_args()
-    paths = [
-        path
-        for given in options.footage
-        for path in (sorted(given.iterdir()) if given.is_dir() else [given])
-    ]
+    paths = expand_folders(options.footage)
     began, scores = time.perf_counter(), {}
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         work = [

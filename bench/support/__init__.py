@@ -1,4 +1,5 @@
 """Shared by the benchmarks.
 
+files  Files that a command line names, one by one or by folder
 pages  Update single sections of a page
 """

@@ -13,7 +13,9 @@ with the length of the video.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lipsync import retime
 from lipsync.dialogue import driving_audio
@@ -26,6 +28,7 @@ from lipsync.pipelines.person import Person
 from lipsync.pipelines.render_output import Written, write_output
 from lipsync.pipelines.render_plan import (
     OutputPlan,
+    Script,
     find_people,
     plan_output,
     plan_timeline,
@@ -35,6 +38,7 @@ from lipsync.pipelines.speaker_plan import RenderScene, Role
 from lipsync.pipelines.speaker_render import SpeakerRender, prepare_speaker
 from lipsync.report import diagnostics
 from lipsync.report.results import RenderResult
+from lipsync.retime import Motion
 from lipsync.runtime.context import RunContext
 from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import Progress, Speaker
@@ -91,17 +95,45 @@ def render(
         RunContext.open(run_options.cache, run_options.device, progress) as run,
         run.cache.room() as folder,
     ):
-        plan = plan_output(script, paths, options, run, folder)
-        people, notes = find_people(script, plan, options, run)
-        motion, timeline = plan_timeline(script, plan, people, options, run)
-        scene = RenderScene(plan.info, VideoSpeech(plan.info), timeline, model)
-        renders = prepare_speakers(plan, people, scene, options, run)
+        planned = plan_render(script, paths, options, run, folder, model)
+        plan, renders = planned.output, planned.speakers
         written = write_output(script, plan, renders, paths, options, run)
     if paths.plot is not None:
-        wave = driving_audio.mix_speech(plan.waves)
-        picture = retime.plot_timing(wave, timeline.speaking, motion, timeline.order)
+        wave, timeline = driving_audio.mix_speech(plan.waves), renders[0].scene.timeline
+        picture = retime.plot_timing(wave, timeline.speaking, planned.motion, timeline.order)
         png.write_png(paths.plot, picture)
-    return describe_result(plan, renders, written, paths, run, [*plan.notes, *notes])
+    return describe_result(plan, renders, written, paths, run, [*plan.notes, *planned.notes])
+
+
+@dataclass(frozen=True, eq=False)
+class RenderPlan:
+    """All that is decided before the first frame is made."""
+
+    output: OutputPlan
+    speakers: list[SpeakerRender]
+    motion: Motion
+    notes: list[str]  # on the people in the target
+
+
+def plan_render(
+    script: Script,
+    paths: OutputPaths,
+    options: RenderOptions,
+    run: RunContext,
+    folder: Path,
+    model: Any = None,
+) -> RenderPlan:
+    """Plan the output, find the people, retime the target, prepare every speaker.
+
+    Args:
+        folder: for the sound of the output.
+        model: of the texture, from `texture.load_model`.
+    """
+    plan = plan_output(script, paths, options, run, folder)
+    people, notes = find_people(script, plan, options, run)
+    motion, timeline = plan_timeline(script, plan, people, options, run)
+    scene = RenderScene(plan.info, VideoSpeech(plan.info), timeline, model)
+    return RenderPlan(plan, prepare_speakers(plan, people, scene, options, run), motion, notes)
 
 
 def prepare_speakers(

@@ -18,8 +18,8 @@ from lipsync.pipelines.person import Person, collect_given_teeth, gather_footage
 from lipsync.retime.timeline import OutputTimeline
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.positions import sample_at
-from lipsync.speech import features, lip_model, silence
-from lipsync.speech.articulation import articulate
+from lipsync.speech import features, silence
+from lipsync.speech.articulation import predict_speech
 from lipsync.speech.features.phone_embedding import embed_phones
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile, closed_mouth
@@ -98,9 +98,10 @@ def plan_lips(
     with timer.stage("lips"):
         profile = LipProfile.of(face.lips)
         rate, steps = timeline.rate, timeline.steps
-        predicted = lip_model.predict(choice.model, heard, profile, rate, len(steps))
-        predicted = articulate(predicted, role.speech, profile, options.articulation)
-        predicted = silence.apply_rest_pose(predicted, role.speech, profile)
+        length = rate, len(steps)
+        predicted = predict_speech(
+            choice.model, heard, role.speech, profile, length, options.articulation
+        )
         still = closed_mouth(face.lips)
         if options.silence.silence == "rest" and profile.rest is not None:
             still = profile.rest

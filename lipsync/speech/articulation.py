@@ -9,6 +9,7 @@ that of their lips. Fast motion is amplified. Measured in docs/benchmarks/runnin
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
@@ -16,9 +17,11 @@ from pydantic import Field
 from scipy.ndimage import gaussian_filter1d
 
 from lipsync.runtime.option_spec import option_group
+from lipsync.speech import lip_model, silence
+from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.vad import SpeechSegments
-from lipsync.types import F32, LipTrack
+from lipsync.types import F32, AudioFeatures, LipTrack
 
 # Motion faster than a Gaussian of FAST_S leaves is amplified by 1 + FASTER: of the opening, power
 # at 3–6 Hz was 0.7 of the true one and at 6–10 Hz 0.4.
@@ -27,7 +30,7 @@ FAST_S, FASTER = 0.06, 0.3
 # shut in about a tenth of the frames.
 SHUT_PERCENT, WIDE_PERCENT = 5, 95
 # The same where little speech was predicted: gap above the neutral mouth's and range, in mouth
-# widths (medians over six speakers of GRID), which count as much as PRIOR_S seconds of speech.
+# widths (about what speakers of GRID have), which count as much as PRIOR_S seconds of speech.
 USUAL_SHUT, USUAL_RANGE, PRIOR_S = 0.02, 0.25, 3.0
 # Factor on the range. A smaller range of the target's is ignored: it may simply not have spoken.
 LEAST_GAIN, MOST_GAIN = 1.0, 1.6
@@ -61,6 +64,26 @@ def articulate(
     clear = _articulate_fully(lips, speech, profile)
     points = lips.points + np.float32(strength) * (clear - lips.points)
     return LipTrack(np.asarray(points, np.float32), lips.rate)
+
+
+def predict_speech(
+    model: LipLSTM,
+    features: AudioFeatures,
+    speech: SpeechSegments,
+    profile: LipProfile,
+    length: tuple[Fraction, int],
+    options: ArticulationOptions | None = None,
+) -> LipTrack:
+    """The lips of a sound as a render has them, before it settles them in pauses.
+
+    Predicted, articulated, and in silence no less open than the person's resting mouth.
+
+    Args:
+        features: of the sound; speech: where there is speech in it.
+        length: frames per second and number of frames.
+    """
+    predicted = lip_model.predict(model, features, profile, *length)
+    return silence.apply_rest_pose(articulate(predicted, speech, profile, options), speech, profile)
 
 
 def _articulate_fully(lips: LipTrack, speech: SpeechSegments, profile: LipProfile) -> F32:

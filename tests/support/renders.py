@@ -11,8 +11,8 @@ from lipsync.face import landmarks
 from lipsync.face.landmarks import LandmarkOptions
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.runtime.cache import Cache
-from lipsync.speech import audio, features, lip_model, vad
-from lipsync.speech.articulation import articulate
+from lipsync.speech import audio, features, vad
+from lipsync.speech.articulation import predict_speech
 from lipsync.speech.lip_model import LipLSTM, LipOptions
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import LipTrack, Positions
@@ -40,8 +40,8 @@ def predict_lips(speech: Path, target: LipTrack, result: RenderResult) -> LipTra
     wave = audio.load_speech(speech)
     heard = features.extract(wave, model.spec)
     profile = LipProfile.of(target)
-    found = lip_model.predict(model, heard, profile, result.fps, result.frames)
-    return articulate(found, vad.detect_speech(wave), profile)
+    length = result.fps, result.frames
+    return predict_speech(model, heard, vad.detect_speech(wave), profile, length)
 
 
 def shown_positions(target: TrackedFace, speech: Path, result: RenderResult) -> Positions:

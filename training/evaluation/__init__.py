@@ -9,5 +9,6 @@ lip_accuracy          Command: every model and baseline → lips.md
 lip_metric_tables     Tables of lips.md: metrics of predicted lips on one person
 running               Command: every model on running speech of unseen people → running.md
 running_metrics       Measures of running.md: shape, closures and dynamics of lips
+running_page          The page of lips on running speech
 sync_filter_accuracy  Command: which clips the sync filter keeps → prepare.md
 """

@@ -13,7 +13,7 @@ from lipsync.types import LipTrack, Waveform
 from tests.support import talkers
 from tests.support.faces import FPS, mouth
 from training.corpus.dataset import Clip, Speaker
-from training.evaluation import running
+from training.evaluation import running, running_page
 from training.evaluation.lip_metric_tables import measured_lips
 from training.evaluation.running import SHIPPED_ROW, Group, Row, advance_sound
 from training.evaluation.running_metrics import (
@@ -289,10 +289,12 @@ def test_the_page_has_a_section_for_everybody_and_their_mean() -> None:
         Row(SHIPPED_ROW, following, rendered="**shipped**, as rendered"),
     ]
     groups = [Group.of("one", people(1), following), Group.of("two", people(2), following)]
-    text = running.page([(group, group.measure(rows)) for group in groups])
+    text = running_page.write_page(
+        [(group.name, group.describe(), group.measure(rows)) for group in groups]
+    )
     titles = [line for line in text.splitlines() if line.startswith("## ")]
     assert titles == ["## one", "## two", "## Mean of these 2"]
-    heads = [head for head, _, _ in running.COLUMNS]
+    heads = [head for head, _, _ in running_page.COLUMNS]
     assert text.count("| row | " + " | ".join(heads) + " |") == 3
     for row in (*rows, Row("**shipped**, as rendered", following)):
         assert text.count(f"| {row.name} |") == 3
@@ -317,7 +319,7 @@ def test_ratios_have_a_geometric_mean_and_undefined_values_are_left_out() -> Non
     ]
     a = replace(base, speed=0.5, rmse=0.1, recall=float("nan"))
     b = replace(base, speed=2.0, rmse=0.3, recall=0.4)
-    mean = running.average([a, b])
+    mean = running_page.average([a, b])
     assert (mean.speed, mean.rmse, mean.recall) == pytest.approx((1, 0.2, 0.4))
 
 
