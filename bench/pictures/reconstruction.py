@@ -33,7 +33,7 @@ from lipsync.report.contact_sheet import ContactSheet
 from lipsync.runtime.cache import Cache
 from lipsync.speech import audio, features, lip_model, vad
 from lipsync.speech.articulation import predict_speech
-from lipsync.speech.features.phone_embedding import embed_phones
+from lipsync.speech.features.phone_embedding import PHONE_SPEC, embed_phones
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import (
@@ -87,10 +87,8 @@ class Person:
             length = info.fps, count
             found = predict_speech(model, heard, vad.detect_speech(wave), profile, length)
             predicted.append(found.points)
-            phones = embed_phones(heard, model.spec, np.arange(count) / float(info.fps))
-            if phones is None:
-                raise ValueError(f"{model.meta.get('name')}: wanted a model that hears phones")
-            embedded.append(phones)
+            spoken = features.extract(wave, PHONE_SPEC)
+            embedded.append(embed_phones(spoken, np.arange(count) / float(info.fps)))
         bank, appearance = mouth_bank.build(
             footage.frames(),
             footage.face,

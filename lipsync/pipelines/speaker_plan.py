@@ -20,7 +20,7 @@ from lipsync.runtime.context import RunContext
 from lipsync.runtime.positions import sample_at
 from lipsync.speech import features, silence
 from lipsync.speech.articulation import predict_speech
-from lipsync.speech.features.phone_embedding import embed_phones
+from lipsync.speech.features.phone_embedding import PHONE_SPEC, embed_phones
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile, closed_mouth
 from lipsync.speech.vad import SpeechSegments
@@ -115,7 +115,7 @@ def plan_lips(
         shown, visible = silence.blend_at_spans(
             shown, timeline.sample(seen), in_spans, own_at_frames
         )
-        phones = embed_phones(heard, choice.model.spec, timeline.times)
+        phones = embed_phones(features.extract(role.wave, PHONE_SPEC), timeline.times)
     return PlannedLips(
         choice=choice,
         model=choice.model,

@@ -6,6 +6,7 @@ av_sync       Whether lips and sound belong together, and the lag between them
 features/     Sound → feature vectors at 100 Hz
 lip_model/    Features → the lips of a person speaking
 lip_profile   One person's mouth: its neutral, closed and resting shapes, and its opening range
+live_articulation  The same articulation while the sound is still arriving
 running_mean  Exponentially weighted mean of a stream, for sound that is still arriving
 silence       Lips in silence: close, rest, or return to the target's own
 vad           Voice activity detection: the segments of a sound that hold speech

@@ -4,7 +4,8 @@ A network trained on a few people predicts a mean of what lips may do: in anothe
 speech it hangs open, its dips for p, b and m do not reach the shut mouth, and fast motion is lost.
 What does not depend on the sound is put right here. The gap between the lips is brought linearly
 to the person's own: what is least open in the predicted speech to the shut mouth, and its range to
-that of their lips. Fast motion is amplified. Measured in docs/benchmarks/running.md.
+that of their lips. All else about the mouth comes to have the mean that it has while this person
+speaks. Fast motion is amplified. Measured in docs/benchmarks/running.md.
 """
 
 from __future__ import annotations
@@ -21,19 +22,21 @@ from lipsync.speech import lip_model, silence
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.vad import SpeechSegments
-from lipsync.types import F32, AudioFeatures, LipTrack
+from lipsync.types import F32, AudioFeatures, Bools, LipTrack
 
 # Motion faster than a Gaussian of FAST_S leaves is amplified by 1 + FASTER: of the opening, power
 # at 3–6 Hz was 0.7 of the true one and at 6–10 Hz 0.4.
-FAST_S, FASTER = 0.06, 0.3
+FAST_S, FASTER = 0.06, 0.2
 # Percentiles of the predicted gap that are the shut and the wide mouth. In running speech lips are
 # shut in about a tenth of the frames.
-SHUT_PERCENT, WIDE_PERCENT = 5, 95
+SHUT_PERCENT, WIDE_PERCENT = 10, 95
 # The same where little speech was predicted: gap above the neutral mouth's and range, in mouth
 # widths (about what speakers of GRID have), which count as much as PRIOR_S seconds of speech.
 USUAL_SHUT, USUAL_RANGE, PRIOR_S = 0.02, 0.25, 3.0
+MEAN_PRIOR_S = 1.0  # the same for the mean shape, which is known sooner
 # Factor on the range. A smaller range of the target's is ignored: it may simply not have spoken.
-LEAST_GAIN, MOST_GAIN = 1.0, 1.6
+LEAST_GAIN, MOST_GAIN = 1.0, 1.3
+UPPER, LOWER = 13, 16  # the inner lips' middles
 
 
 @option_group
@@ -88,21 +91,41 @@ def predict_speech(
 
 def _articulate_fully(lips: LipTrack, speech: SpeechSegments, profile: LipProfile) -> F32:
     """Points (n, 18, 2) of lips in the person's range and the tempo of speech."""
+    spoken = speech.at(np.arange(len(lips)) / float(lips.rate))
     points = _amplify_fast_motion(lips.points, float(lips.rate))
     gaps = LipTrack(points, lips.rate).opening
-    low, span = _measure(gaps[speech.at(np.arange(len(lips)) / float(lips.rate))], lips, profile)
-    gain = 1.0
-    if profile.opening_range > 0 and span > 0:
-        gain = float(np.clip(profile.opening_range / span, LEAST_GAIN, MOST_GAIN))
-    shut = _gap(profile.neutral if profile.shut is None else profile.shut)
-    wanted = np.maximum(shut + gain * (gaps - low), shut)
-    # Along the way in which these lips open: the shape's slope over the gap.
     centered = gaps - gaps.mean()
     energy = float((centered**2).sum())
     if energy <= 1e-9:
         return points
-    slope = np.tensordot(centered, points - points.mean(0), axes=1) / energy
-    return np.asarray(points + (wanted - gaps)[:, None, None] * slope, np.float32)
+    # The way in which these lips open: the shape's slope over the gap.
+    slope = np.tensordot(centered, points - points.mean(0), axes=1).astype(np.float32) / energy
+    wanted = _bring_to_range(gaps, spoken, lips, profile)
+    points = np.asarray(points + (wanted - gaps)[:, None, None] * slope, np.float32)
+    return points + shift_to_mean(points[spoken], float(lips.rate), slope, profile)
+
+
+def _bring_to_range(gaps: F32, spoken: Bools, lips: LipTrack, profile: LipProfile) -> F32:
+    """The gaps (n,) that lips of this person's range have."""
+    low, span = measure_gaps(gaps[spoken], lips, profile)
+    gain = 1.0
+    if profile.opening_range > 0 and span > 0:
+        gain = float(np.clip(profile.opening_range / span, LEAST_GAIN, MOST_GAIN))
+    shut = inner_gap(profile.neutral if profile.shut is None else profile.shut)
+    return np.asarray(np.maximum(shut + gain * (gaps - low), shut), np.float32)
+
+
+def shift_to_mean(points: F32, rate: float, slope: F32, profile: LipProfile) -> F32:
+    """The shift (18, 2) of all lips that brings those in speech, (k, 18, 2), to the person's mean.
+
+    Along the slope it leaves the gap between the lips as it is.
+    """
+    if profile.speaking is None or not len(points):
+        return np.zeros_like(slope, np.float32)
+    seconds = len(points) / rate
+    shift = profile.speaking - points.mean(0)
+    shift = shift - (shift[LOWER, 1] - shift[UPPER, 1]) * slope
+    return np.asarray(seconds / (seconds + MEAN_PRIOR_S) * shift, np.float32)
 
 
 def _amplify_fast_motion(points: F32, rate: float) -> F32:
@@ -111,13 +134,13 @@ def _amplify_fast_motion(points: F32, rate: float) -> F32:
     return np.asarray(points + FASTER * (points - slow), np.float32)
 
 
-def _measure(gaps: F32, lips: LipTrack, profile: LipProfile) -> tuple[float, float]:
+def measure_gaps(gaps: F32, lips: LipTrack, profile: LipProfile) -> tuple[float, float]:
     """The gap that stands for the shut mouth, and the range above it, in predicted speech.
 
     Args:
         gaps: (k,), of the frames with speech.
     """
-    low = _gap(profile.neutral) + USUAL_SHUT * profile.width
+    low = inner_gap(profile.neutral) + USUAL_SHUT * profile.width
     span = USUAL_RANGE * profile.width
     if not len(gaps):
         return low, span
@@ -130,6 +153,6 @@ def _measure(gaps: F32, lips: LipTrack, profile: LipProfile) -> tuple[float, flo
     )
 
 
-def _gap(shape: F32) -> float:
+def inner_gap(shape: F32) -> float:
     """Inner-lip gap of one shape (18, 2)."""
-    return float(np.linalg.norm(shape[13] - shape[16]))
+    return float(LipTrack(shape[None], Fraction(1)).opening[0])

@@ -9,11 +9,12 @@ import numpy as np
 from scipy.ndimage import minimum_filter1d
 
 from lipsync.errors import NoFaceError
-from lipsync.types import F32, LipTrack
+from lipsync.types import F32, Bools, LipTrack
 
 # A mouth is still where no point moves faster than STILL_SPEED (outer-eye distances per second,
 # over MOTION_S) within STILL_S before and after; a rest pose needs LEAST_STILL_S of it.
 STILL_SPEED, MOTION_S, STILL_S, LEAST_STILL_S = 0.3, 0.04, 0.16, 0.4
+LEAST_MOVING_S = 1.0  # of motion, for a mean shape
 
 LEAST_SHUT = 0.01  # mouth widths by which the shut mouth must be narrower than the neutral one
 NEARLY_SHUT = 0.4  # opening ranges above the neutral gap at which closing sets in
@@ -31,6 +32,7 @@ class LipProfile:
     opening_range: float  # 95th minus 5th percentile of the inner-lip gap; 0 where unknown
     rest: F32 | None = None  # (18, 2): the mouth while nothing moves; None: not seen
     shut: F32 | None = None  # (18, 2): the lips pressed together; None: as neutral
+    speaking: F32 | None = None  # (18, 2): mean while the lips move; None: they hardly do
 
     @staticmethod
     def of(track: LipTrack) -> LipProfile:
@@ -52,6 +54,7 @@ class LipProfile:
             float(high - low),
             resting_mouth(track),
             _least_open(track, 5),
+            speaking_mouth(track),
         )
 
     def close_fully(self, points: F32) -> F32:
@@ -88,17 +91,37 @@ def resting_mouth(track: LipTrack) -> F32 | None:
     The median shape of the frames with no motion within STILL_S; None where there are too few of
     them, as in ten seconds of unbroken speech.
     """
+    still = track.points[_still_frames(track)]
+    if len(still) < float(track.rate) * LEAST_STILL_S:
+        return None
+    return np.asarray(np.median(still, axis=0), np.float32)
+
+
+def speaking_mouth(track: LipTrack) -> F32 | None:
+    """The mean shape of the mouth while it moves, (18, 2): as a rule, while it speaks.
+
+    Every speaker's differs from that of the speakers of the training: some show their teeth, some
+    push their lips forward. None where the mouth hardly moves.
+    """
+    moving = np.isfinite(track.points).all((1, 2)) & ~_still_frames(track)
+    if moving.sum() < float(track.rate) * LEAST_MOVING_S:
+        return None
+    return np.asarray(track.points[moving].mean(0), np.float32)
+
+
+def _still_frames(track: LipTrack) -> Bools:
+    """(n,), frames with no motion within STILL_S; unknown frames are not still."""
     rate = float(track.rate)
     # Over a fixed time, so that noise does not weigh more at higher frame rates.
     step = max(1, round(rate * MOTION_S))
     moved = np.linalg.norm(track.points[step:] - track.points[:-step], axis=-1).max(1, initial=0)
     with np.errstate(invalid="ignore"):
-        moving = ~(moved * rate / step <= STILL_SPEED)  # unknown frames are not still
-    around = minimum_filter1d((~moving).astype(np.uint8), 2 * round(rate * STILL_S) + 1)
-    still = track.points[:-step][around > 0] if len(moving) else track.points[:0]
-    if len(still) < rate * LEAST_STILL_S:
-        return None
-    return np.asarray(np.median(still, axis=0), np.float32)
+        calm = moved * rate / step <= STILL_SPEED
+    still = np.zeros(len(track), bool)
+    if len(calm):
+        reach = 2 * round(rate * STILL_S) + 1
+        still[: len(calm)] = minimum_filter1d(calm.astype(np.uint8), reach) > 0
+    return still
 
 
 def _least_open(track: LipTrack, percent: float) -> F32:

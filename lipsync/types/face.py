@@ -32,8 +32,12 @@ class LipTrack:
 
     @property
     def opening(self) -> F32:
-        """Inner-lip gap, (n,): the distance of the two mid points of the inner lips."""
-        return np.asarray(np.linalg.norm(self.points[:, 13] - self.points[:, 16], axis=-1))
+        """Inner-lip gap, (n,): the distance of the two mid points of the inner lips.
+
+        Negative where the upper one is below the lower one: predicted lips may cross.
+        """
+        apart = self.points[:, 16] - self.points[:, 13]
+        return np.asarray(np.copysign(np.linalg.norm(apart, axis=-1), apart[:, 1]))
 
     @property
     def width(self) -> F32:

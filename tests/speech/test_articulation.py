@@ -117,3 +117,21 @@ def test_half_of_it_is_half_way(person: LipProfile) -> None:
     )
     assert none is asked.points
     assert np.allclose(half, (none + whole) / 2, atol=1e-6)
+
+
+def test_the_mouth_speaks_in_the_persons_own_shape(person: LipProfile) -> None:
+    """Lips pushed forward all the time stay pushed forward; how far they part stays, too."""
+    narrow = np.array([0.8, 1.0], np.float32)
+    pouting = LipProfile.of(LipTrack(speaking(0.0, 0.2).points * narrow, FPS))
+    asked = speaking(0.05, 0.2, 0.5)
+    plain, made = (articulate(asked, SPEECH, whose) for whose in (person, pouting))
+    width = np.ptp(made.points[..., 0], axis=1).mean() / np.ptp(plain.points[..., 0], axis=1).mean()
+    assert width == pytest.approx(0.8, abs=0.02)
+    assert made.opening == pytest.approx(plain.opening, abs=0.003)
+
+
+def test_a_mouth_that_never_moved_has_no_shape_of_speech() -> None:
+    profile = LipProfile.of(track(np.full(50, 0.03)))
+    assert profile.speaking is None
+    asked = speaking(0.05, 0.2, 0.5)
+    assert np.isfinite(articulate(asked, SPEECH, profile).points).all()

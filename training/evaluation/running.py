@@ -1,9 +1,10 @@
 """Lips predicted on running speech of people whom no model has seen → docs/benchmarks/running.md.
 
-    python -m training.evaluation.running [--shared ../shared] [--model WEIGHTS ...]
+    python -m training.evaluation.running [--shared ../shared] [--data runs/data] [--model FILE ...]
 
-Every clip is a person of their own, with their own sound. Baselines: the person's mean shape, and
-the shipped model with the wrong sound (chance). Landmarks are cached.
+Every clip is a person of their own, with their own sound. Baselines: the person's mean shape, the
+shipped model with the wrong sound (chance), and, with --data, a ridge regression on MFCC of the
+training clips. Landmarks are cached.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,15 +25,19 @@ from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.frame_times import resample_regularly
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.positions import runs_of_true
-from lipsync.speech import lip_model, vad
+from lipsync.speech import vad
 from lipsync.speech.articulation import ArticulationOptions
 from lipsync.speech.lip_model import LipLSTM, LipOptions
 from lipsync.speech.lip_profile import LipProfile, closed_mouth
+from lipsync.speech.live_articulation import LiveArticulation
 from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import LipTrack, Waveform
+from training.corpus import dataset
+from training.corpus.benchmark_data import SEEN
 from training.corpus.dataset import Clip, Speaker
-from training.evaluation.baselines import shuffled_predictor
+from training.evaluation.baselines import Ridge, shuffled_predictor
 from training.evaluation.lip_metric_tables import LipEvaluation, measured_lips
+from training.evaluation.running_adapted import measure_adapted
 from training.evaluation.running_metrics import MouthGaps, Pair, RunningMetrics, measure_lag
 from training.evaluation.running_page import write_page
 from training.metrics import GapLevels, Predictor, network_predictor
@@ -63,13 +68,14 @@ def main(argv: list[str] | None = None) -> None:
         prog="python -m training.evaluation.running", description=__doc__
     )
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="has data/ in it")
+    parser.add_argument("--data", type=Path, help="from prepare: for the row of the regression")
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/running.md"))
     parser.add_argument("--model", action="append", default=[], help="more weights (repeatable)")
     args = parser.parse_args(argv)
     try:
         footage = find_footage(args.shared / "data")
-        rows = make_rows(args.model)
-        text = write_page(evaluate(footage, rows))
+        rows = make_rows(args.model, args.data)
+        text = write_page(*evaluate(footage, rows))
     except LipsyncError as error:
         sys.exit(f"error: {error}")
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -195,9 +201,12 @@ def find_footage(data: Path) -> dict[str, list[Path]]:
     return {**{path.stem: [path] for path in paths}, Path(NEWS).name: news}
 
 
-def make_rows(more: Sequence[str]) -> list[Row]:
-    """The baselines, the shipped models, and further weights."""
-    names = [name for name in lip_model.SHIPPED if name not in ("paper", "default")]
+def make_rows(more: Sequence[str], data: Path | None = None) -> list[Row]:
+    """The baselines, the shipped models, and further weights.
+
+    Args:
+        data: from prepare, for the ridge regression; None: without it.
+    """
     shipped = LipLSTM.load(LipOptions("default"))
     default = network_predictor(shipped)
     paper = network_predictor(LipLSTM.load(LipOptions("paper")))
@@ -205,29 +214,57 @@ def make_rows(more: Sequence[str]) -> list[Row]:
         Row("original", measured_lips),
         Row("mean shape", mean_shape),
         Row("another clip's sound, shipped model", default, wrong_sound=True),
+        *([] if data is None else [Row("ridge regression on MFCC", fit_ridge(data).predict)]),
         Row("the paper's LSTM", paper),
         Row("shipped, `--articulation 0`", network_predictor(shipped, ArticulationOptions(0.0))),
         Row(SHIPPED_ROW, default, rendered="**shipped**, as rendered"),
-        *(
-            Row(f"`{name}`", network_predictor(LipLSTM.load(LipOptions(name))))
-            for name in (*names, *more)
-        ),
+        Row("`stream`, live", live_predictor(LipLSTM.load(LipOptions("stream")))),
+        *(Row(f"`{name}`", network_predictor(LipLSTM.load(LipOptions(name)))) for name in more),
     ]
 
 
-def evaluate(
-    footage: dict[str, list[Path]], rows: Sequence[Row]
-) -> list[tuple[str, str, dict[str, RunningMetrics]]]:
-    """Name, description and rows of every group; each is reported on stderr."""
-    shipped = next(row.predict for row in rows if row.name == SHIPPED_ROW)
-    results = []
+def fit_ridge(data: Path) -> Ridge:
+    """The regression on the training clips of the speaker of the shipped models."""
+    seen = dataset.load(data, SEEN)
+    return Ridge.fit(seen, dataset.split(seen.clips)[0])
+
+
+def live_predictor(model: LipLSTM) -> Predictor:
+    """Predict as lips are from a microphone: articulated by what was heard so far."""
+    mumble = network_predictor(model, ArticulationOptions(0.0))
+
+    def predict(speaker: Speaker, clips: list[Clip]) -> list[LipTrack]:
+        return [
+            LiveArticulation(speaker.profile, lips.rate).push(lips)
+            for lips in mumble(speaker, clips)
+        ]
+
+    return predict
+
+
+Results = list[tuple[str, str, dict[str, RunningMetrics]]]  # name, description and rows of each
+
+
+def evaluate(footage: dict[str, list[Path]], rows: Sequence[Row]) -> tuple[Results, Results]:
+    """All groups; and those who are long enough to be adapted to."""
+    results: Results = []
+    adapted: Results = []
+    for group in load_groups(footage):
+        results.append((group.name, group.describe(), group.measure(rows)))
+        if len(group.members) == 1 and (known := measure_adapted(group.members[0])):
+            adapted.append((group.name, group.describe(), known))
+    return results, adapted
+
+
+def load_groups(footage: dict[str, list[Path]]) -> Iterator[Group]:
+    """Track and measure everybody; each is reported on stderr."""
+    shipped = network_predictor(LipLSTM.load(LipOptions()))
     with Cache(Cache.default_root()) as cache:
         for name, paths in footage.items():
             speakers = [load_speaker(path, cache) for path in paths]
             group = Group.of(name, speakers, shipped)
             print(f"{name}: {group.describe()}", file=sys.stderr)
-            results.append((name, group.describe(), group.measure(rows)))
-    return results
+            yield group
 
 
 def load_speaker(path: Path, cache: Cache) -> Speaker:

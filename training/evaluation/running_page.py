@@ -34,7 +34,9 @@ measured together.
 - original: the true lips, with the noise of their landmarks.
 - mean shape: the mean of the clip's true lips, which no model knows.
 - another clip's sound: the next clip's; where there is only one, its own, moved by half its length.
+- ridge regression: fitted on the training clips of the speaker of the shipped models.
 - networks: the lips as a render has them before it settles them in pauses.
+- `stream`, live: brought to the person's range by what was heard so far (`LiveArticulation`).
 - as rendered: the lips settled in pauses (`--silence close`).
 
 Columns. Unit of length: the outer-eye distance; 18 lip points, aligned by the rigid points only.
@@ -66,9 +68,13 @@ Speed and power come from Welch spectra (Hann windows of 4 s) at the clip's own 
 landmarks' noise is assumed to be white: the true gap's mean density above 10 Hz is subtracted from
 the true spectrum, so motion above 10 Hz counts as noise, too. It is not subtracted from what is
 compared with it: what the original has beyond 1 is noise. Where noise is more than two thirds of
-the true power, there is no figure. The last section weights all sections equally and leaves out
-undefined values; its means of speed and power are geometric.
+the true power, there is no figure. Means weight all sections equally and leave out undefined
+values; those of speed and power are geometric.
 """
+
+ADAPTED_INTRODUCTION = """\
+What follows the first 15.5 s of every clip that is long enough, predicted by what is known from
+before: the mouth's measures, and the weights that `lipsync adapt` makes."""
 
 RATIOS = ("speed", "slow", "middle", "fast")  # the mean of these is the geometric one
 
@@ -101,16 +107,32 @@ def average(scores: Sequence[RunningMetrics]) -> RunningMetrics:
     return RunningMetrics(**means)
 
 
-def write_page(results: Sequence[tuple[str, str, dict[str, RunningMetrics]]]) -> str:
-    """The whole page, as Markdown; results: name, description and rows of every group."""
+Results = Sequence[tuple[str, str, dict[str, RunningMetrics]]]  # name, description, rows
+
+
+def write_page(results: Results, adapted: Results) -> str:
+    """The whole page, as Markdown.
+
+    Args:
+        adapted: of those people who are long enough to be adapted to.
+    """
     parts = [INTRODUCTION.format(
         date=date.today().isoformat(), cores=os.cpu_count(), machine=platform.machine(),
         torch=torch.__version__,
     )]  # fmt: skip
+    parts += [f"## Mean of {len(results)}", "", *table(_means(results)), ""]
+    if adapted:
+        parts += [f"## Adapted: mean of {len(adapted)}", "", ADAPTED_INTRODUCTION, ""]
+        parts += [*table(_means(adapted)), ""]
+        for name, _, scores in adapted:
+            parts += [f"### {name}", "", *table(scores), ""]
     for name, description, scores in results:
         parts += [f"## {name}", "", description, "", *table(scores), ""]
-    means = {name: average([scores[name] for *_, scores in results]) for name in results[0][2]}
-    return "\n".join([*parts, f"## Mean of these {len(results)}", "", *table(means)]) + "\n"
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _means(results: Results) -> dict[str, RunningMetrics]:
+    return {name: average([scores[name] for *_, scores in results]) for name in results[0][2]}
 
 
 def table(scores: dict[str, RunningMetrics]) -> list[str]:

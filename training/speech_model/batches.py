@@ -110,8 +110,21 @@ def build_training_set(
         frames=torch.tensor([len(clip.lips) for _, clip in pairs]),
         fps=torch.tensor([float(clip.lips.rate) for _, clip in pairs]),
         mean=torch.from_numpy(everything.mean(0)),
-        std=torch.from_numpy(np.maximum(everything.std(0), MIN_STD)),
+        std=torch.from_numpy(_feature_scales(everything, spec)),
     )
+
+
+def _feature_scales(values: F32, spec: FeatureSpec) -> F32:
+    """Deviations (d,) by which features are divided: their own, but one for all encoder states.
+
+    The states are principal components: each scaled by itself, the smallest would count as much
+    as the largest.
+    """
+    scales = np.maximum(values.std(0), MIN_STD)
+    if "encoder" in spec.parts:
+        here = spec.parts["encoder"]
+        scales[here] = np.sqrt(np.square(scales[here]).mean())
+    return np.asarray(scales, np.float32)
 
 
 SpeakerClips = list[tuple[dataset.Speaker, dataset.Clip]]

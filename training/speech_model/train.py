@@ -247,9 +247,10 @@ def _metadata(
     options: TrainOptions, speakers: list[dataset.Speaker], articulation: float
 ) -> dict[str, Any]:
     ratios = [s.profile.opening_range / s.profile.width for s in speakers]
+    clips = [len(dataset.split(s.clips)[0]) for s in speakers]
     command = ["python", "-m", "training.speech_model.train", f"configs/train/{options.name}.yaml"]
     return {
-        lip_model.OPENING_RATIO: round(float(np.mean(ratios)), 4),
+        lip_model.OPENING_RATIO: round(float(np.average(ratios, weights=clips)), 4),
         lip_model.ARTICULATION: round(articulation, 3),
         "name": options.name,
         "description": options.description,

@@ -27,7 +27,7 @@ from lipsync.runtime.hashing import hash_file
 from lipsync.runtime.option_spec import option_group
 from lipsync.speech import av_sync, lip_model
 from lipsync.speech.av_sync import LAG_MOST_S, LEAST_R
-from lipsync.speech.features.phone_embedding import embed_phones
+from lipsync.speech.features.phone_embedding import PHONE_SPEC, embed_phones
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.video_speech import VideoSpeech
@@ -94,10 +94,10 @@ class Footage:
         """Build the bank of this footage, and its frames' appearance; see `mouth_bank.build`.
 
         Args:
-            model: speech model whose phone embedding the entries get; None: no embedding.
+            model: speech model that tells whether a video's sound is its speaker's own; the
+                entries get the phone embedding of such sound. None: no embedding.
         """
-        hears = model is not None and "phones" in model.spec.parts
-        phones = (lambda: self.phone_embedding(model)) if hears and model is not None else None
+        phones = None if model is None else lambda: self.phone_embedding(model)
         return mouth_bank.build(self.frames(), self.face, options, cache, self.digest, phones)
 
     def phone_embedding(self, model: LipLSTM) -> F32 | None:
@@ -156,6 +156,5 @@ def _embed_own_phones(
     fit = av_sync.measure_sync(regular.opening, predicted.opening, float(regular.rate), speaking)
     if not fit.r >= LEAST_R or abs(fit.lag_s) > LAG_MOST_S:
         return None
-    return embed_phones(
-        heard, model.spec, frame_times.display_times(video.info, len(lips)) + fit.lag_s
-    )
+    times = frame_times.display_times(video.info, len(lips)) + fit.lag_s
+    return embed_phones(video.features(PHONE_SPEC), times)

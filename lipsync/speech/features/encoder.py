@@ -4,7 +4,9 @@ A transformer trained on many people and languages (assets/encoder.safetensors, 
 training.export.encoder): its states carry more of what is said than any spectrum, and less of who
 says it. The network fixes the front end: 80 Slaney bands at 100 Hz; one state every 20 ms.
 
-A sound is read in windows on a fixed grid, so that an hour needs no more memory than a minute.
+A sound is read in windows on a fixed grid, so that an hour needs no more memory than a minute. A
+state also tells where in its window it is, by as much as a third of the variance of all states: an
+offset for each position, which is subtracted.
 """
 
 from __future__ import annotations
@@ -62,12 +64,12 @@ class Encoder(nn.Module):
             for _ in range(layers)
         )
 
-    def forward(self, mel: torch.Tensor, position: int) -> torch.Tensor:
-        """(b, n, 80) → (b, ceil(n / 2), width)."""
+    def forward(self, mel: torch.Tensor, position: int, layers: int | None = None) -> torch.Tensor:
+        """(b, n, 80) → (b, ceil(n / 2), width), after the first `layers` (None: all)."""
         gelu = nn.functional.gelu
         x = gelu(self.halve(gelu(self.narrow(mel.transpose(1, 2))))).transpose(1, 2)
         x = x + self.places[position : position + x.shape[1]]
-        for layer in self.layers:
+        for layer in self.layers[:layers]:
             x = layer(x)
         return x
 
@@ -121,8 +123,9 @@ def normalize_level(mel: F32, loud: float) -> F32:
 @torch.inference_mode()
 def _encode_window(log: F32, position: int) -> F32:
     """(n, ENCODED) of one window, interpolated between the states."""
-    network, mean, directions = load_network()
-    x = (network(torch.from_numpy(log)[None], position)[0] - mean) @ directions
+    network, places, directions = load_network()
+    states = network(torch.from_numpy(log)[None], position)[0]
+    x = (states - places[position : position + len(states)]) @ directions
     between = torch.arange(len(log)) / STRIDE
     left = between.long().clamp(max=len(x) - 1)
     right = (left + 1).clamp(max=len(x) - 1)
@@ -131,12 +134,12 @@ def _encode_window(log: F32, position: int) -> F32:
 
 @cache
 def load_network() -> tuple[Encoder, torch.Tensor, torch.Tensor]:
-    """The encoder, and the mean and the principal directions of its states."""
+    """The encoder, the mean state at every position, and the principal directions of the states."""
     tensors, meta = _load_asset()
     network = Encoder(**meta["dims"])
     names = network.state_dict().keys()
     network.load_state_dict({k: v for k, v in dequantize(tensors).items() if k in names})
-    return network.eval(), tensors["mean"], tensors["directions"][:, :ENCODED]
+    return network.eval(), tensors["mean_states"].float(), tensors["directions"][:, :ENCODED]
 
 
 @cache

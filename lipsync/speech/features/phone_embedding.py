@@ -1,5 +1,6 @@
-"""Phone posteriors as an embedding with a meaningful distance.
+"""What is said at a time: phone posteriors as an embedding with a meaningful distance.
 
+Textures compare the speech of two moments by it, whatever a speech model reads.
 Square roots of the posteriors: their Euclidean distance is the Hellinger distance (up to a
 constant factor), from 0 (the same phones) to √2 (none in common).
 """
@@ -13,17 +14,13 @@ from scipy.ndimage import gaussian_filter1d
 from lipsync.speech.features.spec import FeatureSpec
 from lipsync.types import F32, AudioFeatures
 
+PHONE_SPEC = FeatureSpec("phones", throat=True)
 SMOOTH_STEPS = 3.0  # σ: a video frame is exposed for several steps of sound
 
 
-def embed_phones(
-    features: AudioFeatures, spec: FeatureSpec, times: NDArray[np.floating]
-) -> F32 | None:
-    """Phone embedding (n, 42) at these times (s); None if the spec has no phones."""
-    if "phones" not in spec.parts:
-        return None
-    posteriors = features.values[:, spec.parts["phones"]]
-    smooth = gaussian_filter1d(posteriors, SMOOTH_STEPS, axis=0, mode="nearest")
+def embed_phones(features: AudioFeatures, times: NDArray[np.floating]) -> F32:
+    """Phone embedding (n, 42) at these times (s), from features of PHONE_SPEC."""
+    smooth = gaussian_filter1d(features.values, SMOOTH_STEPS, axis=0, mode="nearest")
     steps = np.round((times - features.start) * features.rate).astype(np.int64)
     return np.asarray(
         np.sqrt(np.maximum(smooth[np.clip(steps, 0, len(smooth) - 1)], 0)), np.float32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PHONES, ENCODED = 42, 96  # values per step of `features.phones` and `features.encoder`
+PHONES, ENCODED = 42, 160  # values per step of `features.phones` and `features.encoder`
 
 
 @dataclass(frozen=True)

@@ -228,6 +228,11 @@ class LipLSTM(nn.Module):
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise WeightsError(f"{path}: these weights are not a LipLSTM's ({reason})") from None
+        if dims.inputs != spec.size:
+            raise WeightsError(
+                f"{path}: trained on {dims.inputs} features of {spec.kind}, which has {spec.size} "
+                "in this version of lipsync: train it again (training.speech_model.train)"
+            )
         return model.eval().requires_grad_(False).to(device)
 
 

@@ -289,11 +289,14 @@ def test_the_page_has_a_section_for_everybody_and_their_mean() -> None:
         Row(SHIPPED_ROW, following, rendered="**shipped**, as rendered"),
     ]
     groups = [Group.of("one", people(1), following), Group.of("two", people(2), following)]
-    text = running_page.write_page(
-        [(group.name, group.describe(), group.measure(rows)) for group in groups]
-    )
-    titles = [line for line in text.splitlines() if line.startswith("## ")]
-    assert titles == ["## one", "## two", "## Mean of these 2"]
+    results = [(group.name, group.describe(), group.measure(rows)) for group in groups]
+    adapted = [("two", "", {"plain": results[1][2]["original"]})]
+    text = running_page.write_page(results, adapted)
+    titles = [line for line in text.splitlines() if line.startswith("##")]
+    assert titles == ["## Mean of 2", "## Adapted: mean of 1", "### two", "## one", "## two"]
+    assert text.count("| plain | 1.000 |") == 2
+    text = running_page.write_page(results, [])
+    assert "dapted" not in text.split("## Mean")[1]
     heads = [head for head, _, _ in running_page.COLUMNS]
     assert text.count("| row | " + " | ".join(heads) + " |") == 3
     for row in (*rows, Row("**shipped**, as rendered", following)):
@@ -304,7 +307,7 @@ def test_the_page_has_a_section_for_everybody_and_their_mean() -> None:
         if line.startswith("| ")
     ]
     assert {len(line) for line in cells} == {len(heads) + 1}
-    mean = {line[0]: dict(zip(heads, line[1:], strict=True)) for line in cells[-5:]}
+    mean = {line[0]: dict(zip(heads, line[1:], strict=True)) for line in cells[1:6]}
     assert (mean["original"]["r_open"], mean["original"]["RMSE"]) == ("1.000", "0.0000")
     assert mean["original"]["closure recall"] == "1.00"
     assert (mean["mean shape"]["r_open"], mean["mean shape"]["motion"]) == ("–", "100%")
@@ -328,3 +331,17 @@ def test_what_is_missing_is_said_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"desk_french_50s\.mp4 is missing: .*--shared"):
         running.main(["--shared", str(tmp_path), "--out", str(page)])
     assert not page.exists()
+
+
+def test_a_clip_is_cut_between_frames_and_too_short_a_one_not_at_all() -> None:
+    from training.evaluation import running_adapted
+
+    (one,) = Group.of("one", people(1), following).members
+    (clip,) = one.clips
+    rate = float(clip.lips.rate)
+    part = running_adapted.cut(clip, 0.41, 1.0)
+    first = round(0.41 * rate)
+    assert np.array_equal(part.lips.points, clip.lips.points[first : round(rate)], equal_nan=True)
+    assert len(part.wave.samples) == pytest.approx(len(part.lips) / rate * part.wave.rate, abs=1)
+    assert len(running_adapted.cut(clip, 0).lips) == len(clip.lips)
+    assert running_adapted.measure_adapted(one) == {}
