@@ -14,6 +14,7 @@ from lipsync.types import F32, Bools, LipTrack
 # A mouth is still where no point moves faster than STILL_SPEED (outer-eye distances per second,
 # over MOTION_S) within STILL_S before and after; a rest pose needs LEAST_STILL_S of it.
 STILL_SPEED, MOTION_S, STILL_S, LEAST_STILL_S = 0.3, 0.04, 0.16, 0.4
+REST_PERCENTS = (23, 43)  # of the gap in still frames, between which the mouth is at rest
 LEAST_MOVING_S = 1.0  # of motion, for a mean shape
 
 LEAST_SHUT = 0.01  # mouth widths by which the shut mouth must be narrower than the neutral one
@@ -88,13 +89,17 @@ def closed_mouth(track: LipTrack) -> F32:
 def resting_mouth(track: LipTrack) -> F32 | None:
     """The mouth while nothing moves, (18, 2); many people rest with it open.
 
-    The median shape of the frames with no motion within STILL_S; None where there are too few of
-    them, as in ten seconds of unbroken speech.
+    The shape of the frames with no motion within STILL_S, a third of the way from the least open of
+    them to the widest: many people shut their mouth in some pauses and hold it open in others, and
+    a mouth that is open where it should be shut is the worse mistake. None where there are too few
+    of them, as in ten seconds of unbroken speech.
     """
-    still = track.points[_still_frames(track)]
+    still = LipTrack(track.points[_still_frames(track)], track.rate)
     if len(still) < float(track.rate) * LEAST_STILL_S:
         return None
-    return np.asarray(np.median(still, axis=0), np.float32)
+    low, high = np.percentile(still.opening, REST_PERCENTS)
+    like = (still.opening >= low) & (still.opening <= high)
+    return np.asarray(np.median(still.points[like], axis=0), np.float32)
 
 
 def speaking_mouth(track: LipTrack) -> F32 | None:
