@@ -46,8 +46,8 @@ TRAINING_MAY_IMPORT = {
     "metrics": ("corpus",),
     "speech_model": ("parallel", "corpus", "metrics"),
     "face_autoencoder": ("parallel", "speech_model"),
-    "evaluation": ("parallel", "corpus", "metrics", "speech_model"),
     "export": ("corpus",),
+    "evaluation": ("parallel", "corpus", "metrics", "speech_model", "export"),
 }
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")
 

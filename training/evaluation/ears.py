@@ -38,7 +38,7 @@ from training.export.encoder import HEADS, encoder_weights, read_ctranslate2, re
 CLIPS_EVERY = 3  # of the training clips
 REACH_S, EVERY_S = 0.12, 0.03  # the features around a frame that the regression reads
 COMPONENTS = 160  # of the features, at most
-PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1)  # per sample, of components of at most unit variance
+PENALTIES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # per sample; variances are at most 1
 LEAST_RANGE = 0.02  # outer-eye distances
 LAYERS = 6
 
@@ -170,9 +170,9 @@ def page(
         "[running.md](running.md): no network, no training. It reads the features from "
         f"{1000 * REACH_S:.0f} ms before to {1000 * REACH_S:.0f} ms after a frame, every "
         f"{1000 * EVERY_S:.0f} ms, as at most {COMPONENTS} principal components. The penalty is "
-        "the best of five on these very people, for every row. The last row is fitted on the other "
-        "people of the table instead: what running speech of many would teach (measured only; "
-        "nobody of them is in any weights).",
+        f"the best of {len(PENALTIES)} on these very people, for every row. The last row is fitted "
+        "on the other people of the table instead: what running speech of many would teach "
+        "(measured only; nobody of them is in any weights).",
         "",
         "| features | mean | " + " | ".join(names) + " |",
         "| --- |" + " --- |" * (1 + len(names)),
