@@ -8,5 +8,6 @@ prepare              Command: footage → one file of clips per speaker
 segments             Cut a video into segments with a face in view, and analyze their speech
 speaker_preparation  Filter, synchronize and store the segments of each speaker
 sync_filter          Reject clips whose sound and lips do not match; correct constant delays
+synthesize           Command: speech of seven languages whose phones and times are known
 tracks               Face tracks reduced to the points of lips and alignment: join, cut, measure
 """

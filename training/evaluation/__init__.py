@@ -6,6 +6,7 @@ ablation_rows         What the ablation varies, and the record of a row
 adaptation            Command: fine-tuning on half of a person's clips → adapt.md
 baselines             Baseline predictors: mean shape, shuffled sound, ridge regression
 ears                  Command: which features of the sound tell the lips → ears.md
+languages             Command: closures for p, b, m in seven languages → languages.md
 lip_accuracy          Command: every model and baseline → lips.md
 lip_metric_tables     Tables of lips.md: metrics of predicted lips on one person
 running               Command: every model on running speech of unseen people → running.md
