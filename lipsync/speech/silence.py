@@ -23,7 +23,7 @@ ATTACK_S, RELEASE_S = 0.4, 0.32
 # Fast steps in silence are smoothed by a Gaussian of SMOOTH_S, faded in and out by one of FADE_S.
 # Without it, the lips were still in 96 % of the silent frames of running speech; with it, in all.
 FAST = 0.4  # outer-eye distances per second: 1.6 % from one frame to the next at 25 fps
-SMOOTH_S, FADE_S = 0.06, 0.03
+SMOOTH_S, FADE_S = 0.08, 0.03
 REST_S = 0.06  # σ of the transition between speech and the resting mouth
 LEAST_REST = 0.03  # mouth widths by which a rest pose must be more open than the shut mouth
 
