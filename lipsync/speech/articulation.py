@@ -10,6 +10,7 @@ speaks. Fast motion is amplified. Measured in docs/benchmarks/running.md.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
@@ -22,10 +23,10 @@ from lipsync.speech import lip_model, silence
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.vad import SpeechSegments
-from lipsync.types import F32, AudioFeatures, Bools, LipTrack
+from lipsync.types import F32, AudioFeatures, LipTrack
 
 # Motion faster than a Gaussian of FAST_S leaves is amplified by 1 + FASTER: of the opening, power
-# at 3–6 Hz was 0.7 of the true one and at 6–10 Hz 0.4.
+# at 6–10 Hz is 0.4 of the true one without it (docs/benchmarks/running.md, `--articulation 0`).
 FAST_S, FASTER = 0.06, 0.2
 # Percentiles of the predicted gap that are the shut and the wide mouth. In running speech lips are
 # shut in about a tenth of the frames.
@@ -100,19 +101,34 @@ def _articulate_fully(lips: LipTrack, speech: SpeechSegments, profile: LipProfil
         return points
     # The way in which these lips open: the shape's slope over the gap.
     slope = np.tensordot(centered, points - points.mean(0), axes=1).astype(np.float32) / energy
-    wanted = _bring_to_range(gaps, spoken, lips, profile)
+    wanted = GapRange.of(gaps[spoken], lips.rate, profile).apply(gaps)
     points = np.asarray(points + (wanted - gaps)[:, None, None] * slope, np.float32)
     return points + shift_to_mean(points[spoken], float(lips.rate), slope, profile)
 
 
-def _bring_to_range(gaps: F32, spoken: Bools, lips: LipTrack, profile: LipProfile) -> F32:
-    """The gaps (n,) that lips of this person's range have."""
-    low, span = measure_gaps(gaps[spoken], lips, profile)
-    gain = 1.0
-    if profile.opening_range > 0 and span > 0:
-        gain = float(np.clip(profile.opening_range / span, LEAST_GAIN, MOST_GAIN))
-    shut = inner_gap(profile.neutral if profile.shut is None else profile.shut)
-    return np.asarray(np.maximum(shut + gain * (gaps - low), shut), np.float32)
+@dataclass(frozen=True)
+class GapRange:
+    """How predicted gaps become those of a person's range."""
+
+    low: float  # predicted gap that stands for the shut mouth
+    gain: float
+    shut: float  # gap of the person's shut mouth
+
+    @staticmethod
+    def of(gaps: F32, rate: Fraction, profile: LipProfile) -> GapRange:
+        """Measure predicted gaps (k) in speech; the smaller k is, the more the usual counts."""
+        low, span = _measure(gaps, rate, profile)
+        gain = 1.0
+        if profile.opening_range > 0 and span > 0:
+            gain = float(np.clip(profile.opening_range / span, LEAST_GAIN, MOST_GAIN))
+        return GapRange(
+            low, gain, inner_gap(profile.neutral if profile.shut is None else profile.shut)
+        )
+
+    def apply(self, gaps: F32) -> F32:
+        """Bring gaps (n,) to the range."""
+        wanted = np.maximum(self.shut + self.gain * (gaps - self.low), self.shut)
+        return np.asarray(wanted, np.float32)
 
 
 def shift_to_mean(points: F32, rate: float, slope: F32, profile: LipProfile) -> F32:
@@ -134,7 +150,7 @@ def _amplify_fast_motion(points: F32, rate: float) -> F32:
     return np.asarray(points + FASTER * (points - slow), np.float32)
 
 
-def measure_gaps(gaps: F32, lips: LipTrack, profile: LipProfile) -> tuple[float, float]:
+def _measure(gaps: F32, rate: Fraction, profile: LipProfile) -> tuple[float, float]:
     """The gap that stands for the shut mouth, and the range above it, in predicted speech.
 
     Args:
@@ -144,7 +160,7 @@ def measure_gaps(gaps: F32, lips: LipTrack, profile: LipProfile) -> tuple[float,
     span = USUAL_RANGE * profile.width
     if not len(gaps):
         return low, span
-    seconds = len(gaps) / float(lips.rate)
+    seconds = len(gaps) / float(rate)
     share = seconds / (seconds + PRIOR_S)
     least, most = np.percentile(gaps, [SHUT_PERCENT, WIDE_PERCENT])
     return (

@@ -16,12 +16,10 @@ from fractions import Fraction
 import numpy as np
 
 from lipsync.speech.articulation import (
-    LEAST_GAIN,
-    MOST_GAIN,
     USUAL_RANGE,
     ArticulationOptions,
+    GapRange,
     inner_gap,
-    measure_gaps,
     shift_to_mean,
 )
 from lipsync.speech.lip_profile import LipProfile
@@ -32,22 +30,18 @@ WINDOW_S = 20.0  # of speech, which is measured
 # within MOTION_S after. There is no voice activity live, and all frames cannot count: a silence
 # would fill the window, its lips would be the percentile that stands for the shut mouth, and p, b
 # and m after it would stay open. Motion on both sides leaves out the ends of pauses, too; that it
-# is known late delays the statistics, not the lips. On `stream` and eleven clips of
-# docs/benchmarks/running.md (all but arabic_news), the 10th percentile of the frames that count is
-# 0.006 mouth widths below that of the detector's speech; with motion before alone 0.021.
+# is known late delays the statistics, not the lips.
 MOTION_S, MOVING = 0.3, 0.16
 # How far each lip point moves down per gap, before it was seen: the mean slope of what `stream`
-# predicts for the speech of those clips. Their own slopes differ from it by 0.09 (RMS of the
-# coordinates); from the way between the profile's shut and speaking mouth by 0.23, from a lower lip
-# that moves alone by 0.29. It counts as much as SLOPE_PRIOR_S seconds of speech of usual range.
+# predicts for eleven people's speech. The upper lip moves, too: a lower lip that moves alone would
+# not do. It counts as much as SLOPE_PRIOR_S seconds of speech of usual range.
 OPENING = (
     0.09, -0.11, -0.22, -0.25, -0.22, -0.11, 0.09, 0.37, 0.51, 0.53, 0.51, 0.37,
     -0.39, -0.41, -0.39, 0.58, 0.59, 0.58,
 )  # fmt: skip
 SLOPE_PRIOR_S = 0.3
 DEVIATIONS = 3.3  # standard deviations between the 5th and the 95th percentile of a normal variable
-# Of speech, after which it is measured again, for speed. On those clips the lips close as often as
-# if it were measured in every frame, and less often with 0.5 s.
+# Of speech, after which it is measured again, for speed.
 REFRESH_S = 0.2
 
 
@@ -55,30 +49,22 @@ REFRESH_S = 0.2
 class _Change:
     """What brings predicted lips to the person's range."""
 
-    shut: float  # gap of the person's shut mouth
-    low: float  # predicted gap that stands for it
-    gain: float
+    range: GapRange
     slope: F32  # (18, 2)
     shift: F32  # (18, 2), of all lips
 
     @staticmethod
     def of(spoken: LipTrack, profile: LipProfile) -> _Change:
         """Measure predicted lips (k) in speech; the smaller k is, the more the usual counts."""
-        gaps = spoken.opening
-        low, span = measure_gaps(gaps, spoken, profile)
-        gain = 1.0
-        if profile.opening_range > 0 and span > 0:
-            gain = float(np.clip(profile.opening_range / span, LEAST_GAIN, MOST_GAIN))
-        shut = inner_gap(profile.neutral if profile.shut is None else profile.shut)
         slope = _measure_slope(spoken, profile)
         # `articulate` shifts lips that are in range. What brings them there is motion along the
         # slope, which the shift disregards: it is the same for lips as predicted.
         shift = shift_to_mean(spoken.points, float(spoken.rate), slope, profile)
-        return _Change(shut, low, gain, slope, shift)
+        return _Change(GapRange.of(spoken.opening, spoken.rate, profile), slope, shift)
 
     def apply(self, shape: F32, gap: float) -> F32:
         """One shape (18, 2) of this gap in the person's range."""
-        wanted = max(self.shut + self.gain * (gap - self.low), self.shut)
+        wanted = self.range.apply(np.array([gap], np.float32))[0]
         return np.asarray(shape + np.float32(wanted - gap) * self.slope + self.shift, np.float32)
 
 

@@ -76,7 +76,8 @@ def main(argv: list[str] | None = None) -> None:
     network.load_state_dict(encoder.dequantize(encoder.quantize(weights)))  # as it will be used
     bank = slaney_filters()
     inputs = network_inputs(heard, encoder.rescale_filters(bank))
-    places = measure_positions(network.eval(), inputs[::EVERY])
+    places, share = measure_positions(network.eval(), inputs[::EVERY])
+    print(f"positions: {share:.0%} of the variance of the states")
     names = [path.name for path in sorted(args.wheels)]
     checkpoint.save(
         OUT,
@@ -199,8 +200,8 @@ def network_inputs(heard: list[F32], filters: F32) -> list[F32]:
 
 
 @torch.inference_mode()
-def measure_positions(network: encoder.Encoder, heard: list[F32]) -> torch.Tensor:
-    """The mean state at every position, (POSITIONS, width).
+def measure_positions(network: encoder.Encoder, heard: list[F32]) -> tuple[torch.Tensor, float]:
+    """The mean state at every position, (POSITIONS, width), and its share of all variance.
 
     A state is the sum of what is said and where it is in the window: the same sounds, read at
     several positions, tell the two apart, by averaging either one in turn.
@@ -228,7 +229,9 @@ def measure_positions(network: encoder.Encoder, heard: list[F32]) -> torch.Tenso
     # Positions that no sound reached are like the last that one did.
     last = int(torch.nonzero(count[:, 0])[-1])
     places[last + 1 :] = places[last]
-    return places
+    every = torch.cat([states.flatten(0, 1) for states in read])
+    spread = (places[:last] - places[:last].mean(0)).square().sum(1).mean()
+    return places, float(spread / every.var(0).sum())
 
 
 @torch.inference_mode()

@@ -5,8 +5,8 @@ training.export.encoder): its states carry more of what is said than any spectru
 says it. The network fixes the front end: 80 Slaney bands at 100 Hz; one state every 20 ms.
 
 A sound is read in windows on a fixed grid, so that an hour needs no more memory than a minute. A
-state also tells where in its window it is, by as much as a third of the variance of all states: an
-offset for each position, which is subtracted.
+state also tells where in its window it is: an offset for each position, which is subtracted
+(training.export.encoder prints its share of the variance).
 """
 
 from __future__ import annotations
