@@ -12,7 +12,7 @@ from lipsync.speech.articulation import MOST_GAIN, ArticulationOptions, articula
 from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.vad import SpeechSegments
 from lipsync.types import LipTrack
-from tests.support.mouths import mouth
+from tests.support.lips import mouth
 
 FPS = Fraction(25)
 SECONDS = 20

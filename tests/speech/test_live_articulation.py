@@ -23,7 +23,7 @@ from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.live_articulation import MOTION_S, OPENING, LiveArticulation
 from lipsync.speech.vad import SpeechSegments
 from lipsync.types import LipTrack, Waveform
-from tests.support.mouths import mouth
+from tests.support.lips import mouth
 
 SAMPLE = Path(__file__).resolve().parents[2] / "assets" / "sample" / "speech.wav"
 FPS = Fraction(25)
