@@ -3,27 +3,27 @@
 A render passes through these folders from the bottom up; a folder imports only folders below it
 (the table is in tests/test_architecture.py). Start reading at `pipelines/render.py`.
 
-    __main__    `python -m lipsync`
-    cli/        the command line: arguments, progress, exit codes
-    pipelines/  one module per command (render, adapt, train_decoder, swap, extract_faces)
-    options     all options of a command in one value, composed of every stage's own
-    report/     results, warnings, provenance, contact sheet
-    learning/   fine-tuning of the speech model, training of the mouth decoder
-    faceswap/   the second path: face sets, autoencoders, generated faces
-    mouth/      bank of real mouths, textures made from it, finishing and compositing
-    retime/     which target frame each output frame shows
-    dialogue/   who speaks what and when; the soundtrack of the result
-    face/       landmarks, tracking, alignment, head pose, identity, appearance
-    speech/     audio, voice activity, features, the speech-to-lips model
-    media/      decoding and encoding: the only folder that touches ffmpeg
-    runtime/    cache, checkpoints, atomic files, hashing, threads, timing
-    types/      the value types that the stages exchange
-    errors      the exceptions that a caller can act on
-    _version    the version
+    __main__     `python -m lipsync`
+    cli/         the command line: arguments, progress, exit codes
+    pipelines/   one module per command (render, adapt, train_decoder, swap, extract_faces, inspect)
+    options      all options of a command in one value, composed of every stage's own
+    report/      results, warnings, contact sheet
+    inspection/  telling a made video from a recording: questions, measures, scores
+    marks/       what says that an output was generated: watermark, signed metadata, sidecar
+    learning/    fine-tuning of the speech model, training of the mouth decoder
+    faceswap/    the second path: face sets, autoencoders, generated faces
+    mouth/       bank of real mouths, textures made from it, finishing and compositing
+    retime/      which target frame each output frame shows
+    dialogue/    who speaks what and when; the soundtrack of the result
+    face/        landmarks, tracking, alignment, head pose, identity, appearance
+    speech/      audio, voice activity, features, the speech-to-lips model
+    media/       decoding and encoding: the only folder that touches ffmpeg
+    runtime/     cache, checkpoints, atomic files, hashing, threads, timing
+    types/       the value types that the stages exchange
+    errors       the exceptions that a caller can act on
+    _version     the version
 
-Rooms that are planned: `inspect/` (telling a generated video from a recording) and `marks/`
-(watermarks and signed metadata) beside report/; `jobs/` (batches, shards, a service) and `web/`
-(the page) beside cli/.
+Rooms that are planned: `jobs/` (batches, shards, a service) and `web/` (the page) beside cli/.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lipsync.errors import LipsyncError
     from lipsync.options import (
         ExtractOptions,
+        InspectOptions,
         MouthOptions,
         PersonOptions,
         RenderOptions,
@@ -45,12 +46,16 @@ if TYPE_CHECKING:
     )
     from lipsync.pipelines.adapt import adapt
     from lipsync.pipelines.extract_faces import extract_faces
+    from lipsync.pipelines.inspect import inspect
     from lipsync.pipelines.render import render
     from lipsync.pipelines.swap import swap
     from lipsync.pipelines.train_decoder import train_mouth
+    from lipsync.pipelines.verify_marks import verify_marks
     from lipsync.report.results import (
         AdaptResult,
         ExtractResult,
+        InspectResult,
+        MarksResult,
         MouthResult,
         RenderResult,
         SwapResult,
@@ -61,7 +66,10 @@ _HOMES = {
     "AdaptResult": "lipsync.report.results",
     "ExtractOptions": "lipsync.options",
     "ExtractResult": "lipsync.report.results",
+    "InspectOptions": "lipsync.options",
+    "InspectResult": "lipsync.report.results",
     "LipsyncError": "lipsync.errors",
+    "MarksResult": "lipsync.report.results",
     "MouthOptions": "lipsync.options",
     "MouthResult": "lipsync.report.results",
     "PersonOptions": "lipsync.options",
@@ -73,16 +81,21 @@ _HOMES = {
     "SwapResult": "lipsync.report.results",
     "adapt": "lipsync.pipelines.adapt",
     "extract_faces": "lipsync.pipelines.extract_faces",
+    "inspect": "lipsync.pipelines.inspect",
     "render": "lipsync.pipelines.render",
     "swap": "lipsync.pipelines.swap",
     "train_mouth": "lipsync.pipelines.train_decoder",
+    "verify_marks": "lipsync.pipelines.verify_marks",
 }
 
 __all__ = [
     "AdaptResult",
     "ExtractOptions",
     "ExtractResult",
+    "InspectOptions",
+    "InspectResult",
     "LipsyncError",
+    "MarksResult",
     "MouthOptions",
     "MouthResult",
     "PersonOptions",
@@ -95,9 +108,11 @@ __all__ = [
     "__version__",
     "adapt",
     "extract_faces",
+    "inspect",
     "render",
     "swap",
     "train_mouth",
+    "verify_marks",
 ]
 
 

@@ -25,6 +25,7 @@ from lipsync.faceswap.faceset.curation import CurationOptions
 from lipsync.faceswap.maker import FaceOptions
 from lipsync.learning.fine_tuning import AdaptOptions, TuneOptions
 from lipsync.learning.mouth_decoder.options import LearnOptions
+from lipsync.marks.options import MarkOptions
 from lipsync.media import ReadOptions
 from lipsync.media.encode import EncodeOptions
 from lipsync.mouth.bank.footage import FootageOptions
@@ -111,6 +112,7 @@ class RenderOptions(Composed):
     composite: Annotated[CompositeOptions, Flat] = field(default_factory=CompositeOptions)
     sound: Annotated[SoundOptions, Flat] = field(default_factory=SoundOptions)
     encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)
+    marks: Annotated[MarkOptions, Flat] = field(default_factory=MarkOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
 
@@ -123,6 +125,7 @@ class SwapOptions(Composed):
     landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     faces: Annotated[FaceOptions, Flat] = field(default_factory=FaceOptions)
     encode: Annotated[EncodeOptions, Flat] = field(default_factory=EncodeOptions)
+    marks: Annotated[MarkOptions, Flat] = field(default_factory=MarkOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
 
@@ -156,6 +159,15 @@ class MouthOptions(Composed):
     footage: Annotated[FootageOptions, Flat] = field(default_factory=FootageOptions)
     bank: Annotated[BankOptions, Flat] = field(default_factory=BankOptions)
     learn: Annotated[LearnOptions, Flat] = field(default_factory=LearnOptions)
+    run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
+
+
+@Flat
+@option_group
+class InspectOptions(Composed):
+    """Options of `lipsync inspect`."""
+
+    landmarks: Annotated[LandmarkOptions, Flat] = field(default_factory=LandmarkOptions)
     run: Annotated[RunOptions, Flat] = field(default_factory=RunOptions)
 
 

@@ -23,12 +23,16 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One cache for the whole run: the user's stays untouched, real tracks are found once."""
+    """One cache for the whole run: the user's stays untouched, real tracks are found once.
+
+    Likewise one folder of configuration, for the certificate that signs outputs.
+    """
     base = tmp_path_factory.getbasetemp()
     # The folders of the workers of one run (pytest-xdist) lie in the run's own.
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("XDG_CONFIG_HOME", str(folder.with_name("config")))
         yield
 
 

@@ -27,16 +27,21 @@ MAY_IMPORT = {
     "mouth": (*GROUND, "runtime", "media", "speech", "face"),
     "faceswap": (*GROUND, "runtime", "media", "face"),
     "learning": (*GROUND, "runtime", "media", "speech", "face", "mouth"),
-    "report": (*GROUND, "runtime", "media", "face", "mouth"),
+    "marks": (*GROUND, "runtime", "media", "face"),
+    "inspection": (*GROUND, "runtime", "media", "speech", "face", "mouth", "marks"),
+    "report": (*GROUND, "runtime", "media", "face", "mouth", "marks", "inspection"),
     "options": (
         *GROUND, "runtime", "media", "speech", "face", "dialogue", "retime", "mouth", "faceswap",
-        "learning",
+        "learning", "marks",
     ),
     "pipelines": (
         *GROUND, "runtime", "media", "speech", "face", "dialogue", "retime", "mouth", "faceswap",
-        "learning", "report", "options",
+        "learning", "marks", "inspection", "report", "options",
     ),
-    "cli": (*GROUND, "runtime", "media", "dialogue", "report", "options", "pipelines"),
+    "cli": (
+        *GROUND, "runtime", "media", "dialogue", "marks", "inspection", "report", "options",
+        "pipelines",
+    ),
     "__main__": ("cli",),
     "": ("errors", "_version", "types", "dialogue", "report", "options", "pipelines"),
 }  # fmt: skip
@@ -47,6 +52,7 @@ TRAINING_MAY_IMPORT = {
     "speech_model": ("parallel", "corpus", "metrics"),
     "face_autoencoder": ("parallel", "speech_model"),
     "export": ("corpus",),
+    "inspection": ("parallel", "corpus", "metrics", "export", "speech_model"),
     "evaluation": ("parallel", "corpus", "metrics", "speech_model", "export"),
 }
 HEAVY = ("torch", "mediapipe", "librosa", "cv2", "scipy", "av", "face_alignment")

@@ -43,6 +43,8 @@ from lipsync import media
 from lipsync.errors import LipsyncError
 from lipsync.face import landmarks
 from lipsync.face.tracked_face import TrackedFace
+from lipsync.marks.marking import Marking
+from lipsync.marks.origin import GENERATED_MOUTH
 from lipsync.media.png import write_png
 from lipsync.options import RenderOptions
 from lipsync.pipelines.outputs import OutputPaths
@@ -119,7 +121,8 @@ def render(target: Path, speech: Path, output: Path) -> SpeakerRender:
         run.cache.room() as folder,
     ):
         planned = plan_render(script, paths, options, run, folder)
-        write_output(script, planned.output, planned.speakers, paths, options, run)
+        marking = Marking.plan(paths.output, GENERATED_MOUTH, options.marks)
+        write_output(script, planned.output, planned.speakers, paths, options, run, marking)
     return planned.speakers[0]
 
 

@@ -1,7 +1,7 @@
 """The commands together: options files, messages and exit codes.
 
 Exit codes: 0 done; 2 an error that the user can fix (one line says how); 130 interrupted; 143
-terminated. A bug keeps its traceback.
+terminated; `marks verify` has more. A bug keeps its traceback.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from lipsync._version import __version__
 from lipsync.cli.adapt import adapt_command
 from lipsync.cli.console import console
 from lipsync.cli.faces import faces
+from lipsync.cli.inspect import inspect_command
+from lipsync.cli.marks import marks
 from lipsync.cli.render import render_command
 from lipsync.cli.swap import swap_command
 from lipsync.cli.train_decoder import train_mouth_command
@@ -67,7 +69,9 @@ app.command(render_command, name="render")
 app.command(adapt_command, name="adapt")
 app.command(train_mouth_command, name="train-mouth")
 app.command(swap_command, name="swap")
+app.command(inspect_command, name="inspect")
 app.command(faces)
+app.command(marks)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

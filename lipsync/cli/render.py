@@ -12,6 +12,7 @@ from lipsync.cli.parameters import AsJson, OptionsFile, OutputName, Overwrite, V
 from lipsync.dialogue.spans import parse_segment
 from lipsync.dialogue.speaker_parts import parse_speaker
 from lipsync.errors import OptionsError
+from lipsync.inspection.questions import QUESTIONS
 from lipsync.options import RenderOptions
 from lipsync.pipelines.render import render
 
@@ -27,6 +28,7 @@ def render_command(
     sheet: Path | None = None,
     plot: Path | None = None,
     sidecar: Path | None = None,
+    report: Path | None = None,
     options: OptionsFile = None,
     as_json: AsJson = False,
     overwrite: Overwrite = False,
@@ -57,13 +59,15 @@ def render_command(
         Also write a picture (PNG) of the speech, the head's motion and the frames chosen for it.
     sidecar:
         The JSON file that records inputs, models and options. Default: next to the result.
+    report:
+        Also inspect the result as lipsync inspect does, and write its page (.html).
     """
     piped = output == "-"
     if piped and as_json:
         raise OptionsError("--json and --output - both want stdout; choose one of them")
     if spans is not None and segment is not None:
         raise OptionsError("--spans and --segment: give one of the two")
-    with show_progress() as report:
+    with show_progress() as progress:
         result = render(
             audio=audio,
             video=video,
@@ -73,10 +77,14 @@ def render_command(
             sheet=sheet,
             plot=plot,
             sidecar=sidecar,
+            report=report,
             options=settings,
             overwrite=overwrite,
-            progress=report,
+            progress=progress,
         )
     if settings is None or settings.adapt.adapt != "never":
         print_line(result.adaptation)
+    print_line(f"marks: {result.marks}")
+    for seconds, question in result.look_at:
+        print_line(f"look at {seconds:.2f} s: {QUESTIONS[question].text}")
     print_result(result, None if piped else result.output, as_json, result.warnings)

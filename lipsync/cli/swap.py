@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lipsync.cli.console import print_result, show_progress
+from lipsync.cli.console import print_line, print_result, show_progress
 from lipsync.cli.parameters import AsJson, OptionsFile, OutputName, Overwrite, VideoFile
 from lipsync.options import SwapOptions
 from lipsync.pipelines.swap import swap
@@ -64,4 +64,5 @@ def swap_command(
             overwrite=overwrite,
             progress=report,
         )
+    print_line(f"marks: {result.marks}")
     print_result(result, result.output, as_json, result.warnings)

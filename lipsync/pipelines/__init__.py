@@ -13,5 +13,8 @@ swap_preview    one frame of a swap under a grid of options
 swap_setup      what a swap and its preview share
 extract_faces   `extract_faces`: a person's faces, to train a swap from
 face_footage    the footage of a face set: faces found once, frames sampled
+inspect         `inspect`: evidence on whether a video was made, and its marks
+measure_face    all measures of a face for an inspection: pictures, lips, sound
+verify_marks    `verify_marks`: all marks of a file, and whether they hold
 outputs         where results go, and whether they can be written there
 """

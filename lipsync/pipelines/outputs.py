@@ -10,9 +10,10 @@ from pathlib import Path
 
 from lipsync import media
 from lipsync.errors import OutputError
+from lipsync.marks.c2pa_library import manifest_path
+from lipsync.marks.sidecar import sidecar_path
 from lipsync.media.formats import Output
 from lipsync.media.image_sequence import SOUND_NAME
-from lipsync.report import provenance
 from lipsync.report.contact_sheet import check_sheet_path
 
 
@@ -24,6 +25,7 @@ class OutputPaths:
     sidecar: Path | None  # None: the output goes to a pipe, and no place was named
     sheet: Path | None
     plot: Path | None
+    report: Path | None = None  # the page of an inspection of the output
 
     @staticmethod
     def check(
@@ -31,6 +33,7 @@ class OutputPaths:
         sidecar: str | Path | None,
         sheet: str | Path | None,
         plot: str | Path | None,
+        report: str | Path | None = None,
         *,
         inputs: Iterable[Path],
         overwrite: bool,
@@ -53,8 +56,13 @@ class OutputPaths:
             sidecar = Path(sidecar)
             check_output(sidecar, files, overwrite, ".json")
         elif not target.format.pipe:
-            sidecar = provenance.sidecar_path(target.path)
-        return OutputPaths(target, sidecar, *places)
+            sidecar = sidecar_path(target.path)
+        page = Path(report) if report else None
+        if page is not None:
+            if target.format.pipe or target.format.frames:
+                raise OutputError(f"{page}: a report needs an output that is one video file")
+            check_output(page, files, overwrite, ".html")
+        return OutputPaths(target, sidecar, places[0], places[1], page)
 
 
 def check_output(
@@ -68,6 +76,7 @@ def check_output(
     Raises:
         OutputError: another suffix, no such folder, not writable, an input, or there already.
     """
+    beside: tuple[Path, ...] = ()
     if isinstance(output, Path) and suffix is None:
         output = Output.parse(output)
     if isinstance(output, Output):
@@ -76,6 +85,7 @@ def check_output(
         if output.format.frames:
             _check_folder(output, inputs, overwrite)
             return
+        beside = () if output.format.boxes else (manifest_path(output.path),)
         output = output.path
     elif output.suffix.lower() != suffix:
         raise OutputError(
@@ -86,8 +96,9 @@ def check_output(
         raise OutputError(f"{output}: is an input too; choose another name for the output")
     if output.is_dir():
         raise OutputError(f"{output}: is a folder; give the name of a file")
-    if output.exists() and not overwrite:
-        raise OutputError(f"{output}: exists already; pass --overwrite to replace it")
+    for file in (output, *beside):
+        if file.exists() and not overwrite:
+            raise OutputError(f"{file}: exists already; pass --overwrite to replace it")
 
 
 def _check_parent(output: Path) -> None:

@@ -13,16 +13,19 @@ with the length of the video.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lipsync import retime
 from lipsync.dialogue import driving_audio
 from lipsync.dialogue.spans import Span
+from lipsync.marks.marking import Marking
+from lipsync.marks.origin import GENERATED_MOUTH
 from lipsync.media import png
 from lipsync.mouth import texture
-from lipsync.options import RenderOptions
+from lipsync.options import InspectOptions, RenderOptions
+from lipsync.pipelines.inspect import inspect
 from lipsync.pipelines.outputs import OutputPaths
 from lipsync.pipelines.person import Person
 from lipsync.pipelines.render_output import Written, write_output
@@ -54,6 +57,7 @@ def render(
     sheet: str | Path | None = None,
     plot: str | Path | None = None,
     sidecar: str | Path | None = None,
+    report: str | Path | None = None,
     options: RenderOptions | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -71,6 +75,8 @@ def render(
         sheet: also write a contact sheet (PNG) for looking at the result.
         plot: also write a picture (PNG) of the speech, the head's motion and the chosen frames.
         sidecar: the JSON file of what was made of what; default: beside the output if it is a file.
+        report: also inspect the output, and write the page of it (HTML), with the target beside
+            it; the result then names the seconds to look at.
         options: see `RenderOptions`; default: all defaults.
         overwrite: replace the output if it exists.
         progress: called with (stage, done, total) as the work goes on.
@@ -87,8 +93,9 @@ def render(
     script = read_script(Path(audio) if audio else None, video, speakers, spans, options)
     output = output or video.with_name(f"{video.stem}.lipsync.mp4")
     paths = OutputPaths.check(
-        output, sidecar, sheet, plot, inputs=script.inputs.values(), overwrite=overwrite
+        output, sidecar, sheet, plot, report, inputs=script.inputs.values(), overwrite=overwrite
     )
+    marking = Marking.plan(paths.output, GENERATED_MOUTH, options.marks)
     model = texture.load_model(options.texture, len(script.parts), options.run.device)
     run_options = options.run
     with (
@@ -97,12 +104,26 @@ def render(
     ):
         planned = plan_render(script, paths, options, run, folder, model)
         plan, renders = planned.output, planned.speakers
-        written = write_output(script, plan, renders, paths, options, run)
+        written = write_output(script, plan, renders, paths, options, run, marking)
     if paths.plot is not None:
         wave, timeline = driving_audio.mix_speech(plan.waves), renders[0].scene.timeline
         picture = retime.plot_timing(wave, timeline.speaking, planned.motion, timeline.order)
         png.write_png(paths.plot, picture)
-    return describe_result(plan, renders, written, paths, run, [*plan.notes, *planned.notes])
+    notes = [*plan.notes, *planned.notes]
+    result = describe_result(plan, renders, written, paths, run, notes, marking.summary)
+    return result if paths.report is None else add_inspection(result, video, paths.report, options)
+
+
+def add_inspection(
+    result: RenderResult, target: Path, report: Path, options: RenderOptions
+) -> RenderResult:
+    """The result with what an inspection of the output finds; its page is written."""
+    chosen = InspectOptions(landmarks=options.landmarks, run=options.run)
+    found = inspect(result.output, source=target, report=report, options=chosen, overwrite=True)
+    moments = sorted(
+        (moment.time, answer.question) for answer in found.answers for moment in answer.moments
+    )
+    return replace(result, report=found.report, look_at=tuple(moments))
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +178,7 @@ def describe_result(
     paths: OutputPaths,
     run: RunContext,
     notes: list[str],
+    marks: str,
 ) -> RenderResult:
     """Everything that a caller may want to know of the render."""
     unchanged = [one.count_unchanged() for one in renders]
@@ -178,6 +200,7 @@ def describe_result(
         coverage=tuple(sorted({s for one, log in logged for s in one.uncovered_spans(log)})),
         adaptation="; ".join(one.role.part.label(one.lips.choice.line) for one in renders),
         timing=retimed.summary,
+        marks=marks,
         warnings=(
             *notes,
             *retimed.warnings(plan.length.speech_frames),

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from lipsync.face import landmarks
+from lipsync.marks.origin import ModelCard
+from lipsync.marks.watermark import Watermark
 from lipsync.mouth import texture
 from lipsync.mouth.decoder import decoder_texture
 from lipsync.mouth.decoder.network import MouthDecoder
@@ -38,7 +40,6 @@ from lipsync.pipelines.speaker_plan import (
 )
 from lipsync.report import diagnostics
 from lipsync.report.diagnostics import UnchangedFrames
-from lipsync.report.provenance import ModelCard
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.positions import sample_at
 from lipsync.runtime.prefetch import read_ahead
@@ -85,9 +86,14 @@ class SpeakerRender:
     notes: tuple[str, ...]
 
     def apply(
-        self, frames: Iterable[U8], log: FrameLog, options: RenderOptions, run: RunContext
+        self,
+        frames: Iterable[U8],
+        log: FrameLog,
+        options: RenderOptions,
+        run: RunContext,
+        mark: Watermark | None = None,
     ) -> Iterator[U8]:
-        """The frames (h, w, 3) with this mouth; frames without it pass untouched."""
+        """The frames (h, w, 3) with this mouth, and the mark in it; others pass untouched."""
         timer, material, wanted = run.timer, self.material, self.wanted
         source = texture.open_texture(material.bank, options.texture, self.scene.texture_model)
         patches = log.record_distances(timer.each("texture", source.draw_patches(wanted)))
@@ -102,8 +108,12 @@ class SpeakerRender:
             occluders=material.appearance.occluders if options.shown.occlusion else None,
             lips=wanted.lips.points,
         )
+        to_frame, times = wanted.target.to_frame, self.scene.timeline.times
         for i, picture in enumerate(timer.each("composite", pictures)):
             log.changed[i] = picture.alpha is not None
+            if mark is not None and picture.alpha is not None:
+                with timer.stage("watermark"):
+                    mark.embed(picture.frame, to_frame[i], times[i], picture.alpha, picture.corner)
             yield picture.frame
 
     def model_cards(self) -> list[ModelCard]:

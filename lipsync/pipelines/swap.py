@@ -27,7 +27,11 @@ from lipsync.faceswap import identity_check, maker
 from lipsync.faceswap.face_crop import smooth_landmarks
 from lipsync.faceswap.maker import FaceMaker
 from lipsync.faceswap.visibility import Visibility, compute_visibility
+from lipsync.marks.marking import Marking
+from lipsync.marks.origin import GENERATED_FACE, ModelCard, OriginRecord, span_times
+from lipsync.marks.sidecar import sidecar_path
 from lipsync.media.encode import encode_video
+from lipsync.media.frame_times import display_times
 from lipsync.media.passthrough import Passthrough
 from lipsync.mouth.finish.blend import Composited
 from lipsync.mouth.finish.composite import composite_frames, fade
@@ -40,12 +44,12 @@ from lipsync.pipelines.swap_setup import (
     open_face_maker,
     require_consent,
 )
-from lipsync.report import diagnostics, provenance
-from lipsync.report.provenance import ModelCard
+from lipsync.report import diagnostics
 from lipsync.report.results import SwapResult
 from lipsync.runtime import positions
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.threads import single_threaded_torch
+from lipsync.runtime.timer import StageTimer
 from lipsync.types import U8, Bools, Progress, VideoInfo
 
 
@@ -67,7 +71,7 @@ class _SwapPlan:
     target: _Target
     face: TrackedFace  # the one to be replaced
     output: media.Output
-    consent: str
+    marking: Marking
     options: SwapOptions
 
     @cached_property
@@ -75,29 +79,28 @@ class _SwapPlan:
         """In which frames the new face is visible."""
         return compute_visibility(self.face.track, self.options.faces.bridge)
 
-    @property
-    def comment(self) -> str:
-        """Statement and consent, for the container and its pictures."""
-        return f"{provenance.GENERATED_FACE}. Consent: {self.consent}"
-
-    def seal(self, finished: Path, changed: Bools) -> None:
+    def seal(self, finished: Path, changed: Bools, timer: StageTimer) -> None:
         """Mark the complete temporary file as generated and write the sidecar.
 
         Args:
             changed: (f,), frames that show a new face.
         """
-        provenance.embed_xmp(finished, self.output, self.comment)
-        record = provenance.SidecarRecord(
-            inputs={"video": self.target.info.path, "source_faces": self.source.face_set},
+        spans, info = list(positions.runs_of_true(changed)), self.target.info
+        record = OriginRecord(
+            record_id=self.marking.record_id,
+            inputs={"video": info.path, "source_faces": self.source.face_set},
             models=[ModelCard.of(self.source.network.meta, self.source.model)],
             options=self.options.flat(),
             frames=len(changed),
-            fps=self.target.info.fps,
-            changed=positions.runs_of_true(changed),
-            statement=provenance.GENERATED_FACE,
-            consent=self.consent,
+            fps=info.fps,
+            changed=spans,
+            changed_s=span_times(info, len(changed), spans),
+            statement=GENERATED_FACE,
+            watermarked=self.marking.options.watermark,
+            consent=self.marking.consent,
         )
-        provenance.write_sidecar(record, self.output.path, finished)
+        with timer.stage("marks"):
+            self.marking.seal(finished, record, sidecar_path(self.output.path))
 
     def result(self, changed: Bools, warnings: list[str], seconds: dict[str, float]) -> SwapResult:
         """What was made, with further warnings about the frames."""
@@ -107,14 +110,15 @@ class _SwapPlan:
         warnings += diagnostics.warn_of_reading([self.target.info])
         return SwapResult(
             output=self.output.path,
-            sidecar=provenance.sidecar_path(self.output.path),
+            sidecar=sidecar_path(self.output.path),
             frames=count,
             fps=self.target.info.fps,
             changed_frames=int(changed.sum()),
             frames_without_face=missing,
             frames_bridged=int(self.visibility.bridged.sum()),
             source=self.source.name,
-            consent=self.consent,
+            consent=str(self.marking.consent),
+            marks=self.marking.summary,
             warnings=tuple(warnings),
             seconds=seconds,
         )
@@ -155,6 +159,7 @@ def swap(
     video, model = Path(video), Path(model)
     target_name = output or video.with_name(f"{video.stem}.swap.mp4")
     place = _check_output(target_name, [video, model], overwrite)
+    marking = Marking.plan(place, GENERATED_FACE, options.marks, consent)
     device = options.run.device
     with RunContext.open(options.run.cache, device, progress) as run, ExitStack() as stack:
         with run.timer.stage("model"):
@@ -166,23 +171,24 @@ def swap(
         with run.timer.stage("landmarks"):
             face, rivals = _find_face(target.info, options, run)
         doubts = identity_check.check_target(source.network, source.side, target.info, face)
-        plan = _SwapPlan(source, target, face, place, consent, options)
+        plan = _SwapPlan(source, target, face, place, marking, options)
         face_maker = stack.enter_context(open_face_maker(source, options))
         face_maker.check_scheme(face.scheme)
         frames = media.read_frames(target.info)
         stack.callback(frames.close)
         changed = np.zeros(len(face), bool)
+        drawn = _mark_changes(_draw(frames, face_maker, plan, run), changed, plan, run)
         with run.timer.stage("encode"):
             encode_video(
-                _log_changes(_draw(frames, face_maker, plan, run), changed, run),
+                marking.label(drawn, changed.__getitem__, target.info),
                 target.info,
                 target.sound,
                 place,
                 options.encode,
-                tags={**provenance.TAGS, "comment": plan.comment},
-                texts=provenance.picture_texts(plan.comment),
+                tags=marking.tags,
+                texts=marking.picture_texts,
                 passthrough=target.passthrough,
-                finalize=partial(plan.seal, changed=changed),
+                finalize=partial(plan.seal, changed=changed, timer=run.timer),
             )
     return plan.result(changed, [*doubts, *rivals, *target.lost], run.seconds)
 
@@ -257,9 +263,15 @@ def _draw(
     )
 
 
-def _log_changes(frames: Iterable[Composited], changed: Bools, run: RunContext) -> Iterator[U8]:
-    """Pass the pictures on and note in `changed` which of them show a new face."""
-    for i, frame in enumerate(frames):
-        changed[i] = frame.alpha is not None
-        yield frame.frame
+def _mark_changes(
+    frames: Iterable[Composited], changed: Bools, plan: _SwapPlan, run: RunContext
+) -> Iterator[U8]:
+    """The pictures with the watermark in every new face; `changed` notes which have one."""
+    mark, to_frame = plan.marking.watermark(), plan.face.alignment.to_frame
+    times = display_times(plan.target.info, len(changed))
+    for i, picture in enumerate(frames):
+        changed[i] = picture.alpha is not None
+        if mark is not None and picture.alpha is not None:
+            mark.embed(picture.frame, to_frame[i], times[i], picture.alpha, picture.corner)
+        yield picture.frame
         run.report("swap", i + 1, len(changed))

@@ -1,8 +1,12 @@
-"""What is reported about a run: results, warnings, provenance, the contact sheet.
+"""What is reported about a run: results, warnings, the contact sheet, the page of an inspection.
 
-contact_sheet      Consecutive frames of target and result, and both mouths enlarged, as a PNG
-diagnostics        Warnings and statistics of a render
-provenance         Marks in and next to an output: that it was generated, by what, from what
-provenance_reader  Reading these marks
-results            The return values of the commands
+contact_sheet       Consecutive frames of target and result, and both mouths enlarged, as a PNG
+diagnostics         Warnings and statistics of a render
+heat_map            Where in a face a question is answered worst, as an overlay
+inspection_charts   Geometry of the charts on the page of an inspection
+inspection_content  What that page shows of a result
+inspection_page     The page of an inspection: one HTML file
+inspection_words    Every word that the page says by itself
+page_media          A small copy of a video for a page, and pictures of moments
+results             The return values of the commands
 """

@@ -7,6 +7,10 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from lipsync.marks.credentials_reader import Credentials
+from lipsync.marks.judgement import Mark, Marks, Verdict
+from lipsync.types.inspection import Answer, SpanScores
+
 
 @dataclass(frozen=True)
 class AdaptResult:
@@ -41,8 +45,12 @@ class RenderResult:
     coverage: tuple[tuple[float, float], ...]  # spans (s) without a similar mouth in the footage
     adaptation: str  # whether the speech model was adapted, or why not
     timing: str  # how the target's frames were chosen
+    marks: str  # the record's id, and who signed
     warnings: tuple[str, ...]
     seconds: dict[str, float]  # wall time spent in each stage
+    report: Path | None = None  # the page of an inspection of the output
+    # (seconds, question) of the moments at which the output looks made; see `inspect`.
+    look_at: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class SwapResult:
     frames_bridged: int  # no face was detected, but just before and after: it was interpolated
     source: str  # the person whose face is shown, as the checkpoint names them
     consent: str
+    marks: str  # the record's id, and who signed
     warnings: tuple[str, ...]
     seconds: dict[str, float]  # wall time spent in each stage
 
@@ -95,7 +104,56 @@ class MouthResult:
     seconds: dict[str, float]  # wall time spent in each stage
 
 
-Result = AdaptResult | RenderResult | ExtractResult | SwapResult | MouthResult
+@dataclass(frozen=True)
+class InspectResult:
+    """Result of `inspect`: evidence on whether a video was made or recorded."""
+
+    video: Path
+    source: Path | None  # the original that it was compared with
+    frames: int
+    fps: Fraction
+    duration: float  # seconds
+    face_frames: int  # frames that show the inspected face
+    likelihood: float | None  # 0..1 that it was made, at even odds before; None: cannot be told
+    threshold: float  # above which it is called made
+    made: bool | None
+    against: str  # what real footage the scores are measured against, with counts
+    error_rates: dict[str, float]  # measured on people and renderers that were held out
+    answers: tuple[Answer, ...]  # in the order of `inspection.questions.QUESTIONS`
+    shots: tuple[SpanScores, ...]
+    timeline: tuple[SpanScores, ...]
+    per_frame: dict[str, tuple[float | None, ...]]  # picture measure → a value per frame
+    marks: tuple[dict[str, str], ...]  # name, state and words of every mark that was looked for
+    report: Path | None
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]  # wall time spent in each stage
+
+
+@dataclass(frozen=True)
+class MarksResult:
+    """Result of `verify_marks`."""
+
+    video: Path
+    verdict: Verdict  # valid; altered; stripped: a mark is gone; absent: there are none
+    record: str | None  # id of the record that the marks name
+    marks: tuple[Mark, ...]  # the most reliable first
+    credentials: Credentials | None  # what the manifest says
+
+    @staticmethod
+    def of(video: Path, marks: Marks) -> MarksResult:
+        """The result of reading a file's marks."""
+        return MarksResult(video, marks.verdict, marks.record, marks.marks, marks.found.credentials)
+
+
+Result = (
+    AdaptResult
+    | RenderResult
+    | ExtractResult
+    | SwapResult
+    | MouthResult
+    | InspectResult
+    | MarksResult
+)
 
 
 def as_text(result: Result) -> str:

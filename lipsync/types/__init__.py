@@ -11,13 +11,14 @@ h × w pixels. Two spaces are used throughout:
 
 Times are seconds from the first frame or sample; frame i is shown at i / fps.
 
-    arrays    Array aliases, and a check of dtype and shape
-    audio     Audio: waveforms, feature vectors, properties of a file's sound
-    face      Faces: landmarks through a video, their alignment, lips
-    mouth     Mouths: the mouth bank, appearance of footage, what lies before it, patches
-    progress  The callback by which stages report progress
-    speaker   A speaker: name, speech, face
-    video     Videos: properties of a file, and which of its frames are shown
+    arrays      Array aliases, and a check of dtype and shape
+    audio       Audio: waveforms, feature vectors, properties of a file's sound
+    face        Faces: landmarks through a video, their alignment, lips
+    inspection  Inspections: scores, and answers to the questions that a viewer would ask
+    mouth       Mouths: the mouth bank, appearance of footage, what lies before it, patches
+    progress    The callback by which stages report progress
+    speaker     A speaker: name, speech, face
+    video       Videos: properties of a file, and which of its frames are shown
 """
 
 from __future__ import annotations
@@ -43,6 +44,13 @@ from lipsync.types.face import (
     FaceTrack,
     LandmarkScheme,
     LipTrack,
+)
+from lipsync.types.inspection import (
+    Answer,
+    Moment,
+    Score,
+    SpanScores,
+    Verdict,
 )
 from lipsync.types.mouth import (
     CellMeans,
@@ -74,6 +82,7 @@ __all__ = [
     "SPEECH_RATE",
     "U8",
     "Alignment",
+    "Answer",
     "AudioFeatures",
     "AudioInfo",
     "Bools",
@@ -84,13 +93,17 @@ __all__ = [
     "FootageAppearance",
     "LandmarkScheme",
     "LipTrack",
+    "Moment",
     "MouthBank",
     "Occluders",
     "Patch",
     "Positions",
     "Progress",
+    "Score",
+    "SpanScores",
     "Speaker",
     "Timing",
+    "Verdict",
     "VideoInfo",
     "Waveform",
     "require_array",

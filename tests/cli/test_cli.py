@@ -90,13 +90,13 @@ def test_json_goes_to_stdout_alone(
 def test_a_pipe_gets_the_video_and_nothing_else(
     speech: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    from lipsync.report.provenance_reader import read_marks
+    from lipsync.marks.reader import read_marks
 
     where = ("-o", "-", "--sidecar", tmp_path / "piped.mkv.json")
     assert run("render", "-a", speech, "-v", TARGET, *where) == 0
     piped = tmp_path / "piped.mkv"
     piped.write_bytes(capfdbinary.readouterr().out)
-    marks = read_marks(piped)
+    marks = read_marks(piped).found
     assert marks.comment is not None
     assert "the mouth in this video was generated" in marks.comment
     assert marks.source_type is not None
@@ -147,15 +147,15 @@ def test_a_reader_that_leaves_is_one_line(speech: Path) -> None:
 def test_frames_go_into_a_folder_with_their_sound(
     speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lipsync.report.provenance import SOURCE_TYPE
-    from lipsync.report.provenance_reader import read_marks
+    from lipsync.marks.origin import SOURCE_TYPE
+    from lipsync.marks.reader import read_marks
 
     folder = tmp_path / "frames"
     assert run("render", "-a", speech, "-v", TARGET, "-o", f"{folder}/") == 0
     assert capsys.readouterr().out.strip() == str(folder)
     names = sorted(p.name for p in folder.iterdir())
     assert names == [*(f"{i:06d}.png" for i in range(1, 26)), "sound.wav"]
-    marks = read_marks(folder)
+    marks = read_marks(folder).found
     assert marks.source_type == SOURCE_TYPE
     assert marks.sidecar_fits is True
     assert (tmp_path / "frames.json").is_file()

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from lipsync.cli.app import main
+from lipsync.marks.origin import SOURCE_TYPE
+from lipsync.marks.reader import read_marks
 from lipsync.media import container_tags, ffmpeg_binary, probe, probe_audio, read_audio, read_frames
-from lipsync.report import provenance
-from lipsync.report.provenance_reader import read_marks
 from lipsync.runtime.threads import single_threaded_torch
 from training.face_autoencoder import train
 
@@ -82,14 +82,17 @@ def test_a_face_is_swapped_and_the_rest_stays(work: Path, tmp_path: Path) -> Non
     assert off[: h // 8].mean() < 2.0  # encoded anew, not changed
     assert off[h // 3 : 2 * h // 3, 2 * w // 5 : 3 * w // 5].mean() > 6.0
 
-    mark = read_marks(output)
+    marks = read_marks(output)
+    mark = marks.found
     assert mark.sidecar is not None
     assert mark.sidecar_fits
     assert mark.sidecar["consent"] == AGREED
     assert "replaced by a generated one" in mark.sidecar["statement"]
     assert set(mark.sidecar["inputs"]) == {"video", "source_faces"}
     assert mark.sidecar["changed_frames"] == [[0, before.frame_count]]
-    assert mark.source_type == provenance.SOURCE_TYPE
+    assert mark.source_type == SOURCE_TYPE
+    assert (marks.verdict, marks.state("content credentials")) == ("valid", "untrusted")
+    assert marks.record == mark.sidecar["record"]
     assert AGREED in output.read_bytes().decode("utf-8", "ignore")
 
 
@@ -131,7 +134,9 @@ def test_a_swap_keeps_what_its_target_carries(work: Path, tmp_path: Path) -> Non
     tags = {name.lower(): text for name, text in container_tags(output).items()}
     assert tags["title"] == "A title"
     assert AGREED in tags["comment"]
-    assert tags["digital_source_type"] == provenance.SOURCE_TYPE
+    assert tags["digital_source_type"] == SOURCE_TYPE
+    assert read_marks(output).state("content credentials") == "untrusted"
+    assert (tmp_path / "out.c2pa").is_file()
     assert probe(output).frame_count == probe(target).frame_count
     want, got = (read_audio(path, 48000).samples for path in (target, output))
     n = min(len(want), len(got))
@@ -145,7 +150,7 @@ def test_a_swap_keeps_what_its_target_carries(work: Path, tmp_path: Path) -> Non
     assert run("swap", "--source-faces", work / "grid_s1", "-v", target, "-m", model,
                "--consent", AGREED, "-o", f"{frames}/") == 0  # fmt: skip
     assert len(list(frames.glob("*.png"))) == probe(target).frame_count
-    assert AGREED in (read_marks(frames).comment or "")
+    assert AGREED in (read_marks(frames).found.comment or "")
 
 
 @pytest.mark.real
