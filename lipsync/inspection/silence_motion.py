@@ -16,7 +16,7 @@ from scipy.ndimage import minimum_filter1d
 from lipsync.inspection.evidence import Evidence
 from lipsync.inspection.measures import Measure, TrackMeasures
 from lipsync.inspection.once import once
-from lipsync.inspection.trajectories import RATE, trace
+from lipsync.inspection.trajectories import RATE, sample_middles, trace
 from lipsync.speech.vad import SpeechSegments
 from lipsync.types import F32, Bools
 

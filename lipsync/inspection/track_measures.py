@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lipsync.inspection import (
     closures,
+    dynamics_network,
     lip_sound,
     obedience,
     silence_motion,
@@ -27,6 +28,7 @@ def track_measures() -> list[TrackMeasures]:
         closures.closure_measures(),
         silence_motion.silence_measures(),
         smoothness.smoothness_measures(),
+        dynamics_network.dynamics_network_measures(),
     ]
 
 

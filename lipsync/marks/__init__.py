@@ -4,6 +4,7 @@
 name the same record by its id. docs/marks.md says what each claims and what removes it.
 
     c2pa_library         The C2PA library: without a network, errors of one line
+    carriers             The grid over the lower face, and the patterns that carry the bits
     certificate          Who signs: the user's certificate, or a local self-made one
     content_credentials  The signed account of what was done (C2PA): writing it
     credentials_reader   Reading it: whether it holds, who signed
@@ -11,9 +12,11 @@ name the same record by its id. docs/marks.md says what each claims and what rem
     marking              The marks of one output, from its first frame to its last byte
     options              How outputs are marked
     origin               The record of an output and its id, statements, the comment
+    payload              A record's id as coded symbols, and back
     reader               Reading all marks but the watermark
     sidecar              The JSON file beside an output
     visible_label        A short notice in the picture
     watermark            The record's id hidden in the generated part of the picture
+    watermark_reader     Reading that id from the frames of a video
     xmp                  The XMP packet with the digital source type
 """

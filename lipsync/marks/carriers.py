@@ -24,7 +24,7 @@ COLUMNS, ROWS = 80, 48
 # Waves per outer-eye distance. Longer ones are drowned by the face's own shading and its motion;
 # shorter ones are lost in small faces (at 64 px between the eyes the shortest has 7 px) and in
 # strong compression.
-LEAST_WAVES, MOST_WAVES = 4.5, 9.5
+LEAST_WAVES, MOST_WAVES = 5.0, 9.5
 # The part of the lower face that masks of new mouths cover, on people of all poses: from below the
 # nose down to a parabola along the chin. Each edge fades over its width (outer-eye distances).
 TOP_EDGE, SIDE_EDGE = (0.57, 0.07), (0.64, 0.08)

@@ -102,5 +102,4 @@ def _decode_circle(soft: F64) -> list[int]:
     for better in reversed(choices):
         bits.append(state & 1)
         state = int(_CAME_FROM[state, better[state]])
-    middle = bits[::-1][n * (LAPS // 2) : n * (LAPS // 2 + 1)]
-    return middle
+    return bits[::-1][n * (LAPS // 2) : n * (LAPS // 2 + 1)]  # the middle lap

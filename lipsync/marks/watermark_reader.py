@@ -45,17 +45,18 @@ WINDOW_S = 12.0  # read as a whole: longer ones need memory
 LEAST_FRAMES = 16
 SHADING = 4.0  # cells, σ: what is smoother is the face's shading, not the mark
 DRIFTS = 3  # powers of time, from 0 on, that are taken from every cell
-SPREAD, LEAST_NOISE = 3.0, 0.5  # cells, σ, over which noise is averaged; levels that are always
+SPREAD, LEAST_NOISE = 4.0, 1.0  # cells, σ, over which noise is averaged; levels that are always
 CLIP = 2.5  # standard deviations: a cell's excursions beyond say nothing more
-# The strongest changes of the picture (mouth, head, light) are removed, so many of them. More would
-# take the mark as well, which is a change like them.
-MOTIONS = 4
+# The strongest changes of the picture at other frequencies than the mark's (mouth, head, light) are
+# removed, so many of them: they have part in the mark's frequency too.
+MOTIONS = 10
 SHIFTS, SIZES = (-2, -1, 0, 1, 2), (0.97, 1.0, 1.03)  # places of the mark: cells; sizes
 PLACES, PLACES_OF_ALL = 3, 8  # that are decoded: at first, and of all speeds, parts and mirrors
 RIDGE = 0.2  # of the carriers' mean energy: what separates them must not amplify noise
 # Of the video, times that of the marked one. The steps are those that a window can tell apart;
 # beyond 10 % those that players and editors offer.
 SPEEDS = (1.0, 0.975, 1.025, 0.95, 1.05, 0.925, 1.075, 0.9, 1.1, 0.5, 0.75, 0.8, 1.25, 1.5, 2.0)
+KEPT_SPEEDS = SPEEDS[:9]  # that are near enough to have the same motions removed
 PHASES = 8  # that the pilots can tell apart
 FALSE_ALARMS = 1e-6
 
@@ -135,7 +136,8 @@ def read_watermark(frames: Iterable[U8], to_frames: F32, times: F64) -> Watermar
 
     Args:
         frames: n of a video, each (h, w, 3); consumed one by one.
-        to_frames: (n, 2, 3), canonical → frame pixels, from landmarks of these frames; NaN: no face.
+        to_frames: (n, 2, 3), canonical → frame pixels, from landmarks of these frames; NaN: no
+            face.
         times: (n,), of the frames, seconds.
 
     Returns:
@@ -225,12 +227,17 @@ def _collect(views: F32, when: F64) -> _Evidence:
     spread = np.sqrt((change**2 @ region) / region.sum())
     limit = CLIP * float(np.median(spread))
     np.clip(change, -limit, limit, out=change)
-    strongest = np.linalg.eigh(change @ change.T)[1][:, -MOTIONS:]
-    change -= strongest @ (strongest.T @ change)
+    # Taken from what is not the mark's, else the mark would be found among them and removed.
+    turns = 2 * np.pi * np.outer(when, KEPT_SPEEDS) / PERIOD_S
+    own = np.linalg.qr(np.hstack([np.cos(turns), np.sin(turns)]))[0].astype(np.float32)
+    rest = change - own @ (own.T @ change)
+    strongest = np.linalg.eigh(rest @ rest.T)[1][:, -MOTIONS:]
+    motions = np.linalg.qr(rest.T @ strongest)[0]
+    change -= (change @ motions) @ motions.T
     again = _weigh(change, LEAST_NOISE / 5)
-    turns = np.exp(2j * np.pi * np.outer(SPEEDS, when) / PERIOD_S).astype(np.complex64)
+    breaths = np.exp(2j * np.pi * np.outer(SPEEDS, when) / PERIOD_S).astype(np.complex64)
     return _Evidence(
-        (turns @ change).astype(np.complex128) * 2 / len(when) * again,
+        (breaths @ change).astype(np.complex128) * 2 / len(when) * again,
         (weights * again).astype(np.float64),
         len(when),
     )
@@ -266,7 +273,8 @@ def _moved(picture: F32, place: F64 | F32, back: bool = False) -> F32:
     """A picture (c,) on the grid, moved to a place, or back from there."""
     flags = cv2.INTER_LINEAR | (cv2.WARP_INVERSE_MAP if back else 0)
     picture = np.asarray(picture, np.float32).reshape(ROWS, COLUMNS)
-    return np.asarray(cv2.warpAffine(picture, place, (COLUMNS, ROWS), flags=flags)).ravel()
+    moved = cv2.warpAffine(picture, place, (COLUMNS, ROWS), flags=flags)
+    return np.asarray(moved, np.float32).ravel()
 
 
 def _find_places(evidence: _Evidence, speeds: tuple[float, ...], mirrored: bool) -> list[_Place]:
@@ -293,10 +301,9 @@ def _read_best(places: list[_Place], most: int) -> _Decoded:
 
 def _read(place: _Place) -> _Decoded:
     picture, weights = place.evidence.pictures[place.speed], place.evidence.weights
-    real, imaginary, weights = (
-        _moved(part, place.move, back=True) for part in (picture.real, picture.imag, weights)
-    )
-    return _decode(place, _separate(real + 1j * imaginary, weights, _templates()[0]))
+    parts = (np.asarray(part, np.float32) for part in (picture.real, picture.imag, weights))
+    real, imaginary, there = (_moved(part, place.move, back=True) for part in parts)
+    return _decode(place, _separate(real + 1j * imaginary, there, _templates()[0]))
 
 
 def _separate(picture: NDArray[np.complexfloating], weights: F32, basis: F32) -> Symbols:

@@ -13,6 +13,7 @@ from tests.support.talking import evidence, with_lips
 
 pytestmark = pytest.mark.real
 
+
 @pytest.fixture(scope="module")
 def talks(shared: Path) -> list[Evidence]:
     found = sorted((shared / "data/grid_s31").glob("*.mkv"))[:6]
@@ -31,16 +32,12 @@ def test_what_is_found_is_a_moment_at_which_these_lips_meet(talks: list[Evidence
     assert np.mean(shut) >= 0.85
 
 
-def test_lips_of_another_sentence_stay_open(talks: list[Evidence]) -> None:
-    real, wrong = [], []
-    for one, other in zip(talks, talks[1:] + talks[:1], strict=True):
-        there = np.minimum(np.arange(len(one)) + 7, len(other) - 1)
-        real.append(closures.measure_span(one, 0, len(one)).get("closures.gap"))
-        pasted = with_lips(one, other.face.lips.points[there])
-        wrong.append(closures.measure_span(pasted, 0, len(one)).get("closures.gap"))
-    own = np.mean([value for value in real if value is not None])
-    others = np.mean([value for value in wrong if value is not None])
-    assert others > own + 0.1
+def test_lips_that_come_late_are_open_where_they_should_meet(talks: list[Evidence]) -> None:
+    """By 0.2 s, a vowel later."""
+    real = [closures.measure_span(one, 0, len(one))["closures.gap"] for one in talks]
+    late = [with_lips(one, np.roll(one.face.lips.points, 5, axis=0)) for one in talks]
+    wrong = [closures.measure_span(one, 0, len(one))["closures.gap"] for one in late]
+    assert np.mean(wrong) > np.mean(real) + 0.2
 
 
 def test_lips_that_never_meet_have_no_range_to_judge_by(talks: list[Evidence]) -> None:

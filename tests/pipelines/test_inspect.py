@@ -141,7 +141,7 @@ def test_a_report_is_written_whole_or_not_at_all(shared: Path, tmp_path: Path) -
     found = lipsync.inspect(_grid(shared), report=page, source=_grid(shared), overwrite=True)
     assert found.report == page
     text = page.read_text()
-    assert text.startswith("<!doctype html>")
+    assert text.startswith("<!DOCTYPE html>")
     assert "default-src 'none'" in text
     assert list(tmp_path.iterdir()) == [page]
 
