@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from pathlib import Path
@@ -142,7 +143,7 @@ def test_a_report_is_written_whole_or_not_at_all(shared: Path, tmp_path: Path) -
     assert found.report == page
     text = page.read_text()
     assert text.startswith("<!DOCTYPE html>")
-    assert "default-src 'none'" in text
+    assert "default-src 'none'" in html.unescape(text)
     assert list(tmp_path.iterdir()) == [page]
 
 
