@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lipsync.types import F32
 
+BLOCK = 1024  # windows read together
 LEAK = 0.1  # slope of a unit below zero
 
 
@@ -55,11 +56,25 @@ def leaky(x: F32) -> F32:
     return np.asarray(np.where(x > 0, x, np.float32(LEAK) * x), np.float32)
 
 
-def windows(values: F32, offsets: Sequence[int]) -> F32:
-    """Samples (m, d) around each moment, (m, len(offsets) · d); edges are repeated."""
-    at = np.arange(len(values))[:, None] + np.asarray(offsets)
-    picked = values[np.clip(at, 0, len(values) - 1)]
-    return np.asarray(picked.reshape(len(values), -1), np.float32)
+def windows(values: F32, offsets: Sequence[int], at: NDArray[np.int64] | None = None) -> F32:
+    """Samples (m, d) around each moment, (m, len(offsets) · d); edges are repeated.
+
+    Args:
+        at: the moments; None: all samples.
+    """
+    at = np.arange(len(values)) if at is None else at
+    picked = values[np.clip(at[:, None] + np.asarray(offsets), 0, len(values) - 1)]
+    return np.asarray(picked.reshape(len(at), -1), np.float32)
+
+
+def slide(network: Dense, values: F32, offsets: Sequence[int], step: int = 1) -> F32:
+    """A network's outputs (ceil(m / step), out) for the windows of samples (m, d), in blocks.
+
+    All windows of an hour at once would be gigabytes.
+    """
+    moments = np.arange(0, len(values), step)
+    blocks = [moments[i : i + BLOCK] for i in range(0, len(moments), BLOCK)]
+    return np.concatenate([network(windows(values, offsets, block)) for block in blocks])
 
 
 def normalize(vectors: F32) -> F32:

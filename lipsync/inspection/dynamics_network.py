@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from lipsync.inspection.dense import Dense, leaky, windows
+from lipsync.inspection.dense import Dense, leaky, slide
 from lipsync.inspection.evidence import Evidence
 from lipsync.inspection.measures import Measure, TrackMeasures
 from lipsync.inspection.once import once
@@ -77,8 +77,8 @@ class DynamicsNetwork:
 
     def features(self, inputs: F32) -> F32:
         """What the first two layers make of inputs: (m, ·)."""
-        hidden = leaky(self.near(windows(inputs, NEAR)))
-        return leaky(self.far(windows(hidden, FAR)))
+        hidden = leaky(slide(self.near, inputs, NEAR))
+        return leaky(slide(self.far, hidden, FAR))
 
     def judge(self, features: F32) -> float:
         """Log-odds of one window of features."""

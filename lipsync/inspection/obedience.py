@@ -31,11 +31,11 @@ MEASURES = (
 
 def measure_span(evidence: Evidence, first: int, end: int) -> dict[str, float]:
     """Correlation with the prediction, above what it is in real footage of that distance."""
-    correlation = lip_sound.measure_span(evidence, first, end).get("sync.correlation")
+    fit = lip_sound.best_fit(evidence, first, end)
     distance = sync_network.measure_span(evidence, first, end).get("sync.distance")
-    if correlation is None or distance is None:
+    if fit is None or distance is None:
         return {}
-    return {"sync.obedience": correlation - (AT_ZERO + SLOPE * distance)}
+    return {"sync.obedience": lip_sound.fisher(fit.r) - (AT_ZERO + SLOPE * distance)}
 
 
 def obedience_measures() -> TrackMeasures:

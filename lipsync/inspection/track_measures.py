@@ -35,6 +35,6 @@ def track_measures() -> list[TrackMeasures]:
 def explain(evidence: Evidence) -> dict[str, str]:
     """Why questions or single measures cannot be answered, by their name; empty if all can."""
     reasons: dict[str, str] = {}
-    for module in (lip_sound, closures, silence_motion):
+    for module in (lip_sound, closures, silence_motion, dynamics_network):
         reasons |= module.explain(evidence)
     return reasons

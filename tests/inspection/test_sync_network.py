@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lipsync.inspection import sync_network
+from lipsync.inspection.dense import normalize
 from lipsync.inspection.evidence import Evidence
 from lipsync.inspection.sync_network import REACH, SyncNetwork
 from tests.support.talking import evidence, late, with_samples
@@ -58,9 +59,8 @@ def test_figures_are_those_of_the_field() -> None:
 def test_an_offset_is_the_delay_of_the_sound() -> None:
     """Embeddings of the same numbers, the sound's four samples late."""
     rng = np.random.default_rng(0)
-    network = SyncNetwork(lambda x: x, lambda x: x)  # type: ignore[arg-type]
-    moments = rng.normal(size=(60, 16)).astype(np.float32)
-    distances = network.distances(moments, np.roll(moments, 4, axis=0))
+    moments = normalize(rng.normal(size=(60, 16)).astype(np.float32))
+    distances = sync_network.compare(moments, np.roll(moments, 4, axis=0))
     found = sync_network.figures_of(distances)
     assert found is not None
     assert found.offset == pytest.approx(4, abs=0.2)

@@ -83,7 +83,7 @@ def _predicted(others: Sequence[Source], source: Source, rng: Rng) -> Motion:
     body, said = cut(source, rng), cut(other, rng, predicted=True)
     scale = np.exp(rng.uniform(-0.2, 0.3))
     lips = said.lips.mean(0) + scale * (said.lips - said.lips.mean(0))
-    return _follow(body, lips, rng.uniform(0, 0.7))
+    return _follow(body, lips, rng.uniform(0, 1))
 
 
 def _pasted(others: Sequence[Source], source: Source, rng: Rng) -> Motion:
@@ -140,7 +140,7 @@ def _nearest(others: Sequence[Source], source: Source, rng: Rng) -> Motion:
     had = bank - bank.mean(0)
     away = np.square(wanted[:, None] - had[None]).sum((2, 3))
     chosen = gaussian_filter1d(had[away.argmin(1)], rng.uniform(0.2, 0.8), axis=0)
-    return _follow(body, chosen, rng.uniform(0, 0.7))
+    return _follow(body, chosen, rng.uniform(0, 1))
 
 
 def _few_shapes(others: Sequence[Source], source: Source, rng: Rng) -> Motion:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipsync.inspection import sync_network
-from lipsync.inspection.dense import windows
-from lipsync.inspection.sync_network import SOUND_OFFSETS, STATES_PER_SAMPLE, SyncNetwork
+from lipsync.inspection.sync_network import STATES_PER_SAMPLE, SyncNetwork
 from training.inspection.voiced_clips import VoicedClip
 
 MOVED = 3  # samples: 120 ms
@@ -30,12 +29,12 @@ def measure_accuracy(network: SyncNetwork, clips: list[VoicedClip]) -> Accuracy:
     moved: list[bool] = []
     figures: list[tuple[float, float]] = []
     for clip in clips:
-        m = len(clip.moves.lips)
-        lips, states = sync_network.lip_inputs(clip.moves), clip.voices[0].astype(np.float32)
+        seen = network.embed_lips(sync_network.lip_places(clip.moves))
+        states = clip.voices[0].astype(np.float32)
         for late in (0, MOVED, -MOVED):
-            at = STATES_PER_SAMPLE * (np.arange(m) - late)
-            sound = windows(states, SOUND_OFFSETS)[np.clip(at, 0, len(states) - 1)]
-            found = sync_network.figures_of(network.distances(lips, sound)[clip.spoken])
+            at = np.arange(len(states)) - STATES_PER_SAMPLE * late
+            heard = network.embed_sound(states[np.clip(at, 0, len(states) - 1)])
+            found = sync_network.figures_of(sync_network.compare(seen, heard)[clip.spoken])
             if found is None:
                 continue
             (moved if late else right).append(abs(round(found.offset) - late) <= 1)

@@ -36,12 +36,10 @@ OUT = Path(__file__).resolve().parents[2] / "assets" / dynamics_network.ASSET
 INPUTS = 3 * 2 * (18 + 7) + 2 * 6
 HIDDEN, FEATURES, LAST = 96, 128, 64
 DROPOUT = 0.3
-BATCH, STEPS, RATE_OF_LEARNING, DECAY = 64, 1200, 2e-3, 0.05
+BATCH, STEPS, RATE_OF_LEARNING, DECAY = 64, 700, 2e-3, 0.05
 EDGE = 4  # samples at either end of a piece that only give context
 MAIN_SHARE = 0.6  # of pieces from the person with many clips
 SMOOTH_LABEL = 0.03
-# Of made pieces: what most programs do, and the hardest to tell.
-PREDICTED, PREDICTED_SHARE = "predicted", 0.2
 TEST_PIECES = 400  # of each kind
 
 
@@ -164,8 +162,6 @@ def draw_batch(
         source = group[int(rng.integers(len(group)))]
         if i % 2:
             kind = kinds[int(rng.integers(len(kinds)))]
-            if PREDICTED in kinds and rng.random() < PREDICTED_SHARE:
-                kind = PREDICTED
             motion = MAKERS[kind](sources, source, rng)
         else:
             motion = real(source, rng)
