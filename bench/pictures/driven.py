@@ -49,7 +49,7 @@ from lipsync.media.png import write_png
 from lipsync.options import RenderOptions
 from lipsync.pipelines.outputs import OutputPaths
 from lipsync.pipelines.render import plan_render
-from lipsync.pipelines.render_output import write_output
+from lipsync.pipelines.render_output import identify_output, write_output
 from lipsync.pipelines.render_plan import read_script
 from lipsync.pipelines.speaker_render import SpeakerRender
 from lipsync.runtime.cache import Cache
@@ -121,7 +121,9 @@ def render(target: Path, speech: Path, output: Path) -> SpeakerRender:
         run.cache.room() as folder,
     ):
         planned = plan_render(script, paths, options, run, folder)
-        marking = Marking.plan(paths.output, GENERATED_MOUTH, options.marks)
+        marking = Marking.plan(
+            paths.output, GENERATED_MOUTH, options.marks, identify_output(script, options)
+        )
         write_output(script, planned.output, planned.speakers, paths, options, run, marking)
     return planned.speakers[0]
 

@@ -22,7 +22,6 @@ from lipsync.marks.origin import (
     SOURCE_TAG,
     SOURCE_TYPE,
     OriginRecord,
-    new_record_id,
     write_comment,
     write_id,
 )
@@ -48,9 +47,16 @@ class Marking:
 
     @staticmethod
     def plan(
-        output: Output, statement: str, options: MarkOptions, consent: str | None = None
+        output: Output,
+        statement: str,
+        options: MarkOptions,
+        record_id: int,
+        consent: str | None = None,
     ) -> Marking:
-        """Draw the record's id and find out before the work whether the output can be signed.
+        """Find out before the work whether the output can be signed.
+
+        Args:
+            record_id: from `derive_record_id`.
 
         Raises:
             InputError, OptionsError, OutputError: it cannot, with the certificate there is.
@@ -61,7 +67,7 @@ class Marking:
         if options.content_credentials and can_hold_credentials(output):
             identity = load_identity(options.certificate, options.key)
             check_identity(identity)
-        return Marking(output, statement, options, new_record_id(), identity, consent)
+        return Marking(output, statement, options, record_id, identity, consent)
 
     @property
     def comment(self) -> str:

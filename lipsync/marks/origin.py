@@ -1,14 +1,17 @@
 """The origin of an output: that it was generated, by what, from what, and the id of its record.
 
-The id is drawn once per output and stands in every mark, so that a mark found alone leads to the
-record, and marks of two outputs cannot be mixed unnoticed.
+The id is a digest of everything that decides the output and stands in every mark, so that a mark
+found alone leads to the record, and marks of two outputs cannot be mixed unnoticed. Made again from
+the same files with the same options, an output has the same id, and so the same pictures.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +38,32 @@ GENERATED_FACE = (
 _COMMENT = re.compile(r"made with lipsync \S+: [^(]*(?:\(record ([0-9a-f]{12})(, signed)?\))?")
 
 
-def new_record_id() -> int:
-    """A random id of `RECORD_BITS` bits."""
-    return secrets.randbits(RECORD_BITS)
+def derive_record_id(statement: str, files: Iterable[Path], settings: Mapping[str, Any]) -> int:
+    """The id of the output that these files give with these settings, `RECORD_BITS` bits.
+
+    Args:
+        files: what the output is made from. Their bytes count, not their names.
+        settings: JSON-able. Texts that name a file count as its bytes.
+    """
+    facts = [statement, list(files), dict(settings)]
+    written = json.dumps(_contents(facts), sort_keys=True, default=str).encode()
+    return int(hashlib.sha256(written).hexdigest(), 16) >> (256 - RECORD_BITS)
+
+
+def _contents(value: Any) -> Any:
+    """The same with every name of a file replaced by the digest of its bytes.
+
+    A file that cannot be read keeps its name: whoever needs it will say what is wrong with it.
+    """
+    if isinstance(value, Mapping):
+        return {key: _contents(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_contents(one) for one in value]
+    if isinstance(value, (str, Path)):
+        with suppress(OSError, ValueError):  # no file, no name of a file
+            path = Path(value)
+            return hash_file(path) if path.is_file() else value
+    return value
 
 
 def write_id(record_id: int) -> str:
@@ -111,7 +137,7 @@ def span_times(
 class OriginRecord:
     """What a video was made from, with what, and where it was changed."""
 
-    record_id: int  # from `new_record_id`
+    record_id: int  # from `derive_record_id`
     inputs: Mapping[str, Path]  # role → file, e.g. audio and video
     models: Iterable[ModelCard]  # the trained models used
     options: Mapping[str, Any]  # JSON-able, by their plain names

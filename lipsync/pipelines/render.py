@@ -28,7 +28,7 @@ from lipsync.options import InspectOptions, RenderOptions
 from lipsync.pipelines.inspect import inspect
 from lipsync.pipelines.outputs import OutputPaths
 from lipsync.pipelines.person import Person
-from lipsync.pipelines.render_output import Written, write_output
+from lipsync.pipelines.render_output import Written, identify_output, write_output
 from lipsync.pipelines.render_plan import (
     OutputPlan,
     Script,
@@ -95,7 +95,9 @@ def render(
     paths = OutputPaths.check(
         output, sidecar, sheet, plot, report, inputs=script.inputs.values(), overwrite=overwrite
     )
-    marking = Marking.plan(paths.output, GENERATED_MOUTH, options.marks)
+    marking = Marking.plan(
+        paths.output, GENERATED_MOUTH, options.marks, identify_output(script, options)
+    )
     model = texture.load_model(options.texture, len(script.parts), options.run.device)
     run_options = options.run
     with (

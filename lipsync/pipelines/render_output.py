@@ -11,12 +11,17 @@ import numpy as np
 
 from lipsync import media
 from lipsync.marks.marking import Marking
-from lipsync.marks.origin import OriginRecord, span_times
+from lipsync.marks.origin import (
+    GENERATED_MOUTH,
+    OriginRecord,
+    derive_record_id,
+    span_times,
+)
 from lipsync.marks.watermark import Watermark
 from lipsync.media import encode
 from lipsync.media.frame_order import read_frames_in_order
 from lipsync.media.stdout_sink import StdoutSink
-from lipsync.options import RenderOptions
+from lipsync.options import RenderOptions, RunOptions
 from lipsync.pipelines.outputs import OutputPaths
 from lipsync.pipelines.render_plan import OutputPlan, Script
 from lipsync.pipelines.speaker_render import FrameLog, SpeakerRender
@@ -103,6 +108,14 @@ def make_frames(
             sheet.add(i, target, frame, one.wanted.target.to_frame[i])
         yield frame
         run.report("render", i + 1, len(timeline))
+
+
+def identify_output(script: Script, options: RenderOptions) -> int:
+    """The id of the output's record: the same whenever the same is made from the same."""
+    chosen = options.flat() | {"speakers": [part.describe() for part in script.parts]}
+    for name in RunOptions.__dataclass_fields__:  # where it is made changes nothing
+        del chosen[name]
+    return derive_record_id(GENERATED_MOUTH, script.inputs.values(), chosen)
 
 
 def describe_origin(

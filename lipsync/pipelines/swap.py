@@ -41,6 +41,7 @@ from lipsync.pipelines.person import find_person
 from lipsync.pipelines.swap_setup import (
     SourceFace,
     composite_options,
+    identify_output,
     open_face_maker,
     require_consent,
 )
@@ -159,7 +160,10 @@ def swap(
     video, model = Path(video), Path(model)
     target_name = output or video.with_name(f"{video.stem}.swap.mp4")
     place = _check_output(target_name, [video, model], overwrite)
-    marking = Marking.plan(place, GENERATED_FACE, options.marks, consent)
+    marking = Marking.plan(
+        place, GENERATED_FACE, options.marks,
+        identify_output(Path(source_faces), video, model, consent, options), consent,
+    )  # fmt: skip
     device = options.run.device
     with RunContext.open(options.run.cache, device, progress) as run, ExitStack() as stack:
         with run.timer.stage("model"):

@@ -156,7 +156,7 @@ def test_nothing_is_left_where_signing_fails(
 
 def test_a_file_that_cannot_be_signed_is_one_line(tmp_path: Path) -> None:
     output = media.Output.parse(tmp_path / "out.mp4")
-    marking = Marking.plan(output, "x", MarkOptions())
+    marking = Marking.plan(output, "x", MarkOptions(), 1)
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"\0\0\0\x18ftypisom" + bytes(12) + b"\xff\xff\xff\xffmoov")
     assert marking.identity is not None
@@ -199,7 +199,7 @@ def test_credentials_can_be_switched_off_and_then_are_not_missed(tmp_path: Path)
 
 def test_a_folder_and_a_pipe_are_not_signed(tmp_path: Path) -> None:
     for name in (f"{tmp_path}/frames/", "-"):
-        marking = Marking.plan(media.Output.parse(name), "x", MarkOptions())
+        marking = Marking.plan(media.Output.parse(name), "x", MarkOptions(), 1)
         assert marking.identity is None
         assert "no content credentials" in marking.summary
         assert ", signed" not in marking.comment

@@ -61,7 +61,7 @@ def test_an_opencv_without_these_letters_is_noticed_before_the_work(
     check_language("fr")
     options = MarkOptions(content_credentials=False, label=True, label_language="zh")
     with pytest.raises(OptionsError, match=r"--label-language zh needs OpenCV 5 or later"):
-        Marking.plan(media.Output.parse("out.mp4"), GENERATED_MOUTH, options)
+        Marking.plan(media.Output.parse("out.mp4"), GENERATED_MOUTH, options, 1)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -122,7 +122,7 @@ def test_the_options_choose_it() -> None:
     )  # fmt: skip
 
     def made(statement: str, options: MarkOptions) -> list[U8]:
-        marking = Marking.plan(media.Output.parse("out.mp4"), statement, options)
+        marking = Marking.plan(media.Output.parse("out.mp4"), statement, options, 1)
         return list(marking.label((picture(640, 360) for _ in range(60)), lambda _: True, info))
 
     mouth, face = made(GENERATED_MOUTH, options), made(GENERATED_FACE, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from lipsync.marks.c2pa_library import open_context
 from lipsync.marks.marking import Marking
 from lipsync.marks.options import MarkOptions
-from lipsync.marks.origin import GENERATED_MOUTH, ModelCard, OriginRecord
+from lipsync.marks.origin import GENERATED_MOUTH, RECORD_BITS, ModelCard, OriginRecord
 from lipsync.marks.sidecar import sidecar_path
 from lipsync.media import Output, probe
 from tests.support import clips
@@ -43,7 +44,9 @@ def mark(
 ) -> Marking:
     """Write a short video with the tags of a marking to `place`, and seal it."""
     output = Output.parse(place)
-    marking = Marking.plan(output, GENERATED_MOUTH, options or MarkOptions(), consent)
+    marking = Marking.plan(
+        output, GENERATED_MOUTH, options or MarkOptions(), secrets.randbits(RECORD_BITS), consent
+    )
     plain = clips.video(f"coded{place.suffix}", *CODING[place.suffix])
     tags = [part for name, text in marking.tags.items() for part in ("-metadata", f"{name}={text}")]
     unsealed = place.with_name(f"unsealed{place.suffix}")

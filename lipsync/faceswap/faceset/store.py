@@ -36,6 +36,11 @@ ARRAYS = ("points", "upper", "shot")
 MIN_FACES = 50  # fewer are too few to train on
 
 
+def locate(path: Path) -> Path:
+    """The file of a set that is named by its file or its folder."""
+    return path / FILE_NAME if path.is_dir() else path
+
+
 class FaceSet:
     """A face set open for reading; images are decoded one by one on request. Use with `with`."""
 
@@ -45,7 +50,7 @@ class FaceSet:
         Raises:
             FacesError: missing or damaged.
         """
-        self.path = path / FILE_NAME if path.is_dir() else path
+        self.path = locate(path)
         if not self.path.is_file():
             raise FacesError(
                 f"{self.path}: no set of faces there; make one with lipsync faces extract"
