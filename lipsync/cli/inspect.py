@@ -63,6 +63,8 @@ def describe_inspection(result: InspectResult) -> list[str]:
         verdict = (
             f"{word}: likelihood {result.likelihood:.2f} (called made from {result.threshold:.2f})"
         )
+        if result.way is not None:
+            verdict += f"; most likely {result.way}"
     lines = [f"{result.video}: {verdict}", f"measured against {result.against}"]
     for answer in result.answers:
         score = "   –  " if answer.z is None else f"{answer.z:+6.1f}"

@@ -35,4 +35,5 @@ sync_network      A network that compares lips with sound: offset, distance, con
 track_measures    The table of measures of lips, head and sound
 trajectories      Lips, jaw and head over time, at a common rate
 watches           The table of everything that watches the pictures
+ways              The ways of making a video, each with a detector of its own
 """

@@ -12,7 +12,7 @@ from lipsync.inspection.evidence import Evidence
 from lipsync.inspection.likelihood import estimate_likelihood
 from lipsync.inspection.measures import Measure, TrackMeasures, reduce_frames
 from lipsync.inspection.questions import QUESTIONS
-from lipsync.inspection.reference import Reference
+from lipsync.inspection.reference import Population, Reference
 from lipsync.types import F32, Answer, Moment, Score, SpanScores, Verdict
 
 SUSPICIOUS_Z = 3.0  # of a question: 1 in 700 of the normal distribution
@@ -43,33 +43,41 @@ class Measured:
         return values
 
 
-def highest_scores(
-    values: Mapping[str, float], measures: Sequence[Measure], to: Reference
+def score_measures(
+    values: Mapping[str, float], measures: Sequence[Measure], to: Population
 ) -> dict[str, float]:
+    """The score of every measure; NaN: not applicable."""
+    return {one.name: to.score(one, values.get(one.name, math.nan)) for one in measures}
+
+
+def highest_scores(z: Mapping[str, float], measures: Sequence[Measure]) -> dict[str, float]:
     """The highest score of every question's measures, in the order of QUESTIONS; NaN: none."""
     highest = dict.fromkeys(QUESTIONS, math.nan)
     for one in measures:
-        z = to.score(one, values.get(one.name, math.nan))
-        highest[one.question] = float(np.fmax(highest[one.question], z))
+        highest[one.question] = float(np.fmax(highest[one.question], z[one.name]))
     return highest
 
 
 def score_questions(
-    values: Mapping[str, float], measures: Sequence[Measure], to: Reference
+    z: Mapping[str, float], measures: Sequence[Measure], to: Population
 ) -> dict[str, float]:
     """The score of every question, in the order of QUESTIONS; NaN: not applicable."""
-    highest = highest_scores(values, measures, to)
-    return {key: to.score_question(key, z) for key, z in highest.items()}
+    highest = highest_scores(z, measures)
+    return {key: to.score_question(key, most) for key, most in highest.items()}
 
 
-def score_span(measured: Measured, first: int, end: int, to: Reference) -> SpanScores:
+def score_span(measured: Measured, first: int, end: int, reference: Reference) -> SpanScores:
     """Scores of a span."""
-    by_question = score_questions(measured.span_values(first, end), measured.measures, to)
+    to = reference.population((end - first) / float(measured.evidence.face.fps))
+    z = score_measures(measured.span_values(first, end), measured.measures, to)
+    by_question = score_questions(z, measured.measures, to)
+    finding = estimate_likelihood(z, reference, to)
     return SpanScores(
         first,
         end,
         {key: plain(value) for key, value in by_question.items()},
-        plain(estimate_likelihood(by_question, to)),
+        plain(finding.likelihood),
+        finding.way,
     )
 
 
@@ -85,7 +93,7 @@ def score_timeline(measured: Measured, to: Reference) -> tuple[SpanScores, ...]:
 def answer_questions(
     measured: Measured,
     timeline: Sequence[SpanScores],
-    to: Reference,
+    reference: Reference,
     reasons: Mapping[str, str],
 ) -> tuple[Answer, ...]:
     """Answers over the whole video.
@@ -94,6 +102,7 @@ def answer_questions(
         reasons: why a measure, or all of a question's, cannot be given, by its name.
     """
     values = measured.span_values(0, len(measured.evidence))
+    to = reference.population(len(measured.evidence) / float(measured.evidence.face.fps))
     answers = []
     for key, question in QUESTIONS.items():
         scores = []

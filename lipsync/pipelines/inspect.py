@@ -20,6 +20,7 @@ from lipsync.inspection.measures import PictureWatch
 from lipsync.inspection.questions import QUESTIONS
 from lipsync.inspection.reference import Reference
 from lipsync.inspection.watches import picture_watches
+from lipsync.inspection.ways import WAYS
 from lipsync.options import InspectOptions
 from lipsync.pipelines.measure_face import measure_person
 from lipsync.pipelines.outputs import check_output
@@ -120,6 +121,7 @@ def _score(
             scoring.score_span(measured, first, end, to) for first, end in person.face.track.shots()
         )
         whole = scoring.score_span(measured, 0, len(measured.evidence), to)
+    made = None if whole.likelihood is None else whole.likelihood >= to.threshold
     seen_s = float(person.face.found.sum()) / float(person.face.fps)
     warnings = []
     if seen_s < FEW_S:
@@ -133,7 +135,8 @@ def _score(
         result,
         face_frames=int(person.face.found.sum()),
         likelihood=whole.likelihood,
-        made=None if whole.likelihood is None else whole.likelihood >= to.threshold,
+        made=made,
+        way=WAYS[whole.way].words if made and whole.way else None,
         answers=answers,
         shots=shots,
         timeline=timeline,
@@ -157,6 +160,7 @@ def _without_scores(info: VideoInfo, why: str, to: Reference) -> InspectResult:
         likelihood=None,
         threshold=to.threshold,
         made=None,
+        way=None,
         against=f"{to.clips} clips of {to.people} people: {to.data}",
         error_rates=dict(to.rates),
         answers=answers,

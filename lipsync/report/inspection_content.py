@@ -43,7 +43,7 @@ def describe_finding(result: InspectResult) -> dict[str, Any]:
     """The headline."""
     likelihood, threshold = result.likelihood, round(100 * result.threshold)
     anchor = "start" if threshold < 10 else "end" if threshold > 90 else "middle"
-    same = {"threshold": threshold, "anchor": anchor}
+    same = {"threshold": threshold, "anchor": anchor, "way": result.way}
     if likelihood is None:
         return {"kind": "none", "percent": TEXT["unknown"], "level": None, **same}
     if likelihood >= result.threshold:

@@ -17,6 +17,7 @@ TEXT = {
     "finding": "Finding",
     "likelihood": "Likelihood that the video was made",
     "likelihood_of": "{percent} %",
+    "most_likely": "Most likely, {way}.",
     "unknown": "cannot be told",
     "finding_high": "Very likely made or altered",
     "finding_made": "Probably made or altered",
@@ -156,8 +157,9 @@ TEXT = {
         "highest of its measures, so a single one that stands out is not rare among so many."
     ),
     "reading_likelihood": (
-        "The likelihood weighs the scores of all questions, as learned from real videos and from "
-        "videos made by known means. Videos made by other means may be missed."
+        "The likelihood compares the scores with those of videos made in known ways: another sound "
+        "laid on, a mouth made to speak, a face painted over, motion disturbed. The way whose "
+        "traces are strongest decides. Videos made in other ways may be missed."
     ),
     "reading_private": (
         "This page is one file. It loads nothing from the network and sends nothing; the videos in "

@@ -117,6 +117,7 @@ class InspectResult:
     likelihood: float | None  # 0..1 that it was made, at even odds before; None: cannot be told
     threshold: float  # above which it is called made
     made: bool | None
+    way: str | None  # how it was most likely made, in words; None: it is not called made
     against: str  # what real footage the scores are measured against, with counts
     error_rates: dict[str, float]  # measured on people and renderers that were held out
     answers: tuple[Answer, ...]  # in the order of `inspection.questions.QUESTIONS`

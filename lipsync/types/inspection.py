@@ -49,3 +49,4 @@ class SpanScores:
     end: int
     z: dict[str, float | None]  # by question
     likelihood: float | None
+    way: str | None = None  # of making, to which the traces point most

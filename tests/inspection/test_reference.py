@@ -10,7 +10,14 @@ import pytest
 
 from lipsync.errors import WeightsError
 from lipsync.inspection.measures import Measure
-from lipsync.inspection.reference import Z_MOST, Distribution, Reference
+from lipsync.inspection.reference import (
+    LEVELS,
+    SHORT_S,
+    Z_MOST,
+    Distribution,
+    Population,
+    Reference,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -31,9 +38,10 @@ def test_every_person_counts_alike_however_many_clips_they_have() -> None:
     found = Distribution.over_people([[0.0] * 1000, [10.0]])
     assert found is not None
     assert found.clips == 1001
-    assert found.quantiles[4] == pytest.approx(5.0, abs=5.0)
-    assert found.quantiles[5] == 10.0
-    assert found.quantiles[3] == 0.0
+    middle = len(LEVELS) // 2
+    assert 0.0 <= found.quantiles[middle] <= 10.0
+    assert found.quantiles[middle + 1] == 10.0
+    assert found.quantiles[middle - 1] == 0.0
 
 
 def test_nothing_is_known_of_a_measure_without_values() -> None:
@@ -49,7 +57,7 @@ def test_unknown_values_have_no_score_and_no_score_is_endless() -> None:
 
 
 def test_what_is_suspicious_decides_the_sign() -> None:
-    to = Reference("", 1, 1, {"blur.x": _normal()}, {}, 0.5, {})
+    to = Population({"blur.x": _normal()})
     high, low, both = (to.score(Measure("blur.x", "", s), -1.0) for s in ("high", "low", "both"))  # type: ignore[arg-type]
     assert high == pytest.approx(-2, abs=0.2)
     assert low == pytest.approx(2, abs=0.2)
@@ -64,7 +72,22 @@ def test_the_shipped_reference_names_its_data_and_has_rates() -> None:
     assert "GRID" in shipped.data
     assert 0 < shipped.threshold < 1
     assert "real called made" in shipped.rates
-    assert all(list(d.quantiles) == sorted(d.quantiles) for d in shipped.distributions.values())
+    for to in (shipped.short, shipped.long):
+        assert all(list(d.quantiles) == sorted(d.quantiles) for d in to.distributions.values())
+    assert shipped.population(SHORT_S - 0.1) is shipped.short
+    assert shipped.population(SHORT_S) is shipped.long
+    assert all(weight >= 0 for way in shipped.ways.values() for weight in way.values())
+
+
+def test_long_spans_vary_less_than_short_ones() -> None:
+    """Why they are compared apart."""
+    shipped = Reference.load()
+    narrower = [
+        np.ptp(shipped.long.distributions[name].quantiles)
+        < np.ptp(shipped.short.distributions[name].quantiles)
+        for name in ("sync.distance", "sync.correlation", "motion.jaw", "motion.dynamics")
+    ]
+    assert all(narrower)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"distributions": {"a": 3}}'])
@@ -78,9 +101,11 @@ def test_a_damaged_reference_is_one_line(tmp_path: Path, text: str) -> None:
 def test_a_reference_reads_back_as_it_was_written(tmp_path: Path) -> None:
     place = tmp_path / "inspection.json"
     shipped = json.loads(json.dumps({"about": "", "levels": [], "data": "two clips", "clips": 2,
-        "people": 1, "distributions": {"a.b": {"clips": 2, "quantiles": [0.0] * 9}},
-        "likelihood": {"bias": -1.0}, "threshold": 0.4, "rates": {}}))  # fmt: skip
+        "people": 1, "short": {"distributions": {}},
+        "long": {"distributions": {"a.b": {"clips": 2, "quantiles": [0.0] * len(LEVELS)}}},
+        "ways": {"face": {"a.b": 1.0}}, "slope": 1.0, "bias": -1.0, "threshold": 0.4,
+        "rates": {}}))  # fmt: skip
     place.write_text(json.dumps(shipped))
     found = Reference.load(place)
-    assert found.distributions["a.b"].clips == 2
+    assert found.long.distributions["a.b"].clips == 2
     assert found.threshold == 0.4

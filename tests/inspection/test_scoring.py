@@ -10,7 +10,7 @@ from lipsync.inspection import scoring
 from lipsync.inspection.evidence import Evidence
 from lipsync.inspection.measures import Measure, TrackMeasures
 from lipsync.inspection.questions import QUESTIONS
-from lipsync.inspection.reference import Distribution, Reference
+from lipsync.inspection.reference import LEVELS, WAY, Distribution, Population, Reference
 from lipsync.inspection.scoring import Measured
 from lipsync.types import F32
 from tests.support.faces import similarity, track_of
@@ -19,10 +19,9 @@ N = 250  # frames, 10 s
 BLUR, LAG = Measure("blur.mouth", "sharpness", "low"), Measure("sync.lag", "lag", "both", None)
 STANDARD = Distribution.over_people([np.random.default_rng(1).normal(0, 1, 5000).tolist()])
 assert STANDARD is not None
-TO = Reference(
-    "", 1, 1, {"blur.mouth": STANDARD, "sync.lag": STANDARD}, {"blur": 2, "sync": 2, "bias": -4},
-    0.5, {},
-)  # fmt: skip
+USUAL = Distribution(100, tuple(np.linspace(0, 2, len(LEVELS)).tolist()))
+REAL = Population({"blur.mouth": STANDARD, "sync.lag": STANDARD, WAY + "face": USUAL})
+TO = Reference("", 1, 1, REAL, REAL, {"face": {"blur.mouth": 2}}, 2, -4, 0.5, {})
 
 
 def _measured(blur: F32, lag: float = 0.0) -> Measured:

@@ -49,7 +49,7 @@ def faceless(tmp_path: Path) -> InspectResult:
     )
     return InspectResult(
         video=video, source=None, frames=5, fps=Fraction(25), duration=0.2, face_frames=0,
-        likelihood=None, threshold=0.5, made=None, against="nothing", error_rates={},
+        likelihood=None, threshold=0.5, made=None, way=None, against="nothing", error_rates={},
         answers=answers, shots=(), timeline=(), per_frame={}, marks=(), report=None,
         warnings=(why,), seconds={},
     )  # fmt: skip

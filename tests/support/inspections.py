@@ -15,9 +15,10 @@ from lipsync.face.tracked_face import TrackedFace
 from lipsync.inspection import scoring
 from lipsync.inspection.evidence import Evidence
 from lipsync.inspection.picture_pass import measure_frames
-from lipsync.inspection.reference import LEVELS, Distribution, Reference
+from lipsync.inspection.reference import LEVELS, WAY, Distribution, Population, Reference
 from lipsync.inspection.track_measures import track_measures
 from lipsync.inspection.watches import picture_watches
+from lipsync.inspection.ways import WAYS
 from lipsync.media.encode import EncodeOptions, encode_video
 from lipsync.report.results import InspectResult
 from lipsync.runtime.cache import Cache
@@ -82,16 +83,22 @@ def _measure(path: Path, face: TrackedFace) -> scoring.Measured:
 def _reference(real: scoring.Measured, end: int) -> Reference:
     """How the measures are distributed over spans of the part that was left alone."""
     values = [real.span_values(i, i + SPAN) for i in range(0, end - SPAN + 1, SPAN // 4)]
+    known = {
+        one.name: Distribution(len(values), tuple(np.quantile(found, LEVELS).tolist()))
+        for one in real.measures
+        if np.isfinite(found := [value[one.name] for value in values]).all()
+    }
+    usual = Distribution(len(values), tuple(np.linspace(0, 5, len(LEVELS)).tolist()))
+    to = Population(known | {WAY + "face": usual})
     return Reference(
         data="the first half of the same video, which was left alone",
         clips=len(values),
         people=1,
-        distributions={
-            one.name: Distribution(len(values), tuple(np.quantile(known, LEVELS).tolist()))
-            for one in real.measures
-            if np.isfinite(known := [value[one.name] for value in values]).all()
-        },
-        likelihood={"bias": -4.0, "blur": 1.2, "noise": 0.4},
+        short=to,
+        long=to,
+        ways={"face": {"blur.mouth": 1.2, "blur.lower": 1.2, "noise.grain": 0.4}},
+        slope=1.2,
+        bias=-1.0,
         threshold=0.8,
         rates={"recordings called made": 0.02, "made videos missed": 0.11},
     )
@@ -112,6 +119,7 @@ def _score(measured: scoring.Measured, to: Reference, video: Path, source: Path)
         likelihood=whole.likelihood,
         threshold=to.threshold,
         made=None if whole.likelihood is None else whole.likelihood >= to.threshold,
+        way=WAYS["face"].words,
         against=f"{to.clips} spans of {to.people} person: {to.data}",
         error_rates=dict(to.rates),
         answers=scoring.answer_questions(measured, timeline, to, reasons),

@@ -4,9 +4,9 @@
 
 Writes assets/inspection.json (the distribution of real footage, the weights of the likelihood, its
 threshold and error rates) and docs/benchmarks/inspect.md. The distributions are of all real clips.
-The weights are fitted on people whose footage may train what ships (the train split) alone. All
-figures leave the person out: their scores are against the distribution of everybody else's real
-clips; those of a kind of fake also leave that kind out of the fit.
+The weights of the detectors are fitted on people whose footage may train what ships (the train
+split) alone. All figures leave the person out: their scores are against the distribution of
+everybody else's real clips; those of a kind of fake also leave that kind out of the fit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,14 @@ from training.inspection import detection_page
 from training.inspection.measured_clips import ClipValues, all_measures, load_values
 from training.inspection.scored_clips import (
     Scored,
-    distributions,
+    add_ways,
+    describe_population,
     fit_likelihood,
+    fit_ways,
+    greatest_traces,
     is_made,
-    likelihoods,
+    is_whole,
     score_without_person,
-    with_questions,
 )
 
 FALSE_ALARMS = 0.02  # of real clips, at most, at the threshold
@@ -58,18 +60,42 @@ def calibrate(clips: list[ClipValues]) -> Reference:
     """Everything that ships, from measured clips; written to the asset."""
     measures = all_measures()
     scored = score_without_person(clips, measures)
-    weights = fit_likelihood(scored.where(lambda one: one.clip.split == "train"))
-    reals = [one for one in clips if not is_made(one)]
-    people = {one.clip.person for one in reals}
-    known = with_questions(distributions(reals, measures), reals, measures)
-    reference = Reference(DATA, len(reals), len(people), known, weights, 0.5, {})
-    threshold = find_threshold(likelihoods(scored.where(lambda one: not is_made(one)), weights))
-    reference = replace(reference, threshold=threshold)
-    reference = replace(reference, rates=error_rates(scored, weights, threshold))
+    train = scored.where(lambda one: one.whole and one.clip.clip.split == "train")
+    weights = fit_ways(train)
+    traces = greatest_traces(scored, weights)
+    learned = [one.whole and one.clip.clip.split == "train" for one in scored.spans]
+    slope, bias = fit_likelihood(traces[learned], train.made, train.kinds)
+    whole = scored.where(is_whole)
+    likelihood = to_likelihood(traces[[one.whole for one in scored.spans]], slope, bias)
+    held = [one.clip.clip.split == "held_out" for one in whole.spans]
+    threshold = find_threshold(likelihood[~whole.made & held])
+    reals = [one for one in scored.spans if not is_made(one.clip)]
+    short, long = (
+        add_ways(describe_population(part, measures), part, measures, weights)
+        for part in ([s for s in reals if s.short], [s for s in reals if not s.short])
+    )
+    reference = Reference(
+        data=DATA,
+        clips=sum(one.whole for one in reals),
+        people=len({one.person for one in reals}),
+        short=short,
+        long=long,
+        ways=weights,
+        slope=slope,
+        bias=bias,
+        threshold=threshold,
+        rates=error_rates(whole, likelihood, threshold),
+    )
     write(reference)
     page = detection_page.PAGE
-    page.write_text(detection_page.describe(scored, reference), encoding="utf-8")
+    text = detection_page.describe(whole, likelihood, reference)
+    page.write_text(text, encoding="utf-8")
     return reference
+
+
+def to_likelihood(traces: F64, slope: float, bias: float) -> F64:
+    """The likelihood of every span; one on which nothing can be said counts as 0."""
+    return np.nan_to_num(1 / (1 + np.exp(-(bias + slope * traces))))
 
 
 def find_threshold(real: F64) -> float:
@@ -77,12 +103,11 @@ def find_threshold(real: F64) -> float:
     return round(float(np.quantile(real, 1 - FALSE_ALARMS)) + 1e-4, 4)
 
 
-def error_rates(scored: Scored, weights: dict[str, float], threshold: float) -> dict[str, float]:
+def error_rates(whole: Scored, likelihood: F64, threshold: float) -> dict[str, float]:
     """Shares of held-out clips on the wrong side of the threshold, by what they are."""
-    held = scored.where(lambda one: one.clip.split == "held_out")
-    value, made = likelihoods(held, weights), held.made
+    held = np.array([one.clip.clip.split == "held_out" for one in whole.spans])
+    value, made, kinds = likelihood[held], whole.made[held], np.array(whole.kinds)[held]
     rates = {"real called made": float((value[~made] >= threshold).mean())}
-    kinds = np.array([one.clip.kind for one in held.clips])
     for kind in sorted(set(kinds[made])):
         rates[f"{kind} missed"] = float((value[kinds == kind] < threshold).mean())
     return {name: round(rate, 4) for name, rate in rates.items()}

@@ -1,41 +1,87 @@
-"""Clips scored against real footage of other people, and how a likelihood is fitted to them."""
+"""Clips scored against real footage of other people, and how the likelihood is fitted to them.
+
+Spans of two lengths are scored apart (`reference.SHORT_S`): whole clips, most of which are long,
+and windows of the timeline. m measures, q questions, w ways of making.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
 
-from lipsync.inspection.likelihood import BIAS, estimate_likelihood, to_feature
+from lipsync.inspection.likelihood import compare_ways, greatest
 from lipsync.inspection.measures import Measure
 from lipsync.inspection.questions import QUESTIONS
-from lipsync.inspection.reference import Distribution, Reference
-from lipsync.inspection.scoring import highest_scores, score_questions
+from lipsync.inspection.reference import SHORT_S, WAY, Distribution, Population
+from lipsync.inspection.scoring import highest_scores, score_measures, score_questions
+from lipsync.inspection.ways import OTHER, WAYS, sum_traces, to_feature
 from lipsync.types import F64, Bools
 from training.inspection.measured_clips import ClipValues
 
 REAL = "real"  # every kind of real clip begins so
-PENALTY = 0.02  # on squared weights, so that questions which agree share what they tell
+PENALTY = 0.02  # on squared weights, so that measures which agree share what they tell
+# Which way of making each kind of fake is an example of.
+WAY_OF = {
+    "shifted": "sound", "stretched": "sound", "other_sound": "sound",
+    "median": "speech", "plain_median": "speech", "nearest": "speech", "decoder": "speech",
+    "swap": "face", "blurred": "face", "reencoded": "face", "tinted": "face",
+    "doubled_chin": "face", "flickering_hand": "face",
+    "frozen": "motion", "jittered": "motion",
+}  # fmt: skip
+# Measures of networks that were trained on the train people: their clips are no fair sample of what
+# these networks say of real footage.
+LEARNED = ("sync.", "motion.dynamics")
+Weights = dict[str, dict[str, float]]  # way → measure → weight
+
+
+@dataclass(frozen=True)
+class Span:
+    """A whole clip, or a window of one."""
+
+    clip: ClipValues
+    whole: bool
+    values: dict[str, float]
+
+    @property
+    def short(self) -> bool:
+        """Whether it is compared with short spans."""
+        return not self.whole or self.clip.clip.seconds < SHORT_S
+
+    @property
+    def person(self) -> str:
+        """Who is seen."""
+        return self.clip.clip.person
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Clips with their questions' scores against real footage of other people."""
+    """Spans with their scores against real footage of other people."""
 
-    clips: list[ClipValues]
-    z: F64  # (n, questions), NaN: not applicable
+    spans: list[Span]
+    measures: F64  # (n, m), NaN: not applicable
+    questions: F64  # (n, q)
+    names: list[str]  # of the measures
 
-    def where(self, wanted: Callable[[ClipValues], bool]) -> Scored:
+    def where(self, wanted: Callable[[Span], bool]) -> Scored:
         """Those that are wanted."""
-        keep = [i for i, one in enumerate(self.clips) if wanted(one)]
-        return Scored([self.clips[i] for i in keep], self.z[keep])
+        keep = [i for i, one in enumerate(self.spans) if wanted(one)]
+        return Scored(
+            [self.spans[i] for i in keep], self.measures[keep], self.questions[keep], self.names
+        )
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of every span's clip."""
+        return [one.clip.clip.kind for one in self.spans]
 
     @property
     def made(self) -> Bools:
-        """(n,), whether a clip was made."""
-        return np.array([is_made(one) for one in self.clips], bool)
+        """(n,), whether a span is of a clip that was made."""
+        return np.array([is_made(one.clip) for one in self.spans], bool)
 
 
 def is_made(one: ClipValues) -> bool:
@@ -43,77 +89,154 @@ def is_made(one: ClipValues) -> bool:
     return not one.clip.kind.startswith(REAL)
 
 
-def distributions(
-    reals: Sequence[ClipValues], measures: Sequence[Measure]
-) -> dict[str, Distribution]:
-    """How every measure is distributed over real clips, every person counting alike."""
+def is_whole(one: Span) -> bool:
+    """Whether a span is a whole clip."""
+    return one.whole
+
+
+def spans_of(clips: Sequence[ClipValues]) -> list[Span]:
+    """Every clip, and the windows of the long ones."""
+    found = []
+    for clip in clips:
+        found.append(Span(clip, True, clip.whole))
+        if not found[-1].short:
+            found += [Span(clip, False, values) for values in clip.windows]
+    return found
+
+
+def describe_population(reals: Sequence[Span], measures: Sequence[Measure]) -> Population:
+    """How measures and questions are distributed over real spans, every person counting alike."""
     found = {}
     for measure in measures:
-        people: dict[str, list[float]] = {}
-        for one in reals:
-            for values in (one.whole, *one.windows):
-                people.setdefault(one.clip.person, []).append(values.get(measure.name, np.nan))
-        found[measure.name] = Distribution.over_people(list(people.values()))
+        fair = reals
+        if measure.name.startswith(LEARNED):
+            fair = [one for one in reals if one.clip.clip.split != "train"]
+        values = [one.values.get(measure.name, math.nan) for one in fair]
+        found[measure.name] = _over_people(fair, values)
+    to = Population(_known(found))
+    highest = [highest_scores(score_measures(one.values, measures, to), measures) for one in reals]
+    questions = {key: _over_people(reals, [one[key] for one in highest]) for key in QUESTIONS}
+    return Population({**to.distributions, **_known(questions)})
+
+
+def add_ways(
+    to: Population, reals: Sequence[Span], measures: Sequence[Measure], weights: Weights
+) -> Population:
+    """The population with what the detectors of all ways find in its real spans."""
+    sums = [sum_traces(score_measures(one.values, measures, to), weights) for one in reals]
+    ways = {WAY + way: _over_people(reals, [one[way] for one in sums]) for way in (*weights, OTHER)}
+    return Population({**to.distributions, **_known(ways)})
+
+
+def _over_people(spans: Sequence[Span], values: Sequence[float]) -> Distribution | None:
+    people: dict[str, list[float]] = {}
+    for span, value in zip(spans, values, strict=True):
+        people.setdefault(span.person, []).append(value)
+    return Distribution.over_people(list(people.values()))
+
+
+def _known(found: dict[str, Distribution | None]) -> dict[str, Distribution]:
     return {name: one for name, one in found.items() if one is not None}
 
 
-def with_questions(
-    found: dict[str, Distribution], reals: Sequence[ClipValues], measures: Sequence[Measure]
-) -> dict[str, Distribution]:
-    """Distributions of measures joined by those of every question's highest score."""
-    to = Reference("", 0, 0, found, {}, 0.5, {})
-    people: dict[str, dict[str, list[float]]] = {key: {} for key in QUESTIONS}
-    for one in reals:
-        for values in (one.whole, *one.windows):
-            for key, z in highest_scores(values, measures, to).items():
-                people[key].setdefault(one.clip.person, []).append(z)
-    questions = {key: Distribution.over_people(list(one.values())) for key, one in people.items()}
-    return found | {key: one for key, one in questions.items() if one is not None}
+def score_without_person(clips: Sequence[ClipValues], measures: Sequence[Measure]) -> Scored:
+    """Scores of every span against the real footage of everybody else."""
+    spans = spans_of(clips)
+    z = np.full((len(spans), len(measures)), np.nan)
+    q = np.full((len(spans), len(QUESTIONS)), np.nan)
+    for person in {one.person for one in spans}:
+        for short in (True, False):
+            mine = [i for i, s in enumerate(spans) if s.person == person and s.short == short]
+            if not mine:
+                continue
+            others = [
+                s for s in spans if s.person != person and s.short == short and not is_made(s.clip)
+            ]
+            to = describe_population(others, measures)
+            for i in mine:
+                scores = score_measures(spans[i].values, measures, to)
+                z[i] = list(scores.values())
+                q[i] = list(score_questions(scores, measures, to).values())
+    return Scored(spans, z, q, [one.name for one in measures])
 
 
-def score_without_person(clips: list[ClipValues], measures: Sequence[Measure]) -> Scored:
-    """Scores of every clip against the real footage of everybody else."""
-    z = np.full((len(clips), len(QUESTIONS)), np.nan)
-    for person in {one.clip.person for one in clips}:
-        others = [one for one in clips if one.clip.person != person and not is_made(one)]
-        known = with_questions(distributions(others, measures), others, measures)
-        to = Reference("", len(others), 0, known, {}, 0.5, {})
-        for i, one in enumerate(clips):
-            if one.clip.person == person:
-                z[i] = list(score_questions(one.whole, measures, to).values())
-    return Scored(clips, z)
+def fit_ways(scored: Scored) -> Weights:
+    """Weights of every way's detector: penalized logistic regressions, no weight negative.
 
-
-def fit_likelihood(scored: Scored) -> dict[str, float]:
-    """Weights of the questions, none negative, and the bias: penalized logistic regression.
-
-    Real and made clips count alike in sum, and so does every kind among the made ones.
+    Each is fitted to all real clips and the made ones of its way. Both count alike in sum, and so
+    does every kind among the made ones.
     """
-    x = np.vectorize(to_feature)(scored.z)
-    y = scored.made.astype(float)
-    kinds = [one.clip.kind if made else REAL for one, made in zip(scored.clips, y, strict=True)]
-    counts = {kind: kinds.count(kind) for kind in set(kinds)}
-    share = {kind: 1.0 if kind == REAL else 1 / (len(counts) - 1) for kind in counts}
-    weight = np.array([share[kind] / counts[kind] for kind in kinds])
+    x, made = np.vectorize(to_feature)(scored.measures), scored.made
+    kinds = np.array(scored.kinds)
+    weights = {}
+    for way in WAYS:
+        members = sorted({kind for kind in kinds[made] if WAY_OF[kind] == way})
+        if not members:
+            continue
+        share = (~made) / max((~made).sum(), 1)
+        for kind in members:
+            share = share + (kinds == kind) / (kinds == kind).sum() / len(members)
+        found, _ = fit_logistic(x, made, share)
+        weights[way] = {
+            name: round(float(w), 4)
+            for name, w in zip(scored.names, found, strict=True)
+            if w >= 5e-4
+        }
+    return weights
+
+
+def fit_logistic(x: F64, made: Bools, share: F64) -> tuple[F64, float]:
+    """Weights, none negative, and bias of a logistic regression.
+
+    Args:
+        x: (n, k), features.
+        share: (n,), how much every one counts.
+    """
+    y = made.astype(float)
 
     def loss(p: F64) -> tuple[float, F64]:
         logit = x @ p[:-1] + p[-1]
         error = 1 / (1 + np.exp(-logit)) - y
-        value = weight @ (np.logaddexp(0, logit) - y * logit) + PENALTY * p[:-1] @ p[:-1]
-        slope = np.append(x.T @ (weight * error) + 2 * PENALTY * p[:-1], weight @ error)
+        value = share @ (np.logaddexp(0, logit) - y * logit) + PENALTY * p[:-1] @ p[:-1]
+        slope = np.append(x.T @ (share * error) + 2 * PENALTY * p[:-1], share @ error)
         return float(value), slope
 
-    bounds = [(0, None)] * len(QUESTIONS) + [(None, None)]
-    start = np.zeros(len(QUESTIONS) + 1)
-    best = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
-    return {key: round(float(w), 4) for key, w in zip([*QUESTIONS, BIAS], best, strict=True)}
+    bounds = [(0, None)] * x.shape[1] + [(None, None)]
+    best = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, bounds=bounds, method="L-BFGS-B").x
+    return best[:-1], float(best[-1])
 
 
-def likelihoods(scored: Scored, weights: dict[str, float]) -> F64:
-    """(n,), the likelihood of every clip; one on which nothing can be said counts as 0."""
-    to = Reference("", 0, 0, {}, weights, 0.5, {})
-    rows = (dict(zip(QUESTIONS, row, strict=True)) for row in scored.z.tolist())
-    return np.nan_to_num(np.array([estimate_likelihood(row, to) for row in rows], np.float64))
+def greatest_traces(scored: Scored, weights: Weights) -> F64:
+    """(n,), the greatest excess of all ways, against real spans of other people; NaN: none."""
+    rows = [dict(zip(scored.names, row, strict=True)) for row in scored.measures.tolist()]
+    sums = [sum_traces(row, weights) for row in rows]
+    found = np.full(len(rows), np.nan)
+    short = np.array([one.short for one in scored.spans])
+    people = np.array([one.person for one in scored.spans])
+    for person in set(people):
+        for length in (True, False):
+            mine = np.flatnonzero((people == person) & (short == length))
+            if not len(mine):
+                continue
+            others = np.flatnonzero((people != person) & (short == length) & ~scored.made)
+            reals = [scored.spans[i] for i in others]
+            ways = {w: _over_people(reals, [sums[i][w] for i in others]) for w in sums[mine[0]]}
+            to = Population({WAY + way: one for way, one in _known(ways).items()})
+            for i in mine:
+                excess = compare_ways(sums[i], to)
+                found[i] = greatest(excess) if excess else np.nan
+    return found
+
+
+def fit_likelihood(traces: F64, made: Bools, kinds: Sequence[str]) -> tuple[float, float]:
+    """Slope and bias of the likelihood over the greatest excess of all ways."""
+    known, named = np.isfinite(traces), np.array(kinds)
+    share = (known & ~made) / max((known & ~made).sum(), 1)
+    for kind in (members := sorted(set(named[known & made]))):
+        of_kind = known & (named == kind)
+        share = share + of_kind / of_kind.sum() / len(members)
+    slope, bias = fit_logistic(np.nan_to_num(traces)[:, None], made, share)
+    return round(float(slope[0]), 4), round(bias, 4)
 
 
 def area_under_curve(real: F64, made: F64) -> float:
