@@ -35,6 +35,10 @@ class BlurWatch:
     def __init__(self, work: SharedWork) -> None:
         self._work = work
 
+    def prepare(self, view: FaceView, before: FaceView | None) -> None:
+        """Do ahead what all watches need."""
+        self._work.prepare(view, before)
+
     def see(self, view: FaceView, before: FaceView | None) -> dict[str, float]:
         """Measure a frame."""
         detail = self._work.detail(view)

@@ -1,15 +1,24 @@
-"""One pass over the frames: every picture measure of every frame."""
+"""One pass over the frames: every picture measure of every frame.
+
+While the watches look at a view, a thread prepares the next ones; image code releases the
+interpreter's lock.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.inspection.face_view import MIN_SCALE, FaceView, view_faces, view_scale
 from lipsync.inspection.measures import PictureWatch
+from lipsync.runtime.prefetch import read_ahead
 from lipsync.types import F32, U8, Progress
+
+AHEAD = 3  # views that are prepared before they are looked at
+WORKERS = 2  # watches that look at one view at the same time
 
 Values = dict[str, F32]  # name of a measure → (n,), NaN where it is not applicable
 
@@ -30,15 +39,30 @@ def measure_frames(
     values = {name: np.full(n, np.nan, np.float32) for name in names}
     if view_scale(face) < MIN_SCALE:
         return values
-    starts = set(face.track.cuts.tolist())
-    before: FaceView | None = None
-    for i, view in enumerate(view_faces(frames, face)):
-        if view is not None:
-            earlier = None if i in starts else before
-            for watch in watches:
-                for name, value in watch.see(view, earlier).items():
-                    values[name][i] = value
-        before = view
-        if progress is not None:
-            progress("pictures", i + 1, n)
+    seen = read_ahead(_prepare(view_faces(frames, face), face, watches), AHEAD)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for i, (view, before) in enumerate(seen):
+            if view is not None:
+                looks = [pool.submit(watch.see, view, before) for watch in watches]
+                for look in looks:
+                    for name, value in look.result().items():
+                        values[name][i] = value
+            if progress is not None:
+                progress("pictures", i + 1, n)
     return values
+
+
+def _prepare(
+    views: Iterable[FaceView | None], face: TrackedFace, watches: Sequence[PictureWatch]
+) -> Iterator[tuple[FaceView | None, FaceView | None]]:
+    """Every view with the one before of the same shot, if any; shared work is done."""
+    starts = set(face.track.cuts.tolist())
+    prepared = [prepare for one in watches if (prepare := getattr(one, "prepare", None))]
+    before: FaceView | None = None
+    for i, view in enumerate(views):
+        earlier = None if i in starts else before
+        if view is not None:
+            for prepare in prepared:
+                prepare(view, earlier)
+        yield view, earlier
+        before = view

@@ -24,6 +24,7 @@ LEAST_PIXELS = 60  # that a region must have for its statistics to mean anything
 # frame (METHOD §11); with a share of the flow's own length.
 FLOW_APART, FLOW_SHARE = 0.5, 0.05
 FLOW_SCALE = 60.0  # pixels per outer-eye distance at which flow is sought
+KEPT = 8  # views whose work is kept: more than are prepared ahead
 _GRAIN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 _SOLE = 0.05  # levels², added to energies: a region without any must not have a logarithm of 0
 
@@ -111,25 +112,41 @@ class Motion:
 
 
 class SharedWork:
-    """Keeps the work on the latest view, for all watches that look at it."""
+    """Keeps the work on the latest views, for all watches that look at them.
+
+    It may be done ahead, by another thread than that of the watches: `prepare`.
+    """
 
     def __init__(self) -> None:
         self._solver = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._detail: Detail | None = None
-        self._motion: tuple[FaceView, FaceView, Motion] | None = None
+        self._details: dict[int, Detail] = {}  # by the index of the frame
+        self._motions: dict[int, tuple[FaceView, FaceView, Motion]] = {}
+
+    def prepare(self, view: FaceView, before: FaceView | None) -> None:
+        """Do what all watches need of a view."""
+        detail = self.detail(view)
+        for of_view in ("luma", "mouth", "face", "upper", "surround"):
+            getattr(view, of_view)
+        for of_detail in ("fine", "middle", "cheeks", "chin"):
+            getattr(detail, of_detail)
+        if before is not None:
+            self.motion(view, before)
 
     def detail(self, view: FaceView) -> Detail:
         """Bands of detail of a view."""
-        if self._detail is None or self._detail.view is not view:
-            self._detail = Detail(view)
-        return self._detail
+        known = self._details.get(view.index)
+        if known is None or known.view is not view:
+            known = self._details[view.index] = Detail(view)
+            self._details.pop(view.index - KEPT, None)
+        return known
 
     def motion(self, view: FaceView, before: FaceView) -> Motion:
         """Motion from the view before to this one."""
-        known = self._motion
+        known = self._motions.get(view.index)
         if known is None or known[0] is not view or known[1] is not before:
             known = view, before, Motion.between(view, before, self._solver)
-            self._motion = known
+            self._motions[view.index] = known
+            self._motions.pop(view.index - KEPT, None)
         return known[2]
 
 
