@@ -174,6 +174,14 @@ def test_the_command_prints_an_object_that_json_can_hold(
     assert "NaN" not in json.dumps(found)
 
 
+def test_the_command_answers_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    video = clips.video("faceless.mp4", size="320x240", frames=20)
+    main(["inspect", str(video)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{video}: whether it was made cannot be told"
+    assert sum("?" in line for line in lines) == len(QUESTIONS)
+
+
 def test_a_drawn_portrait_is_scored_without_failing(tmp_path: Path) -> None:
     """The bundled sample is an animated picture: whatever is said, nothing breaks."""
     sample = next(path for path in PORTRAIT.iterdir() if path.suffix == ".mp4")
