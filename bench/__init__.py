@@ -3,6 +3,7 @@
 cost/        Time and memory: renders, live sound, long sound
 detection/   Small faces; thresholds of identity, occlusion and jaw
 footage/     Every kind of input and output, rendered and measured
+marks/       What the marks of outputs survive and cost
 pictures/    Picture quality of reconstructed mouths and of finished renders
 regression/  Renders of two versions compared frame by frame
 support/     Shared by the benchmarks
