@@ -166,11 +166,11 @@ def test_an_expired_certificate_is_said_to_be_expired(
 ) -> None:
     from lipsync.marks import certificate
 
-    monkeypatch.setattr(certificate, "VALID_DAYS", 2 / 86400)
+    monkeypatch.setattr(certificate, "VALID_DAYS", 8 / 86400)  # long enough to sign
     monkeypatch.setattr(certificate, "local_place", lambda: mp4.with_name("short.pem"))
     place = mp4.with_name("expired.mp4")
     marked.mark(place)
-    threading.Event().wait(2.5)
+    threading.Event().wait(8.5)
     found = read_credentials(place, trust=load_identity_root(mp4.with_name("short.pem")))
     assert found is not None
     assert found.state == "untrusted"
