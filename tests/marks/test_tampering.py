@@ -170,7 +170,7 @@ def test_an_expired_certificate_is_said_to_be_expired(
     monkeypatch.setattr(certificate, "local_place", lambda: mp4.with_name("short.pem"))
     place = mp4.with_name("expired.mp4")
     marked.mark(place)
-    threading.Event().wait(8.5)
+    threading.Event().wait(10.5)
     found = read_credentials(place, trust=load_identity_root(mp4.with_name("short.pem")))
     assert found is not None
     assert found.state == "untrusted"
