@@ -81,6 +81,11 @@ class Composed:
         stages = asdict(self).values()  # type: ignore[call-overload]
         return {name: value for stage in stages for name, value in stage.items()}
 
+    def decisive(self) -> dict[str, Any]:
+        """The options that decide the result, by their plain names: all but where it is made."""
+        run = {option.name for option in fields(RunOptions)}
+        return {name: value for name, value in self.flat().items() if name not in run}
+
 
 def _stages_of_options(composed: type) -> Iterator[tuple[str, str]]:
     """(option name, field name of the stage that owns it)."""

@@ -15,7 +15,8 @@ from lipsync import media
 from lipsync.errors import LipsyncError
 from lipsync.face.landmarks import LandmarkOptions, track_video
 from lipsync.face.tracked_face import TrackedFace
-from lipsync.marks.watermark_reader import LEAST_FRAMES, WatermarkReading, read_watermark
+from lipsync.marks.breathing import LEAST_FRAMES
+from lipsync.marks.watermark_reader import WatermarkReading, read_watermark
 from lipsync.media.frame_times import display_times
 from lipsync.runtime.cache import Cache
 

@@ -36,8 +36,9 @@ class BlurWatch:
         self._work = work
 
     def prepare(self, view: FaceView, before: FaceView | None) -> None:
-        """Do ahead what all watches need."""
-        self._work.prepare(view, before)
+        """Find the bands of detail, and the regions that they are compared in."""
+        detail = self._work.detail(view)
+        _ = detail.fine, detail.middle, view.mouth, view.lower, view.face, view.upper, view.surround
 
     def see(self, view: FaceView, before: FaceView | None) -> dict[str, float]:
         """Measure a frame."""

@@ -39,6 +39,13 @@ class FlickerWatch:
         self._change: tuple[FaceView, F32] | None = None  # the last one, and of which view
         self._drift: dict[str, tuple[FaceView, F32]] = {}  # by what moves against what
 
+    def prepare(self, view: FaceView, before: FaceView | None) -> None:
+        """Follow the motion, and find the regions that it is compared in."""
+        detail = self._work.detail(view)
+        _ = detail.chin, detail.cheeks
+        if before is not None:
+            self._work.motion(view, before)
+
     def see(self, view: FaceView, before: FaceView | None) -> dict[str, float]:
         """Measure a frame against the one before."""
         if before is None:

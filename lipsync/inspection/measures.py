@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -47,6 +47,15 @@ class PictureWatch(Protocol):
         Args:
             before: the frame before, if it shows the same face in the same shot.
         """
+        ...
+
+
+@runtime_checkable
+class PreparingWatch(Protocol):
+    """A watch that does a part of its work ahead, in another thread than `see`."""
+
+    def prepare(self, view: FaceView, before: FaceView | None) -> None:
+        """Do what `see` will need of a view; see there."""
         ...
 
 

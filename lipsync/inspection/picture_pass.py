@@ -1,24 +1,22 @@
 """One pass over the frames: every picture measure of every frame.
 
-While the watches look at a view, a thread prepares the next ones; image code releases the
-interpreter's lock.
+While the watches look at a view, a thread prepares the next ones. More threads bring nothing: the
+watches hold the interpreter's lock too often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.inspection.face_view import MIN_SCALE, FaceView, view_faces, view_scale
-from lipsync.inspection.measures import PictureWatch
+from lipsync.inspection.measures import PictureWatch, PreparingWatch
 from lipsync.runtime.prefetch import read_ahead
 from lipsync.types import F32, U8, Progress
 
 AHEAD = 3  # views that are prepared before they are looked at
-WORKERS = 2  # watches that look at one view at the same time
 
 Values = dict[str, F32]  # name of a measure → (n,), NaN where it is not applicable
 
@@ -39,16 +37,14 @@ def measure_frames(
     values = {name: np.full(n, np.nan, np.float32) for name in names}
     if view_scale(face) < MIN_SCALE:
         return values
-    seen = read_ahead(_prepare(view_faces(frames, face), face, watches), AHEAD)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for i, (view, before) in enumerate(seen):
-            if view is not None:
-                looks = [pool.submit(watch.see, view, before) for watch in watches]
-                for look in looks:
-                    for name, value in look.result().items():
-                        values[name][i] = value
-            if progress is not None:
-                progress("pictures", i + 1, n)
+    prepared = read_ahead(_prepare(view_faces(frames, face), face, watches), AHEAD)
+    for i, (view, before) in enumerate(prepared):
+        if view is not None:
+            for watch in watches:
+                for name, value in watch.see(view, before).items():
+                    values[name][i] = value
+        if progress is not None:
+            progress("pictures", i + 1, n)
     return values
 
 
@@ -57,12 +53,12 @@ def _prepare(
 ) -> Iterator[tuple[FaceView | None, FaceView | None]]:
     """Every view with the one before of the same shot, if any; shared work is done."""
     starts = set(face.track.cuts.tolist())
-    prepared = [prepare for one in watches if (prepare := getattr(one, "prepare", None))]
+    preparing = [one for one in watches if isinstance(one, PreparingWatch)]
     before: FaceView | None = None
     for i, view in enumerate(views):
         earlier = None if i in starts else before
         if view is not None:
-            for prepare in prepared:
-                prepare(view, earlier)
+            for watch in preparing:
+                watch.prepare(view, earlier)
         yield view, earlier
         before = view

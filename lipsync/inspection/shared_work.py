@@ -114,23 +114,13 @@ class Motion:
 class SharedWork:
     """Keeps the work on the latest views, for all watches that look at them.
 
-    It may be done ahead, by another thread than that of the watches: `prepare`.
+    It may be done ahead, by another thread than the one that uses it.
     """
 
     def __init__(self) -> None:
         self._solver = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._details: dict[int, Detail] = {}  # by the index of the frame
         self._motions: dict[int, tuple[FaceView, FaceView, Motion]] = {}
-
-    def prepare(self, view: FaceView, before: FaceView | None) -> None:
-        """Do what all watches need of a view."""
-        detail = self.detail(view)
-        for of_view in ("luma", "mouth", "face", "upper", "surround"):
-            getattr(view, of_view)
-        for of_detail in ("fine", "middle", "cheeks", "chin"):
-            getattr(detail, of_detail)
-        if before is not None:
-            self.motion(view, before)
 
     def detail(self, view: FaceView) -> Detail:
         """Bands of detail of a view."""

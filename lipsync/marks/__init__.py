@@ -3,6 +3,7 @@
 `marking.py` puts them on, `reader.py` reads them, `judgement.py` tells what they say together. All
 name the same record by its id. docs/marks.md says what each claims and what removes it.
 
+    breathing            What the frames of a video show of the watermark: a breathing picture
     c2pa_library         The C2PA library: without a network, errors of one line
     carriers             The grid over the lower face, and the patterns that carry the bits
     certificate          Who signs: the user's certificate, or a local self-made one

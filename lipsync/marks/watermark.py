@@ -25,6 +25,9 @@ PERIOD_S = 0.64
 # better seen: there it is weaker, down to LEAST_SHARE.
 STRENGTH, USUAL_SCALE, LEAST_SHARE = 1.8, 130.0, 0.65
 PEAK = 2.2  # times STRENGTH: nowhere more, so that no blotch stands out
+# Mean level of the lower face; in a darker one the same texture would stand out (what an eye
+# distinguishes is a share of the light), and the mark is as much weaker.
+FULL_LIGHT = 60.0
 
 
 class Watermark:
@@ -70,12 +73,13 @@ class Watermark:
         left, top, right, bottom = box
         matrix[:, 2] -= (left, top)
         turn = 2 * np.pi * time_s / PERIOD_S
+        x, y = left + corner[0], top + corner[1]
+        part = frame[y : y + bottom - top, x : x + right - left]
         share = float(np.clip(np.sqrt(USUAL_SCALE / affine_scale(to_frame)), LEAST_SHARE, 1))
+        share *= min(1.0, sum(cv2.mean(part)[:3]) / 3 / FULL_LIGHT)
         shown = share * (np.cos(turn) * self._waves[0] + np.sin(turn) * self._waves[1])
         change = cv2.warpAffine(shown.astype(np.float32), matrix, (right - left, bottom - top))
         if alpha is not None:
             change *= alpha[top:bottom, left:right]
         levels = np.rint(change).astype(np.int16)
-        x, y = left + corner[0], top + corner[1]
-        part = frame[y : y + bottom - top, x : x + right - left]
         part[:] = cv2.add(part, cv2.merge([levels] * 3), dtype=cv2.CV_8U)

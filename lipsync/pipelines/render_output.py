@@ -21,7 +21,7 @@ from lipsync.marks.watermark import Watermark
 from lipsync.media import encode
 from lipsync.media.frame_order import read_frames_in_order
 from lipsync.media.stdout_sink import StdoutSink
-from lipsync.options import RenderOptions, RunOptions
+from lipsync.options import RenderOptions
 from lipsync.pipelines.outputs import OutputPaths
 from lipsync.pipelines.render_plan import OutputPlan, Script
 from lipsync.pipelines.speaker_render import FrameLog, SpeakerRender
@@ -112,9 +112,7 @@ def make_frames(
 
 def identify_output(script: Script, options: RenderOptions) -> int:
     """The id of the output's record: the same whenever the same is made from the same."""
-    chosen = options.flat() | {"speakers": [part.describe() for part in script.parts]}
-    for name in RunOptions.__dataclass_fields__:  # where it is made changes nothing
-        del chosen[name]
+    chosen = options.decisive() | {"speakers": [part.describe() for part in script.parts]}
     return derive_record_id(GENERATED_MOUTH, script.inputs.values(), chosen)
 
 

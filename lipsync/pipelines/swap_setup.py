@@ -20,7 +20,7 @@ from lipsync.faceswap.faceset.store import FaceSet, locate
 from lipsync.faceswap.maker import FaceMaker
 from lipsync.marks.origin import GENERATED_FACE, derive_record_id
 from lipsync.mouth.finish.composite import CompositeOptions
-from lipsync.options import RunOptions, SwapOptions
+from lipsync.options import SwapOptions
 from lipsync.types import F32, U8
 
 DETECTION_SIZE = 256  # pixels to which generated faces are enlarged for landmark detection
@@ -104,7 +104,5 @@ def identify_output(
     face_set: Path, video: Path, model: Path, consent: str, options: SwapOptions
 ) -> int:
     """The id of the output's record: the same whenever the same is made from the same."""
-    chosen = options.flat() | {"consent": consent}
-    for name in RunOptions.__dataclass_fields__:  # where it is made changes nothing
-        del chosen[name]
+    chosen = options.decisive() | {"consent": consent}
     return derive_record_id(GENERATED_FACE, [locate(face_set), video, model], chosen)

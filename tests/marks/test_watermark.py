@@ -138,6 +138,18 @@ def test_a_payload_that_is_too_long_is_refused() -> None:
         Watermark(1 << 48)
 
 
+def test_in_the_dark_the_mark_is_as_much_weaker() -> None:
+    to_frame = np.array([[100, 0, 160], [0, 100, 90]], np.float32)
+    changes = []
+    for level in (120, 60, 30):
+        frame = np.full((240, 320, 3), level, np.uint8)
+        Watermark(PAYLOAD).embed(frame, to_frame, 0.0)
+        changes.append(float(np.std(frame.astype(float) - level)))
+    assert changes[1] > 1
+    assert changes[0] == pytest.approx(changes[1])
+    assert changes[2] == pytest.approx(changes[1] / 2, rel=0.2)
+
+
 def test_a_frame_without_a_face_stays_as_it_is() -> None:
     frame = np.full((90, 120, 3), 128, np.uint8)
     Watermark(PAYLOAD).embed(frame, np.full((2, 3), np.nan, np.float32), 0.0)

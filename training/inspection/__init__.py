@@ -10,6 +10,7 @@ fake_renders     Clips made by lipsync itself: renders with other speech, decode
 fakes            Command: footage → real and fake clips, and their manifest
 fitting          The loop in which both small networks are trained
 hand_places      Where hands are before or near the face
+held_out         How clips fare of people and kinds that took no part in what judges them
 jobs             Clips to be made, and what all of them share
 made_motion      Made motion without pictures: real trajectories, spoiled
 measured_clips   Command: every measure of every clip of the corpus

@@ -7,10 +7,11 @@ and windows of the timeline. m measures, q questions, w ways of making.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from lipsync.inspection.likelihood import compare_ways, greatest
@@ -18,7 +19,7 @@ from lipsync.inspection.measures import Measure
 from lipsync.inspection.questions import QUESTIONS
 from lipsync.inspection.reference import SHORT_S, WAY, Distribution, Population
 from lipsync.inspection.scoring import highest_scores, score_measures, score_questions
-from lipsync.inspection.ways import OTHER, WAYS, sum_traces, to_feature
+from lipsync.inspection.ways import WAYS, sum_traces, to_feature
 from lipsync.types import F64, Bools
 from training.inspection.measured_clips import ClipValues
 
@@ -58,6 +59,16 @@ class Span:
         """Who is seen."""
         return self.clip.clip.person
 
+    @property
+    def held_out(self) -> bool:
+        """Whether nothing that ships may be fitted to it."""
+        return self.clip.clip.split == "held_out"
+
+    @property
+    def real(self) -> bool:
+        """Whether its clip is none of the made ones."""
+        return self.clip.clip.kind.startswith(REAL)
+
 
 @dataclass(frozen=True, eq=False)
 class Scored:
@@ -83,17 +94,7 @@ class Scored:
     @property
     def made(self) -> Bools:
         """(n,), whether a span is of a clip that was made."""
-        return np.array([is_made(one.clip) for one in self.spans], bool)
-
-
-def is_made(one: ClipValues) -> bool:
-    """Whether a clip is none of the real ones."""
-    return not one.clip.kind.startswith(REAL)
-
-
-def is_whole(one: Span) -> bool:
-    """Whether a span is a whole clip."""
-    return one.whole
+        return np.array([not one.real for one in self.spans], bool)
 
 
 def spans_of(clips: Sequence[ClipValues]) -> list[Span]:
@@ -112,7 +113,7 @@ def describe_population(reals: Sequence[Span], measures: Sequence[Measure]) -> P
     for measure in measures:
         fair = reals
         if measure.name.startswith(LEARNED):
-            fair = [one for one in reals if one.clip.clip.split != "train"]
+            fair = [one for one in reals if one.held_out]
         if reals and reals[0].short and measure.name in LONG_ONLY:
             continue
         values = [one.values.get(measure.name, math.nan) for one in fair]
@@ -128,8 +129,15 @@ def add_ways(
 ) -> Population:
     """The population with what the detectors of all ways find in its real spans."""
     sums = [sum_traces(score_measures(one.values, measures, to), weights) for one in reals]
-    ways = {WAY + way: _over_people(reals, [one[way] for one in sums]) for way in (*weights, OTHER)}
-    return Population({**to.distributions, **_known(ways)})
+    return Population({**to.distributions, **_spread_of_ways(reals, sums)})
+
+
+def _spread_of_ways(
+    reals: Sequence[Span], sums: Sequence[dict[str, float]]
+) -> dict[str, Distribution]:
+    """How what the detectors find is distributed over real spans, by WAY and the way."""
+    ways = sums[0] if sums else ()
+    return _known({WAY + way: _over_people(reals, [one[way] for one in sums]) for way in ways})
 
 
 def _over_people(spans: Sequence[Span], values: Sequence[float]) -> Distribution | None:
@@ -143,24 +151,27 @@ def _known(found: dict[str, Distribution | None]) -> dict[str, Distribution]:
     return {name: one for name, one in found.items() if one is not None}
 
 
+def without_own(spans: Sequence[Span]) -> Iterator[tuple[list[int], list[int]]]:
+    """Every person's spans of one length, and the real ones of that length of everybody else."""
+    for person in dict.fromkeys(one.person for one in spans):
+        for short in (True, False):
+            alike = [i for i, one in enumerate(spans) if one.short == short]
+            mine = [i for i in alike if spans[i].person == person]
+            if mine:
+                yield mine, [i for i in alike if spans[i].person != person and spans[i].real]
+
+
 def score_without_person(clips: Sequence[ClipValues], measures: Sequence[Measure]) -> Scored:
     """Scores of every span against the real footage of everybody else."""
     spans = spans_of(clips)
     z = np.full((len(spans), len(measures)), np.nan)
     q = np.full((len(spans), len(QUESTIONS)), np.nan)
-    for person in {one.person for one in spans}:
-        for short in (True, False):
-            mine = [i for i, s in enumerate(spans) if s.person == person and s.short == short]
-            if not mine:
-                continue
-            others = [
-                s for s in spans if s.person != person and s.short == short and not is_made(s.clip)
-            ]
-            to = describe_population(others, measures)
-            for i in mine:
-                scores = score_measures(spans[i].values, measures, to)
-                z[i] = list(scores.values())
-                q[i] = list(score_questions(scores, measures, to).values())
+    for mine, others in without_own(spans):
+        to = describe_population([spans[i] for i in others], measures)
+        for i in mine:
+            scores = score_measures(spans[i].values, measures, to)
+            z[i] = list(scores.values())
+            q[i] = list(score_questions(scores, measures, to).values())
     return Scored(spans, z, q, [one.name for one in measures])
 
 
@@ -177,9 +188,7 @@ def fit_ways(scored: Scored) -> Weights:
         members = sorted({kind for kind in kinds[made] if WAY_OF[kind] == way})
         if not members:
             continue
-        share = (~made) / max((~made).sum(), 1)
-        for kind in members:
-            share = share + (kinds == kind) / (kinds == kind).sum() / len(members)
+        share = share_alike(made, kinds, members)
         found, _ = fit_logistic(x, made, share)
         weights[way] = {
             name: round(float(w), 4)
@@ -187,6 +196,14 @@ def fit_ways(scored: Scored) -> Weights:
             if w >= 5e-4
         }
     return weights
+
+
+def share_alike(made: Bools, kinds: NDArray[np.str_], members: Sequence[str]) -> F64:
+    """(n,), how much every clip counts: real and made alike in sum, and so every kind of these."""
+    share = np.asarray((~made) / max((~made).sum(), 1), np.float64)
+    for kind in members:
+        share += (kinds == kind) / (kinds == kind).sum() / len(members)
+    return share
 
 
 def fit_logistic(x: F64, made: Bools, share: F64) -> tuple[F64, float]:
@@ -215,31 +232,21 @@ def greatest_traces(scored: Scored, weights: Weights) -> F64:
     rows = [dict(zip(scored.names, row, strict=True)) for row in scored.measures.tolist()]
     sums = [sum_traces(row, weights) for row in rows]
     found = np.full(len(rows), np.nan)
-    short = np.array([one.short for one in scored.spans])
-    people = np.array([one.person for one in scored.spans])
-    for person in set(people):
-        for length in (True, False):
-            mine = np.flatnonzero((people == person) & (short == length))
-            if not len(mine):
-                continue
-            others = np.flatnonzero((people != person) & (short == length) & ~scored.made)
-            reals = [scored.spans[i] for i in others]
-            ways = {w: _over_people(reals, [sums[i][w] for i in others]) for w in sums[mine[0]]}
-            to = Population({WAY + way: one for way, one in _known(ways).items()})
-            for i in mine:
-                excess = compare_ways(sums[i], to)
-                found[i] = greatest(excess) if excess else np.nan
+    for mine, others in without_own(scored.spans):
+        to = Population(
+            _spread_of_ways([scored.spans[i] for i in others], [sums[i] for i in others])
+        )
+        for i in mine:
+            excess = compare_ways(sums[i], to)
+            found[i] = greatest(excess) if excess else np.nan
     return found
 
 
 def fit_likelihood(traces: F64, made: Bools, kinds: Sequence[str]) -> tuple[float, float]:
     """Slope and bias of the likelihood over the greatest excess of all ways."""
     known, named = np.isfinite(traces), np.array(kinds)
-    share = (known & ~made) / max((known & ~made).sum(), 1)
-    for kind in (members := sorted(set(named[known & made]))):
-        of_kind = known & (named == kind)
-        share = share + of_kind / of_kind.sum() / len(members)
-    slope, bias = fit_logistic(np.nan_to_num(traces)[:, None], made, share)
+    x, y, named = traces[known, None], made[known], named[known]
+    slope, bias = fit_logistic(x, y, share_alike(y, named, sorted(set(named[y]))))
     return round(float(slope[0]), 4), round(bias, 4)
 
 

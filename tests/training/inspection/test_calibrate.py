@@ -10,9 +10,9 @@ import pytest
 from lipsync.inspection.measures import Measure
 from lipsync.inspection.questions import QUESTIONS
 from lipsync.inspection.ways import WAYS
-from lipsync.types import F64
-from training.inspection.calibrate import FALSE_ALARMS, error_rates, find_threshold, to_likelihood
+from training.inspection.calibrate import to_threshold
 from training.inspection.corpus_manifest import ClipEntry
+from training.inspection.held_out import FALSE_ALARMS, HeldOut, find_limit
 from training.inspection.measured_clips import ClipValues
 from training.inspection.scored_clips import (
     WAY_OF,
@@ -62,10 +62,9 @@ def _corpus() -> Scored:
     )
 
 
-def _likelihoods(scored: Scored) -> F64:
-    weights = fit_ways(scored)
-    traces = greatest_traces(scored, weights)
-    return to_likelihood(traces, *fit_likelihood(traces, scored.made, scored.kinds))
+def _held_out(scored: Scored) -> HeldOut:
+    train = scored.where(lambda one: not one.held_out)
+    return HeldOut.of(scored, greatest_traces(scored, fit_ways(train)))
 
 
 def test_every_kind_is_an_example_of_a_way() -> None:
@@ -81,22 +80,43 @@ def test_what_tells_a_way_gets_weight_and_nothing_is_negative() -> None:
         assert min(weights[way].values()) >= 0
 
 
-def test_the_threshold_lets_few_real_clips_over_it() -> None:
-    scored = _corpus()
-    value = _likelihoods(scored)
-    threshold = find_threshold(value[~scored.made])
-    assert (value[~scored.made] >= threshold).mean() <= FALSE_ALARMS + 1 / 300
-    rates = error_rates(scored, value, threshold)
+def test_few_real_clips_are_called_made_and_most_made_ones_are() -> None:
+    rates = _held_out(_corpus()).rates()
     assert rates["real called made"] <= 2.5 * FALSE_ALARMS
-    assert rates["blurred missed"] < 0.1
-    assert rates["shifted missed"] < 0.1
+    assert rates["blurred missed"] < 0.2  # by detectors that know no kind of its way
+    assert rates["shifted missed"] < 0.2
 
 
 def test_a_kind_that_no_measure_sees_is_missed_and_said_so() -> None:
-    scored = _joined(_corpus(), _scored({}, "tinted", 200, np.random.default_rng(3)))
-    value = _likelihoods(scored)
-    threshold = find_threshold(value[~scored.made])
-    assert error_rates(scored, value, threshold)["tinted missed"] > 0.9
+    unseen = _scored({}, "tinted", 200, np.random.default_rng(3))
+    held = _held_out(_joined(_corpus(), unseen))
+    assert held.rates()["tinted missed"] > 0.9
+    assert held.area("tinted", np.full(len(held.shipped), True)) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_person_is_judged_by_the_limit_of_others() -> None:
+    """Somebody whose recordings stand out is called made: their own do not raise the limit."""
+    clips = [Span(_clip(f"p{i % 5 + 5}", "real", number=i), True, {}) for i in range(500)]
+    traces = np.random.default_rng(2).normal(0, 1, 500)
+    traces[[i for i, one in enumerate(clips) if one.person == "p9"]] += 10
+    z = np.zeros((500, len(NAMES)))
+    held = HeldOut(Scored(clips, z, np.zeros((500, len(QUESTIONS))), NAMES), traces, {})
+    called = held.called_made()
+    assert called[traces > 5].all()
+    assert called[traces < 5].mean() < 2 * FALSE_ALARMS
+
+
+def test_the_threshold_is_the_likelihood_of_the_limit() -> None:
+    real = np.linspace(0, 1, 1001)
+    limit = find_limit(real)
+    assert (real > limit).mean() <= FALSE_ALARMS
+    slope, bias = fit_likelihood(
+        np.array([0.0, 0.1, 0.2, 2.0, 2.1, 2.2]), np.arange(6) > 2, ["real"] * 3 + ["blurred"] * 3
+    )
+    assert slope > 0
+    threshold = to_threshold(limit, slope, bias)
+    below, above = (1 / (1 + np.exp(-(bias + slope * at))) for at in (limit, limit + 0.01))
+    assert below <= threshold <= above
 
 
 @pytest.mark.parametrize(
