@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lipsync import media
 from lipsync.errors import OutputError
 from lipsync.marks.c2pa_library import manifest_path
+from lipsync.marks.marking import Marking
+from lipsync.marks.options import MarkOptions
 from lipsync.marks.sidecar import sidecar_path
 from lipsync.media.formats import Output
 from lipsync.media.image_sequence import SOUND_NAME
@@ -63,6 +65,25 @@ class OutputPaths:
                 raise OutputError(f"{page}: a report needs an output that is one video file")
             check_output(page, files, overwrite, ".html")
         return OutputPaths(target, sidecar, places[0], places[1], page)
+
+
+def plan_marking(
+    output: Output, statement: str, options: MarkOptions, record_id: int, consent: str | None = None
+) -> tuple[Marking, list[str]]:
+    """How an output is marked, and a warning if it cannot be signed on this machine.
+
+    A certificate that the user names must serve. The local one needs a folder to be kept in, which
+    a container may lack: the output then goes without content credentials.
+
+    Raises:
+        InputError, OptionsError: it cannot be signed as was asked for.
+    """
+    try:
+        return Marking.plan(output, statement, options, record_id, consent), []
+    except OutputError as error:
+        without = replace(options, content_credentials=False)
+        warning = f"no content credentials: {error}"
+    return Marking.plan(output, statement, without, record_id, consent), [warning]
 
 
 def check_output(
