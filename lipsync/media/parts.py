@@ -59,10 +59,8 @@ def encode_part(
     scale = None
     if info.stamps is not None:
         scale = timescale(info)
-        start = info.stamps[part.start]
-        info = replace(
-            info, stamps=tuple(one - start for one in info.stamps[part.start : part.stop])
-        )
+        stamps = info.stamps[part.start : part.stop]
+        info = replace(info, stamps=tuple(one - stamps[0] for one in stamps))
     writer = video_writer(
         info, None, place, coded, crf=options.crf, preset=options.preset, tags={}, scale=scale
     )
@@ -139,6 +137,5 @@ def mux(
     ).get_args()
     with FfmpegProcess(finish_arguments(arguments, passthrough, tags), feed=True) as process:
         if process.finish() != 0:
-            raise OutputError(
-                f"{place}: cannot be written ({process.error_line or 'ffmpeg failed'})"
-            )
+            why = process.error_line or "ffmpeg failed"
+            raise OutputError(f"{place}: cannot be written ({why})")

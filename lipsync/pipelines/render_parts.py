@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from lipsync import media
+from lipsync.errors import OutputError
 from lipsync.media.encode import EncodeOptions
 from lipsync.media.formats import Output
 from lipsync.media.parts import encode_part, join_parts, mux, part_starts, split_frames
@@ -42,7 +43,13 @@ def write_parts(
         OutputError: it cannot be written.
     """
     parts, info = split_frames(len(making), plan.info.fps), plan.info
-    with open_parts(making.run.cache.root, output.path, facts) as store:
+    with (
+        open_parts(making.run.cache.root, output.path, facts) as store,
+        atomic_write(output.path) as file,
+        _errors_of(output.path, store.folder, file),
+    ):
+        with os_errors_as_output_errors(output.path):
+            file.touch()  # before the work, not after it
         kept = _take_over(store, parts, making)
         for group in _group_missing(parts, kept):
             with closing(making.make(group)) as frames:
@@ -52,19 +59,34 @@ def write_parts(
                         encode_part(some, part, info, temporary, output.format, options)
                         store.commit(part, temporary, _log_of(making, part))
         _show_kept(making, [part for part in parts if part in kept], store)
-        places = [store.place(part) for part in parts]
         joined = store.folder / "joined.mp4"
-        with atomic_write(output.path) as file:
-            join_parts(places, part_starts(parts, info), joined)
-            mux(
-                joined, info, plan.sound, file, output.format,
-                tags=making.marking.tags, passthrough=passthrough,
-            )  # fmt: skip
-            joined.unlink()
-            with os_errors_as_output_errors(output.path):
-                seal(file, None)
-        store.clear()
-        return _describe(store.changed, kept, parts)
+        join_parts([store.place(part) for part in parts], part_starts(parts, info), joined)
+        mux(
+            joined, info, plan.sound, file, output.format,
+            tags=making.marking.tags, passthrough=passthrough,
+        )  # fmt: skip
+        joined.unlink()
+        with os_errors_as_output_errors(output.path):
+            seal(file, None)
+    store.clear()
+    return _describe(store.changed, kept, parts)
+
+
+@contextmanager
+def _errors_of(output: Path, *temporary: Path) -> Iterator[None]:
+    """Errors about temporary files and folders are about the output."""
+    try:
+        yield
+    except OutputError as error:
+        text = str(error)
+        for place in temporary:
+            inside = f"{place}/"
+            at = text.find(inside)
+            if at >= 0:  # a file in a folder: its name says nothing either
+                name = text[at : text.find(":", at)]
+                text = text.replace(name, str(output))
+            text = text.replace(str(place), str(output))
+        raise OutputError(text) from None
 
 
 def _take_over(store: PartStore, parts: Sequence[range], making: FrameMaking) -> set[range]:
