@@ -114,7 +114,8 @@ def _add_up(
     bank = bank_bytes(known.scale, min(count, options.bank.bank_frames)) * (not known.bank)
     unseen = sum(one.frame_count for one in known.unseen)
     size = costs.output_bytes(frames, pixels, options.encode.crf)
-    cache_size = bank + costs.FACES_BYTES * unseen
+    adapting = _may_adapt(info, options) and not known.adapted
+    cache_size = bank + costs.FACES_BYTES * unseen + costs.PERSON_BYTES * adapting
     temporary = round(costs.SOUND_BYTES * plan.duration)
     temporary += size if not paths.output.format.pipe else 0
     temporary += costs.LOOK_BYTES * count * (not known.bank)
@@ -160,7 +161,7 @@ def _steps(
         cached = one not in known.unseen
         cost = costs.LANDMARKS.seconds(one.frame_count, one.width * one.height)
         yield Step(f"landmarks of {one.path.name}", 0.0 if cached else round(cost, 1), cached)
-    if options.adapt.adapt == "auto" and info.has_audio and info.duration >= LEAST_OWN_S:
+    if _may_adapt(info, options):
         own = costs.ADAPT_S + costs.ADAPT_PER_S * min(float(info.duration), 60.0)
         yield Step("adaptation", 0.0 if known.adapted else round(own, 1), known.adapted)
     yield Step("speech", round(costs.SPEECH_S * speech, 1))
@@ -175,3 +176,8 @@ def _steps(
     if options.texture.texture == "decoder":
         cost *= costs.DECODER
     yield Step("pictures", round(cost, 1))
+
+
+def _may_adapt(info: VideoInfo, options: RenderOptions) -> bool:
+    """Whether a target may have enough of its own speech to adapt to."""
+    return options.adapt.adapt == "auto" and info.has_audio and info.duration >= LEAST_OWN_S

@@ -17,6 +17,7 @@ from lipsync.marks.sidecar import sidecar_path
 from lipsync.media.formats import Output
 from lipsync.media.image_sequence import SOUND_NAME
 from lipsync.report.contact_sheet import check_sheet_path
+from lipsync.runtime.disk_space import try_to_write
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,8 @@ def _check_parent(output: Path) -> None:
         raise OutputError(f"{output}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{output}: the folder {folder} cannot be written to; choose another")
+    if (reason := try_to_write(folder)) is not None:
+        raise OutputError(f"{output}: cannot be written ({reason}); choose another folder")
 
 
 def _check_folder(output: Output, inputs: Iterable[Path], overwrite: bool) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lipsync.errors import LipsyncError, OutputError
 from lipsync.runtime.leftovers import sweep_outputs
-from lipsync.runtime.path_lock import PathLock, try_lock
+from lipsync.runtime.path_lock import try_lock
 
 # Lists that outputs are entered in when they are complete, see `record_outputs`.
 _records: list[list[Path]] = []
@@ -27,13 +27,15 @@ def atomic_write(output: Path) -> Iterator[Path]:
     tell that nobody is writing it.
 
     Raises:
-        OutputError: the file cannot be renamed.
+        OutputError: the file cannot be created or renamed.
     """
     # The real suffix comes last: programs tell the format of a file by it.
     name = f".{output.stem[:100]}.{secrets.token_hex(4)}.part{output.suffix}"
     temporary = output.with_name(name)
     _sweep(output.parent)
-    lock = _create_locked(temporary)
+    with os_errors_as_output_errors(output):
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    lock = try_lock(temporary, exclusive=True)
     try:
         yield temporary
         with os_errors_as_output_errors(output):
@@ -120,15 +122,6 @@ def record_outputs() -> Iterator[list[Path]]:
 def _record(output: Path) -> None:
     for record in _records:
         record.append(output)
-
-
-def _create_locked(temporary: Path) -> PathLock | None:
-    """Create a file and lock it; what speaks against that, its writer will find."""
-    try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError:
-        return None
-    return try_lock(temporary, exclusive=True)
 
 
 @lru_cache(maxsize=64)

@@ -36,11 +36,9 @@ class RunContext:
             cache_size: bytes to which the user's cache is pruned at the end; None: the default.
         """
         with Cache(Cache.default_root() if use_cache else None, cache_size) as cache:
-            try:
-                yield RunContext(cache, device, progress)
-            finally:
-                for line in cache.take_warnings():
-                    LOG.warning(line)
+            yield RunContext(cache, device, progress)
+            for line in cache.take_warnings():  # not after an error, which is one line
+                LOG.warning(line)
 
     def report(self, stage: str, done: int, total: int | None) -> None:
         """Report that `done` of `total` steps of a stage are done; `total` None: unknown."""

@@ -15,6 +15,7 @@ from lipsync.options import RenderOptions
 from lipsync.pipelines.estimate import estimate_render
 from lipsync.pipelines.render import render
 from lipsync.report.estimate import RenderEstimate
+from tests.support import clips
 
 REPO = Path(__file__).resolve().parents[2]
 SAMPLE = REPO / "assets" / "sample" / "target.mp4"
@@ -92,9 +93,7 @@ def test_what_stops_a_render_stops_a_dry_run(speech: Path, own: Path, tmp_path: 
 
 
 def test_a_face_that_is_nowhere_is_said(speech: Path, own: Path, tmp_path: Path) -> None:
-    from tests.support.clips import faceless
-
-    empty = faceless(tmp_path / "faceless.avi")
+    empty = clips.video(str(tmp_path / "faceless.mp4"))
     estimate = estimate_render(speech, empty, own / "o.mp4")
     assert any("no face in the" in line for line in estimate.warnings)
     with pytest.raises(NoFaceError):
