@@ -140,6 +140,7 @@ def _add_up(
         memory=round(
             costs.BASE_MEMORY
             + costs.MEMORY_PER_PIXEL * pixels
+            + costs.MAKING_MEMORY * (not known.bank)
             + costs.MEMORY_PER_SPEECH_S * (plan.duration + float(info.duration))
         ),
         output_size=size,
