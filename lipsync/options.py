@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -36,10 +37,14 @@ from lipsync.mouth.finish.teeth import TeethOptions
 from lipsync.mouth.finish.visibility import VisibilityOptions
 from lipsync.mouth.texture.source import TextureOptions
 from lipsync.retime import TimingOptions
+from lipsync.runtime.cache import DEFAULT_SIZE
+from lipsync.runtime.context import RunContext
+from lipsync.runtime.disk_space import SizeText, parse_size
 from lipsync.runtime.option_spec import option_group
 from lipsync.speech.articulation import ArticulationOptions
 from lipsync.speech.lip_model import LipOptions
 from lipsync.speech.silence import SilenceOptions
+from lipsync.types import Progress
 
 Flat = Parameter(name="*")
 
@@ -52,9 +57,33 @@ class RunOptions:
     """Where networks run: cpu, cuda, cuda:1, mps …"""
     cache: bool = True
     """Keep face tracks and mouth banks on disk, so that the next render of a target is quicker."""
+    cache_size: SizeText = DEFAULT_SIZE
+    """Room that they may take, e.g. 500M or 20G; those not used for longest go first."""
+
+    @contextmanager
+    def open(self, progress: Progress | None) -> Iterator[RunContext]:
+        """The services of one run."""
+        size = parse_size(self.cache_size)
+        with RunContext.open(self.cache, self.device, progress, size) as run:
+            yield run
 
 
-class Composed:
+class _OneLine(type):
+    """Makes pydantic's errors, which are many lines, one line of ours."""
+
+    def __call__(cls, *values: Any, **named: Any) -> Any:
+        try:
+            return super().__call__(*values, **named)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            if first["type"] == "unexpected_keyword_argument" and len(first["loc"]) == 1:
+                name = first["loc"][0]
+                hint = f"{cls.__name__}.of({name}=…) takes options by their plain names"
+                raise OptionsError(f"{cls.__name__} has no stage {name!r}; {hint}") from None
+            raise OptionsError(validation_line(error)) from None
+
+
+class Composed(metaclass=_OneLine):
     """Options of several stages in one value; every option name is unique."""
 
     @classmethod
@@ -71,10 +100,7 @@ class Composed:
             if name not in stage_of:
                 raise OptionsError(f"unknown option {name!r}{nearest(name, stage_of)}")
             stages.setdefault(stage_of[name], {})[name] = value
-        try:
-            return cls(**stages)
-        except ValidationError as error:
-            raise OptionsError(validation_line(error)) from None
+        return cls(**stages)
 
     def flat(self) -> dict[str, Any]:
         """Every option by its plain name."""
@@ -186,7 +212,8 @@ def validation_line(error: ValidationError) -> str:
     """A pydantic error as one line: the option, what is wrong with it, and the value given."""
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][-1]) if first["loc"] else "options"
-    return f"option {name!r}: {first['msg'].lower()}, got {first['input']!r}"
+    said = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"].lower()
+    return f"option {name!r}: {said}, got {first['input']!r}"
 
 
 def read_options(path: Path, kind: type[Composed] = RenderOptions) -> dict[str, Any]:

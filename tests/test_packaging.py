@@ -96,6 +96,7 @@ def test_the_wheel_installs_the_package_lipsync_and_nothing_else(wheel: Path) ->
     assert {"lipsync/py.typed", "lipsync/__main__.py"} <= names
     shipped = {path.name for path in (REPO / "assets").iterdir() if path.is_file()}
     assert {f"lipsync/assets/{name}" for name in shipped if name[0] != "."} <= names
+    assert {f"lipsync/assets/sample/{name}" for name in ("target.mp4", "speech.wav")} <= names
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Time and memory.
 
 cold        Cold renders of several checkouts, side by side → cold.md
+estimates   Dry runs beside the renders after them → estimates.md
 inspection  An inspection, stage by stage → inspect_cost.md
 long_audio  Speech of an hour and more → long_audio.md
 speed       Speed and memory of whole renders → speed.md

@@ -2,7 +2,10 @@
 
 adapt          `lipsync adapt`
 app            the commands together, --options files, messages and exit codes
+cache          `lipsync cache info`, `prune` and `clear`
 console        progress, warnings and results
+doctor         `lipsync doctor`
+dry_run        what `lipsync render --dry-run` prints
 faces          `lipsync faces extract`
 inspect        `lipsync inspect`
 marks          `lipsync marks verify` and `lipsync marks certificate`
@@ -14,6 +17,16 @@ train_decoder  `lipsync train-mouth`
 
 from __future__ import annotations
 
-from lipsync.cli.app import main
+from collections.abc import Sequence
+
+from lipsync.runtime.interrupt import exit_on_signals
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    with exit_on_signals():  # the commands bring large libraries, which take seconds to load
+        from lipsync.cli.app import main as run
+    run(arguments)
+
 
 __all__ = ["main"]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from lipsync.cli.console import console, print_result, show_progress
+from lipsync.cli.console import print_line, print_result, show_progress
 from lipsync.cli.parameters import AsJson, Flag
 from lipsync.options import ExtractOptions
 from lipsync.pipelines.extract_faces import extract_faces
@@ -40,7 +40,7 @@ def extract_command(
         )
     reasons = ", ".join(f"{count} {name}" for name, count in result.reasons.items())
     rejected = f"; rejected: {reasons}" if reasons else ""
-    console.print(f"{result.kept} of {result.seen} faces kept{rejected}", highlight=False)
+    print_line(f"{result.kept} of {result.seen} faces kept{rejected}")
     for line in result.missing:
-        console.print(f"hardly any: {line}", highlight=False)
+        print_line(f"hardly any: {line}")
     print_result(result, result.faces, as_json)

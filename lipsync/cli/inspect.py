@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lipsync.cli.console import print_result, show_progress
+from lipsync.cli.console import print_out, print_result, show_progress
 from lipsync.cli.parameters import AsJson, Overwrite
 from lipsync.options import InspectOptions
 from lipsync.pipelines.inspect import inspect
@@ -50,7 +50,7 @@ def inspect_command(
         )
     if not as_json:
         for line in describe_inspection(result):
-            print(line)
+            print_out(line)
     print_result(result, result.report, as_json, result.warnings)
 
 

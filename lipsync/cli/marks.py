@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from lipsync.cli.console import print_line, show_progress
+from lipsync.cli.console import print_line, print_out, show_progress
 from lipsync.cli.parameters import AsJson
 from lipsync.pipelines.verify_marks import local_root, verify_marks
 from lipsync.report.results import MarksResult, as_text
@@ -67,7 +67,7 @@ def verify_command(
             cache=cache,
             progress=report,
         )
-    print(as_text(result) if as_json else "\n".join(describe_marks(result)))
+    print_out(as_text(result) if as_json else "\n".join(describe_marks(result)))
     if code := EXIT_CODES[result.verdict]:
         sys.exit(code)
 
@@ -83,7 +83,7 @@ def certificate_command(*, output: Annotated[Path | None, Parameter(alias="-o")]
     """
     place, root = local_root(output)
     print_line(f"the local certificate and its key are in {place}")
-    print(root.strip() if output is None else output)
+    print_out(root.strip() if output is None else output)
 
 
 def describe_marks(result: MarksResult) -> list[str]:

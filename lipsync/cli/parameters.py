@@ -7,8 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-VideoFile = Annotated[Path, Parameter(alias="-v")]
-# "-" must reach the commands: it means stdout, or is refused with a better message.
+# "-" must reach the commands: it means stdin or stdout, or is refused with a better message.
+VideoFile = Annotated[Path, Parameter(alias="-v", allow_leading_hyphen=True)]
+SoundFile = Annotated[Path | None, Parameter(alias="-a", allow_leading_hyphen=True)]
 OutputName = Annotated[str | None, Parameter(alias="-o", allow_leading_hyphen=True)]
 OutputFile = Annotated[Path | None, Parameter(alias="-o")]
 OptionsFile = Annotated[

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-from cyclopts import Parameter
-
-from lipsync.cli.console import print_line, print_result, show_progress
-from lipsync.cli.parameters import AsJson, OptionsFile, OutputName, Overwrite, VideoFile
+from lipsync.cli.console import print_line, print_out, print_result, show_progress
+from lipsync.cli.dry_run import describe_estimate
+from lipsync.cli.parameters import (
+    AsJson,
+    Flag,
+    OptionsFile,
+    OutputName,
+    Overwrite,
+    SoundFile,
+    VideoFile,
+)
 from lipsync.dialogue.spans import parse_segment
 from lipsync.dialogue.speaker_parts import parse_speaker
 from lipsync.errors import OptionsError
 from lipsync.inspection.questions import QUESTIONS
 from lipsync.options import RenderOptions
+from lipsync.pipelines.estimate import estimate_render
 from lipsync.pipelines.render import render
+from lipsync.report.results import as_text
 
 
 def render_command(
     *,
-    audio: Annotated[Path | None, Parameter(alias="-a")] = None,
+    audio: SoundFile = None,
     video: VideoFile,
     output: OutputName = None,
     speaker: tuple[str, ...] = (),
@@ -32,6 +41,7 @@ def render_command(
     options: OptionsFile = None,
     as_json: AsJson = False,
     overwrite: Overwrite = False,
+    dry_run: Flag = False,
     settings: RenderOptions | None = None,
 ) -> None:
     """Make the person in a video speak.
@@ -39,7 +49,7 @@ def render_command(
     Parameters
     ----------
     audio:
-        The speech: any file with sound that ffmpeg reads.
+        The speech: any file with sound that ffmpeg reads, or a pipe; - for standard input.
     video:
         The person: any video that ffmpeg reads, or a still picture.
     speaker:
@@ -61,27 +71,35 @@ def render_command(
         The JSON file that records inputs, models and options. Default: next to the result.
     report:
         Also inspect the result as lipsync inspect does, and write its page (.html).
+    dry_run:
+        Check everything and estimate time, memory and disk, but write nothing.
     """
     piped = output == "-"
     if piped and as_json:
         raise OptionsError("--json and --output - both want stdout; choose one of them")
     if spans is not None and segment is not None:
         raise OptionsError("--spans and --segment: give one of the two")
+    arguments: dict[str, Any] = {
+        "audio": audio,
+        "video": video,
+        "output": output,
+        "speakers": [parse_speaker(text) for text in speaker],
+        "spans": [parse_segment(segment)] if segment is not None else spans,
+        "sheet": sheet,
+        "plot": plot,
+        "sidecar": sidecar,
+        "report": report,
+        "options": settings,
+        "overwrite": overwrite,
+    }
+    if dry_run:
+        estimate = estimate_render(**arguments)
+        for warning in estimate.warnings:
+            print_line(f"warning: {warning}", "yellow")
+        print_out(as_text(estimate) if as_json else "\n".join(describe_estimate(estimate)))
+        return
     with show_progress() as progress:
-        result = render(
-            audio=audio,
-            video=video,
-            output=output,
-            speakers=[parse_speaker(text) for text in speaker],
-            spans=[parse_segment(segment)] if segment is not None else spans,
-            sheet=sheet,
-            plot=plot,
-            sidecar=sidecar,
-            report=report,
-            options=settings,
-            overwrite=overwrite,
-            progress=progress,
-        )
+        result = render(**arguments, progress=progress)
     if settings is None or settings.adapt.adapt != "never":
         print_line(result.adaptation)
     print_line(f"marks: {result.marks}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lipsync.cli.console import print_line, print_result, show_progress
+from lipsync.cli.console import print_line, print_out, print_result, show_progress
 from lipsync.cli.parameters import AsJson, OptionsFile, OutputName, Overwrite, VideoFile
 from lipsync.options import SwapOptions
 from lipsync.pipelines.swap import swap
@@ -51,7 +51,8 @@ def swap_command(
     if preview_at is not None:
         time, picture = preview_at
         at = parse_time(time)
-        print(preview(source_faces, video, model, at, picture, consent=consent, options=settings))
+        made = preview(source_faces, video, model, at, picture, consent=consent, options=settings)
+        print_out(made)
         return
     with show_progress() as report:
         result = swap(

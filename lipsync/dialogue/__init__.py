@@ -2,6 +2,8 @@
 
 driving_audio  The speech that each mouth follows, on the output's time line
 soundtrack     The sound of the result
-spans          Spans of the target with new speech: SubRip, WebVTT, JSON, or one segment
+span_files     Spans read from files: SubRip, WebVTT, or the JSON of speech recognizers
+span_fitting   Spans fitted to the target: in order, apart from one another, cut at its end
+spans          Spans of the target with new speech, their times, and whom a cue names
 speaker_parts  Which speaker speaks what, when, and with which face
 """

@@ -12,8 +12,9 @@ import numpy as np
 
 from lipsync import media
 from lipsync.dialogue.speaker_parts import SpeakerPart
+from lipsync.runtime.wording import count_of
 from lipsync.speech import audio
-from lipsync.types import F32, SPEECH_RATE, Waveform
+from lipsync.types import F32, SPEECH_RATE, AudioInfo, Waveform
 
 CONTEXT_S = 1.0  # of speech around a span, kept for predicting its lips
 
@@ -24,7 +25,9 @@ class DrivingAudio:
     Samples are kept from the first use of a file to its last, so hours of sound are in memory once.
     """
 
-    def __init__(self, parts: Sequence[SpeakerPart]) -> None:
+    def __init__(self, parts: Sequence[SpeakerPart], track: int | None = None) -> None:
+        """`track`: of every file, see `media.probe_audio`."""
+        self._track = track
         self._uses = Counter(path for part in parts for path in _files_read(part))
         self._waves: dict[Path, Waveform] = {}
 
@@ -78,15 +81,15 @@ class DrivingAudio:
     def _duration(self, path: Path) -> Fraction:
         """Decodes the file and keeps its samples for `load`."""
         if path in self._waves:
-            return media.probe_audio(path).duration
-        self._waves[path], info = media.read_audio_with_info(path, SPEECH_RATE)
+            return media.probe_audio(path, self._track).duration
+        self._waves[path], info = media.read_audio_with_info(path, SPEECH_RATE, self._track)
         return info.duration
 
     def _take(self, path: Path) -> Waveform:
         """The samples of a file, not to be changed unless this was its last use."""
         wave = self._waves.pop(path, None)
         if wave is None:
-            wave, _ = media.read_audio_with_info(path, SPEECH_RATE)
+            wave, _ = media.read_audio_with_info(path, SPEECH_RATE, self._track)
         self._uses[path] -= 1
         if self._uses[path] > 0:
             self._waves[path] = wave
@@ -109,21 +112,40 @@ def _files_read(part: SpeakerPart) -> Iterator[Path]:
             yield span.audio
 
 
-def find_overruns(parts: Sequence[SpeakerPart]) -> list[str]:
+def find_overruns(parts: Sequence[SpeakerPart], track: int | None = None) -> list[str]:
     """Warnings, one line each, about speech that is cut off or ends before its span begins."""
     notes = []
     for part in parts:
         whole, end = part.speaker.audio, None
         for span in part.spans or ():
             if span.audio is not None:
-                longer = media.probe_audio(span.audio).duration - (span.end - span.start)
+                longer = media.probe_audio(span.audio, track).duration - (span.end - span.start)
                 if longer > Fraction(1, 20):
                     notes.append(f"{span}: {span.audio.name} is {float(longer):.2f} s longer; cut")
             elif whole is not None:
-                end = media.probe_audio(whole).duration if end is None else end
+                end = media.probe_audio(whole, track).duration if end is None else end
                 if span.start >= end:
                     notes.append(f"{span}: {whole.name} ends before it at {float(end):.2f} s")
     return notes
+
+
+def find_faults(parts: Sequence[SpeakerPart], track: int | None = None) -> list[str]:
+    """Warnings, one line each, about damage that is mended in the speech that is used."""
+    files = dict.fromkeys(path for part in parts for path in _files_read(part))
+    infos = [(path, media.probe_audio(path, track)) for path in files]
+    return [line for path, info in infos for line in describe_faults(path, info)]
+
+
+def describe_faults(path: Path, info: AudioInfo) -> Iterator[str]:
+    """What is mended in a sound wherever it is used, a line each."""
+    if info.broken:
+        what = count_of(info.broken, "sample is no number", "samples are no numbers")
+        yield f"{path}: {what} (NaN or infinite); silence is heard instead"
+    if info.voice is not None:
+        yield (
+            f"{path}: left and right cancel each other, one is inverted; the "
+            f"{('left', 'right')[info.voice]} channel, the stronger one, is used for both"
+        )
 
 
 def mix_speech(waves: Sequence[Waveform]) -> Waveform:

@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lipsync import media
+from lipsync.dialogue.driving_audio import describe_faults
 from lipsync.dialogue.speaker_parts import SpeakerPart
 from lipsync.errors import OptionsError
 from lipsync.runtime.option_spec import option_group
-from lipsync.types import F32, VideoInfo
+from lipsync.runtime.wording import count_of
+from lipsync.types import F32, AudioInfo, VideoInfo
 
 RATE = 48000  # Hz, of the mix
 CROSS_FADE_S = 0.03
@@ -41,8 +43,17 @@ class SoundOptions:
     audio_mix: Literal["speech", "background+speech"] = "speech"
     """speech: where the speech is heard, the target's own sound is silent; background+speech: the
     target's own sound plays under it from the beginning, both at their recorded level."""
-    background_track: Annotated[int, Field(ge=1)] = 1
-    """Which of the target's sound tracks is its own sound; the first is 1."""
+    audio_track: Annotated[int, Field(ge=1)] | None = None
+    """Which sound track of the speech files is the speech; the first is 1. Default: the one that
+    the file marks as its default."""
+    background_track: Annotated[int, Field(ge=1)] | None = None
+    """Which of the target's sound tracks is its own sound; the first is 1. Default: the one that
+    the file marks as its default."""
+
+    @property
+    def speech_track(self) -> int | None:
+        """`audio_track` counted from 0."""
+        return None if self.audio_track is None else self.audio_track - 1
 
 
 def build_soundtrack(
@@ -68,14 +79,11 @@ def build_soundtrack(
     """
     own, notes = _target_sound(parts, info, duration, options)
     if own is None and len(parts) == 1 and parts[0].spans is None:
-        path = parts[0].audio
-        cut = duration < media.probe_audio(path).duration
-        return media.Soundtrack(path, duration if cut else None), notes
-    sources = _speech_sources(parts)
-    channels = [
-        media.probe_audio(one.path, one.track).channels
-        for one in (*sources, *([own] if own else []))
-    ]
+        path, track = parts[0].audio, options.speech_track
+        cut = duration < media.probe_audio(path, track).duration
+        return media.Soundtrack(path, duration if cut else None, track=track), notes
+    sources = _speech_sources(parts, options.speech_track)
+    channels = [one.info.channels for one in (*sources, *([own] if own else []))]
     shape = (max(1, round(duration * RATE)), 2 if max(channels) > 1 else 1)
     mix = np.memmap(folder / "mix.f32", np.float32, "w+", shape=shape)
     for source in sources:
@@ -103,9 +111,9 @@ def _target_sound(
     if not tracks:
         note = f"{info.path}: has no sound for a background; the speech is heard alone"
         return None, [note] if background else []
-    if options.background_track > tracks:
+    if (options.background_track or 1) > tracks:
         raise OptionsError(
-            f"option 'background_track': {info.path} has {tracks} sound tracks, "
+            f"option 'background_track': {info.path} has {count_of(tracks, 'sound track')}, "
             f"got {options.background_track}"
         )
     over = duration - info.duration
@@ -115,10 +123,11 @@ def _target_sound(
         info.path,
         envelope=None if background else _Envelope.of(spans),
         inverse=True,
-        track=options.background_track - 1,
+        track=None if options.background_track is None else options.background_track - 1,
         start_offset=media.sound_start_offset(info),
     )
-    return own, [ends] if over > Fraction(1, 2) else []
+    faults = describe_faults(info.path, own.info)
+    return own, [*([ends] if over > Fraction(1, 2) else []), *faults]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,11 +166,16 @@ class _Source:
     start: Fraction = Fraction(0)  # of its first sample, seconds of the output
     envelope: _Envelope | None = None  # None: throughout
     inverse: bool = False  # play with the gain 1 − envelope
-    track: int = 0
+    track: int | None = None
     start_offset: Fraction = Fraction(0)  # seconds of the file before its first sample
 
+    @property
+    def info(self) -> AudioInfo:
+        """Its properties."""
+        return media.probe_audio(self.path, self.track)
 
-def _speech_sources(parts: Sequence[SpeakerPart]) -> list[_Source]:
+
+def _speech_sources(parts: Sequence[SpeakerPart], track: int | None) -> list[_Source]:
     """Every speaker's file, once however many share it, and the spans' own files."""
     windows: dict[Path, list[tuple[float, float]]] = {}
     throughout: set[Path] = set()
@@ -174,10 +188,13 @@ def _speech_sources(parts: Sequence[SpeakerPart]) -> list[_Source]:
             if span.audio is None:
                 windows.setdefault(part.audio, []).append(window)
             else:
-                placed.append(_Source(span.audio, span.start, _Envelope.of([window])))
+                placed.append(_Source(span.audio, span.start, _Envelope.of([window]), track=track))
     return [
-        *(_Source(path) for path in sorted(throughout)),
-        *(_Source(path, envelope=_Envelope.of(spans)) for path, spans in windows.items()),
+        *(_Source(path, track=track) for path in sorted(throughout)),
+        *(
+            _Source(path, envelope=_Envelope.of(spans), track=track)
+            for path, spans in windows.items()
+        ),
         *placed,
     ]
 
@@ -186,7 +203,7 @@ def _mix_in(mix: NDArray[np.float32], source: _Source) -> None:
     """Add a file to the mix (n, channels)."""
     at = round(source.start * RATE)
     blocks = media.read_audio_blocks(
-        source.path, RATE, mix.shape[1], source.track, source.start_offset
+        source.path, RATE, mix.shape[1], source.track, source.start_offset, source.info.voice
     )
     with closing(blocks) as pieces:
         for piece in pieces:

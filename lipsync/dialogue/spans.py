@@ -1,4 +1,4 @@
-"""Spans of the target with new speech: SubRip, WebVTT, JSON, or one segment.
+"""Spans of the target with new speech, their times, and whom a cue names.
 
 A cue names its speaker: `<v NAME>` in WebVTT, `[NAME]` or `NAME:` before the text in SubRip and
 WebVTT; JSON has a key for it. Times read from files are exact fractions of a second.
@@ -6,35 +6,25 @@ WebVTT; JSON has a key for it. Times read from files are exact fractions of a se
 
 from __future__ import annotations
 
-import codecs
 import difflib
-import json
+import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from lipsync.errors import SpansError
 from lipsync.runtime.option_spec import option_group
+from lipsync.types import as_path
 
 _SECONDS = re.compile(r"(?P<s>\d+(?:[.,]\d+)?)\s*s?")
 _CLOCK = re.compile(r"(?:(?P<h>\d+):)?(?P<m>\d{1,2}):(?P<s>\d{1,2}(?:[.,]\d+)?)")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<name>[^>]+)>")
-_TAGS = re.compile(r"<[^>]*>|\{[^}]*\}")
 _BRACKETS = re.compile(r"\[(?P<name>[^\]\n]{1,40})\]")
 _COLON = re.compile(r"(?:-\s*)?(?P<name>[^:\n]{1,40}?)\s*:(?=\s|$|\\N)")
-# Longer ones first: the mark of UTF-32 (LE) begins with that of UTF-16.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @option_group
@@ -50,7 +40,7 @@ class Span:
     """A span of the target with new speech.
 
     Raises:
-        SpansError: the end is not after the start, or the start is negative.
+        SpansError: no times, the end is not after the start, or the start is negative.
     """
 
     start: Fraction  # seconds of the target
@@ -62,14 +52,25 @@ class Span:
 
     def __post_init__(self) -> None:
         for key in ("start", "end"):
-            object.__setattr__(self, key, Fraction(getattr(self, key)))
+            object.__setattr__(self, key, _as_seconds(getattr(self, key), key, self.name))
         if self.audio is not None:
-            object.__setattr__(self, "audio", Path(self.audio))
+            object.__setattr__(self, "audio", as_path(self.audio, f"{self.name}: its audio"))
         if not 0 <= self.start < self.end:
             raise SpansError(f"{self}: has to end after it begins, and begin at 0 or later")
 
     def __str__(self) -> str:
         return f"{self.name} ({format_time(self.start)} to {format_time(self.end)})"
+
+
+def _as_seconds(value: Any, key: str, name: str) -> Fraction:
+    """A number of seconds of whatever type (NumPy's too), or a text of one."""
+    try:
+        if isinstance(value, str):
+            return parse_time(value)
+        known = isinstance(value, int | float | Fraction | Decimal) and not isinstance(value, bool)
+        return Fraction(value if known else float(value))
+    except (TypeError, ValueError, OverflowError):
+        raise SpansError(f"{name}: wanted the {key} in seconds, got {value!r}") from None
 
 
 def format_time(seconds: Fraction) -> str:
@@ -86,8 +87,9 @@ def parse_time(value: object) -> Fraction:
     Raises:
         ValueError: none of these.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = repr(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and math.isfinite(value) and value >= 0:  # type: ignore[arg-type, operator]
+        return Fraction(repr(value))  # 0.1 is a tenth; 5e-05 is a number too
     text = str(value).strip()
     plain, clocked = _SECONDS.fullmatch(text), _CLOCK.fullmatch(text)
     if plain:
@@ -113,61 +115,6 @@ def parse_segment(text: str) -> Span:
         raise SpansError(f"segment {text!r}: {error}") from None
 
 
-def read_spans(path: Path) -> list[Span]:
-    """Read the spans of a .srt, .vtt or .json file, in the file's order.
-
-    Raises:
-        SpansError: missing, in no known encoding or format, damaged, or without any span.
-    """
-    kind = path.suffix.lower()
-    readers = {".srt": _parse_subtitles, ".vtt": _parse_subtitles, ".json": _parse_json}
-    if kind not in readers:
-        raise SpansError(f"{path}: spans are read from .srt, .vtt or .json files")
-    found = list(readers[kind](path, _read_text(path)))
-    if not found:
-        raise SpansError(f"{path}: there is no span in it")
-    return found
-
-
-def _read_text(path: Path) -> str:
-    """Read a text file: UTF-8, or the encoding of its byte order mark."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SpansError(f"{path}: cannot be read ({error.strerror or error})") from None
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
-    try:
-        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise SpansError(
-            f"{path}: line {line} is not {encoding.upper()}: save the file as UTF-8"
-        ) from None
-
-
-def _parse_subtitles(path: Path, text: str) -> Iterator[Span]:
-    """Spans of the cues of SubRip or WebVTT."""
-    import pysubs2
-    from pysubs2.formats import get_format_class
-
-    kind = path.suffix.lower()[1:]
-    stamp = get_format_class(kind).TIMESTAMP  # type: ignore[attr-defined]
-    for number, line in enumerate(text.split("\n"), 1):
-        if "-->" in line and len(stamp.findall(line)) != 2:
-            raise SpansError(f"{path}: line {number} has no two times: {line.strip()!r}")
-    cues = pysubs2.SSAFile.from_string(text, format_=kind, keep_html_tags=True)
-    for number, cue in enumerate(cues, 1):
-        name = f"{path.name} cue {number}"
-        voice = _VOICE.match(cue.text.strip()) if kind == "vtt" else None
-        yield Span(
-            Fraction(cue.start, 1000),
-            Fraction(cue.end, 1000),
-            speaker=voice["name"].strip() if voice else None,
-            text=_TAGS.sub("", cue.text).strip(),
-            name=name,
-        )
-
-
 def cue_speaker(span: Span, known: tuple[str, ...]) -> str | None:
     """The speaker that a cue names; None if it names none.
 
@@ -184,37 +131,3 @@ def cue_speaker(span: Span, known: tuple[str, ...]) -> str | None:
         name.casefold(), [one.casefold() for one in known], n=1, cutoff=0.75
     )
     return name if near or name.isupper() else None
-
-
-class _Entry(BaseModel):
-    """One span in JSON; other keys are ignored."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    start: Annotated[Fraction, BeforeValidator(parse_time)]
-    end: Annotated[Fraction, BeforeValidator(parse_time)]
-    speaker: str | None = None
-    audio: str | None = None
-    text: str = ""
-
-
-def _parse_json(path: Path, text: str) -> Iterator[Span]:
-    """Spans of a list of objects, bare or under `segments` (the format of speech recognizers)."""
-    try:
-        values: Any = json.loads(text)
-    except ValueError as error:
-        raise SpansError(f"{path}: is not JSON: {error}") from None
-    if isinstance(values, dict):
-        values = values.get("segments")
-    try:
-        entries = TypeAdapter(list[_Entry]).validate_python(values)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = [*first["loc"]]
-        where = f"entry {int(place[0]) + 1}" if place else "the file"
-        key = f" {place[1]!r}" if len(place) > 1 else ""
-        raise SpansError(f"{path}: {where}{key}: {first['msg'].lower()}") from None
-    for number, entry in enumerate(entries, 1):
-        audio = path.parent / Path(entry.audio).expanduser() if entry.audio else None
-        name = f"{path.name} entry {number}"
-        yield Span(entry.start, entry.end, entry.speaker, audio, entry.text, name)

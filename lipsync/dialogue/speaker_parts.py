@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +106,9 @@ def parse_speaker(text: str) -> Speaker:
         raise OptionsError(f"speaker {text!r}: wanted NAME=AUDIO:FACE, as ANNA=anna.wav:left")
     # Both the file and the face may contain colons: split at the last one behind an existing file.
     places = [i for i, character in enumerate(rest) if character == ":"]
-    if not places or Path(rest).expanduser().is_file():
+    if not places or Path(rest).expanduser().exists():
         return Speaker(name.strip(), Path(rest).expanduser())
-    ends = [i for i in reversed(places) if Path(rest[:i]).expanduser().is_file()]
+    ends = [i for i in reversed(places) if Path(rest[:i]).expanduser().exists()]
     at = ends[0] if ends else places[0] if places[0] == 0 else places[-1]
     audio = Path(rest[:at]).expanduser() if at else None
     return Speaker(name.strip(), audio, rest[at + 1 :])
@@ -126,12 +125,17 @@ def assign_parts(
         spans: None: every speaker speaks throughout.
 
     Raises:
-        OptionsError: a speaker is given twice, or one has no sound.
+        OptionsError: a speaker is given twice, or one has no sound, or nobody speaks `audio`.
         SpansError: a span's speaker is unknown.
     """
     if speakers and face != "largest":
         raise OptionsError("option 'face': with speakers, each has its own: NAME=AUDIO:FACE")
     cast = [replace(s, audio=s.audio or audio) for s in speakers] or [Speaker("", audio, face)]
+    if audio is not None and speakers and all(speaker.audio for speaker in speakers):
+        raise OptionsError(
+            f"{audio}: nobody speaks it, since every speaker has a file of their own; leave out "
+            "--audio, or write NAME=:FACE for the one who speaks it"
+        )
     names = [speaker.name.casefold() for speaker in cast]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -172,34 +176,3 @@ def _speaker_index(span: Span, spans: Sequence[Span], known: tuple[str, ...]) ->
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
     raise SpansError(f"{span}: unknown speaker {name!r}{hint}")
-
-
-def fit_spans_to_target(
-    parts: Sequence[SpeakerPart], duration: Fraction
-) -> tuple[list[SpeakerPart], list[str]]:
-    """Sort the spans by time and cut them at the end of a target of this duration (s).
-
-    Returns:
-        The parts, and a line for every change.
-
-    Raises:
-        SpansError: two spans of one speaker overlap, or one begins after the target's end.
-    """
-    fitted, notes = [], []
-    for part in parts:
-        if part.spans is None:
-            fitted.append(part)
-            continue
-        spans = sorted(part.spans, key=lambda span: span.start)
-        if spans != list(part.spans):
-            notes.append(part.label("the spans are out of order; they were sorted by time"))
-        for i, span in enumerate(spans):
-            if i and span.start < spans[i - 1].end:
-                raise SpansError(f"{spans[i - 1]} and {span} overlap; one speaker has one mouth")
-            if span.start >= duration:
-                raise SpansError(f"{span}: begins after the target's end at {float(duration):.3f}s")
-            if span.end > duration:
-                notes.append(f"{span}: goes on after the target's end and is cut there")
-                spans[i] = replace(span, end=duration)
-        fitted.append(replace(part, spans=tuple(spans)))
-    return fitted, notes

@@ -109,12 +109,17 @@ class Marking:
         return Watermark(self.record_id) if self.options.watermark else None
 
     def label(
-        self, frames: Iterable[U8], changed: Callable[[int], bool], info: VideoInfo
+        self,
+        frames: Iterable[U8],
+        changed: Callable[[int], bool],
+        info: VideoInfo,
+        first: int = 0,
     ) -> Iterator[U8]:
         """The frames, with the visible notice if one is wanted.
 
         Args:
             changed: whether frame i is changed; asked when that frame has arrived.
+            first: the number of the first of these frames.
         """
         if not self.options.label:
             yield from frames
@@ -124,7 +129,7 @@ class Marking:
         text = TEXTS[options.label_language][kind]
         drawn = VisibleLabel.of(info.width, info.height, text, options.label_position)
         shown = round(options.label_seconds * info.fps) or None
-        yield from label_frames(frames, changed, drawn, shown)
+        yield from label_frames(frames, changed, drawn, shown, first)
 
     def seal(
         self, file: Path, record: OriginRecord, sidecar: Path | None, digest: str | None = None

@@ -108,20 +108,32 @@ class VisibleLabel:
 
 
 def label_frames(
-    frames: Iterable[U8], changed: Callable[[int], bool], label: VisibleLabel, shown: int | None
+    frames: Iterable[U8],
+    changed: Callable[[int], bool],
+    label: VisibleLabel,
+    shown: int | None,
+    first: int = 0,
 ) -> Iterator[U8]:
     """Draw a notice into frames from the start of each changed part on.
 
     Args:
         changed: whether frame i is changed; asked when that frame has arrived.
         shown: frames in which the notice stays; None: as long as the part lasts.
+        first: the number of the first of these frames; `changed` knows those before it.
     """
     until, before = 0, False
-    for i, frame in enumerate(frames):
+
+    def is_shown(i: int) -> bool:
+        nonlocal until, before
         new = changed(i)
         if new and shown is None:
             until = i + 1
         elif new and not before and shown is not None:
             until = i + shown
         before = new
-        yield label.draw(frame) if i < until else frame
+        return i < until
+
+    for i in range(first):
+        is_shown(i)
+    for i, frame in enumerate(frames, first):
+        yield label.draw(frame) if is_shown(i) else frame

@@ -3,7 +3,9 @@
 `ffmpeg-python` builds the filter graphs, the binary of `imageio-ffmpeg` (or LIPSYNC_FFMPEG) runs
 them, and PyAV inspects files beforehand.
 
+    channel_mix          One voice out of two channels: their mean, unless they cancel each other
     container            Opening files with PyAV; faults become one line
+    damage_report        Damage met while frames were read, in words
     encode               Frames and sound → the finished file, encoded once
     ffmpeg_process       The ffmpeg binary as a child process
     formats              Output formats: containers, what they hold, how their streams are coded
@@ -13,11 +15,15 @@ them, and PyAV inspects files beforehand.
     frame_times          Display times of frames, and values resampled to regular steps
     frames               Decoding: upright, square pixels, progressive, full-range RGB
     image_sequence       A folder of PNG pictures with their sound, and texts in a PNG
-    output_sound         The sound of an output
+    output_sound         The sound of an output: where it comes from, and how it is coded
+    parts                The picture of an output in parts: encoded one by one, joined as they are
     passthrough          Subtitles, chapters and tags of the target that the output keeps
+    pipes                Inputs that are pipes: read once, into temporary files
     pixels               Small pixel operations: crops, cell means, polygons, color masks
     png                  Pictures as PNG files that appear complete or not at all
     sound                Decoding sound from any file
+    sound_faults         Samples that are no numbers: counted, and replaced by silence
+    sound_tracks         Sound streams of a file: which one is meant, and whether a copy is in sync
     stdout_sink          Standard output as the destination of a stream
     stream_info          Coding of a stream's pictures, from the first picture and the container
     target_video         How a target is read: frame times, dynamic range
@@ -30,21 +36,23 @@ them, and PyAV inspects files beforehand.
 from __future__ import annotations
 
 from lipsync.media.container import container_tags
+from lipsync.media.damage_report import describe_damage
 from lipsync.media.ffmpeg_process import ffmpeg_binary
 from lipsync.media.formats import FORMATS, Format, Output
 from lipsync.media.frames import read_frames
 from lipsync.media.image_sequence import SOUND_NAME, FrameFolderWriter, png_xmp_text, read_png_texts
-from lipsync.media.output_sound import Soundtrack
+from lipsync.media.output_sound import Soundtrack, check_audio_codec, find_coding_changes
 from lipsync.media.passthrough import Passthrough, plan_passthrough, sound_start_offset
+from lipsync.media.pipes import PipedInputs
 from lipsync.media.sound import (
-    count_sound_tracks,
     probe_audio,
     read_audio,
     read_audio_blocks,
     read_audio_with_info,
 )
+from lipsync.media.sound_tracks import count_sound_tracks
 from lipsync.media.target_video import ReadOptions, probe_target
-from lipsync.media.video_info import describe_damage, probe, yuv_coding
+from lipsync.media.video_info import probe, yuv_coding
 from lipsync.media.writer import Writer, video_writer
 
 __all__ = [
@@ -54,13 +62,16 @@ __all__ = [
     "FrameFolderWriter",
     "Output",
     "Passthrough",
+    "PipedInputs",
     "ReadOptions",
     "Soundtrack",
     "Writer",
+    "check_audio_codec",
     "container_tags",
     "count_sound_tracks",
     "describe_damage",
     "ffmpeg_binary",
+    "find_coding_changes",
     "plan_passthrough",
     "png_xmp_text",
     "probe",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,15 @@ from typing import Any
 import av
 
 from lipsync.errors import InputError, MediaError
+from lipsync.types import as_url
+
+
+def describe_missing(path: Path) -> MediaError:
+    """What to say of a path where there is no file."""
+    address = as_url(path)
+    if address is not None:
+        return MediaError(f"{address}: is a URL; download it first, and give the file")
+    return MediaError(f"{path}: no such file")
 
 
 @contextmanager
@@ -17,12 +27,16 @@ def open_readable(path: Path) -> Iterator[Any]:
     """Open a file for reading.
 
     Raises:
-        MediaError: missing, a folder, or without permission.
+        MediaError: missing, a folder, a pipe or a device, or without permission.
     """
     try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            what = "pipe" if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else "device"
+            raise MediaError(f"{path}: is a {what}; give a file")  # opening may wait without end
         file = path.open("rb")
     except FileNotFoundError:
-        raise MediaError(f"{path}: no such file") from None
+        raise describe_missing(path) from None
     except IsADirectoryError:
         raise MediaError(f"{path}: is a folder, not a media file") from None
     except OSError as error:

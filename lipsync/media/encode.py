@@ -12,7 +12,7 @@ from pydantic import Field
 from lipsync.errors import OutputError
 from lipsync.media.formats import Output
 from lipsync.media.image_sequence import FrameFolderWriter
-from lipsync.media.output_sound import Soundtrack
+from lipsync.media.output_sound import AudioCodec, Soundtrack
 from lipsync.media.passthrough import Passthrough
 from lipsync.media.writer import Writer, video_writer
 from lipsync.runtime.atomic import atomic_folder, atomic_write, os_errors_as_output_errors
@@ -31,6 +31,10 @@ class EncodeOptions:
     # On two cores, fast is 0.1 to 0.3 dB worse than medium and saves 20 to 33 % of the time.
     preset: Preset = "fast"
     """Encoder effort: slower gives a slightly better picture and takes longer."""
+    audio_codec: AudioCodec = "auto"
+    """auto: the sound is copied if every player of the container knows its codec (in .mp4 and .mov:
+    AAC), else encoded (AAC; FLAC in .mkv; Opus in .webm); copy: copied wherever the container can
+    hold it; or the codec to encode it with."""
 
 
 def encode_video(
@@ -51,7 +55,7 @@ def encode_video(
     Args:
         frames: (h, w, 3) each; consumed and, if it is a generator, closed.
         info: of the target.
-        sound: copied where the container can hold it, else re-encoded; None: the output is silent.
+        sound: coded as `options.audio_codec` says; None: the output is silent.
         output: an existing file is replaced.
         tags: of the container.
         texts: of each picture in a folder of frames.
@@ -68,7 +72,7 @@ def encode_video(
         AudioError: there is no sound in it.
     """
     output = output if isinstance(output, Output) else Output.parse(output)
-    sound = Soundtrack(sound) if isinstance(sound, Path) else sound
+    sound = Soundtrack(sound, codec=options.audio_codec) if isinstance(sound, Path) else sound
     place, done = output.path, 0
     with ExitStack() as stack:
         if isinstance(frames, Generator):
@@ -83,19 +87,24 @@ def encode_video(
                 info, sound, temporary, output.format, crf=options.crf, preset=options.preset,
                 tags=tags or {}, passthrough=passthrough, sink=sink if pipe else None,
             )  # fmt: skip
-        done = _write_all(frames, info, stack.enter_context(writer), place)
+        done = write_all(frames, info, stack.enter_context(writer), place)
         if finalize:
             with os_errors_as_output_errors(place):
                 finalize(temporary)
     return done
 
 
-def _write_all(
+def write_all(
     frames: Iterable[U8],
     info: VideoInfo,
     writer: Writer,
     output: Path,
 ) -> int:
+    """Feed all frames to a writer and finish it; returns how many.
+
+    Raises:
+        OutputError: it could not write them.
+    """
     done, shape = 0, (info.height, info.width, 3)
     for frame in frames:
         done += 1

@@ -44,9 +44,18 @@ def ffmpeg_binary() -> str:
         raise MediaError("no ffmpeg was found: install one and set LIPSYNC_FFMPEG to it") from error
 
 
+class _FileUrl(str):
+    """The URL of a file whose name may be no text: as an argument it keeps the name's bytes."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:  # ffmpeg-python hashes this as UTF-8
+        return self.encode("utf-8", "backslashreplace").decode()
+
+
 def url(path: os.PathLike[str]) -> str:
     """A path in the form that ffmpeg takes for no option, protocol or pattern."""
-    return "file:" + os.fspath(path)
+    return _FileUrl("file:" + os.fspath(path))
 
 
 def with_timestamps(video: Any) -> Any:

@@ -10,9 +10,13 @@ from pathlib import Path
 from lipsync.errors import OutputError
 
 _TEXT = frozenset(("subrip", "ass", "mov_text", "webvtt", "text"))
-_AAC = {"c:a": "aac", "b:a": "192k"}
-# Lossless and without encoder delay, which Matroska's millisecond timestamps would round.
-_FLAC = {"c:a": "flac"}
+SOUND_CODECS: Mapping[str, Mapping[str, str]] = {
+    "aac": {"c:a": "aac", "b:a": "192k"},
+    "alac": {"c:a": "alac"},
+    # Lossless and without encoder delay, which Matroska's millisecond timestamps would round.
+    "flac": {"c:a": "flac"},
+    "opus": {"c:a": "libopus", "b:a": "160k"},
+}
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,9 @@ class Format:
     suffix: str
     muxer: str  # in ffmpeg's names
     sound: Mapping[str, str]  # codec options of sound that is not copied
-    copied: frozenset[str] = frozenset()  # sound codecs that are copied
+    copied: frozenset[str] = frozenset()  # sound codecs that every player of it knows
+    copyable: frozenset[str] = frozenset()  # those that it can hold at all
+    encoders: tuple[str, ...] = ()  # of SOUND_CODECS that it can hold
     vp9: bool = False  # else H.264, or HEVC for more than 8 bits
     # Subtitle codec of the target → output codec.
     subtitles: Mapping[str, str] = field(default_factory=dict)
@@ -39,6 +45,11 @@ class Format:
         return self.muxer == "png"
 
     @property
+    def title(self) -> str:
+        """What to call it in a message."""
+        return "a pipe" if self.pipe else f"an {self.suffix}" if self.boxes else f"a {self.suffix}"
+
+    @property
     def pipe(self) -> bool:
         """Standard output."""
         return self.suffix == "-"
@@ -53,36 +64,60 @@ _MATROSKA_SUBTITLES = {
     "text": "subrip",
 }
 _MATROSKA_SOUND = frozenset(("aac", "flac", "opus", "pcm_s16le", "pcm_s24le", "pcm_f32le"))
+_MATROSKA_HOLDS = _MATROSKA_SOUND | {"mp3", "ac3", "eac3", "alac", "vorbis", "dts", "truehd"}
+# MP3, Opus, FLAC and others may be in these boxes, but QuickTime or a browser plays them silently.
+_PLAYS_IN_BOXES = frozenset(("aac",))
 FORMATS = {
     f.suffix: f
     for f in (
         Format(
             ".mp4",
             "mp4",
-            _AAC,
-            frozenset(("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")),
+            SOUND_CODECS["aac"],
+            _PLAYS_IN_BOXES,
+            _PLAYS_IN_BOXES | {"mp3", "ac3", "eac3", "alac", "flac", "opus"},
+            ("aac", "alac", "flac", "opus"),
             subtitles=dict.fromkeys(_TEXT, "mov_text"),
             flags=_INDEX_FIRST,
         ),
         Format(
             ".mov",
             "mov",
-            _AAC,
-            frozenset(("aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le")),
+            SOUND_CODECS["aac"],
+            _PLAYS_IN_BOXES,
+            _PLAYS_IN_BOXES | {"mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le"},
+            ("aac", "alac"),
             subtitles=dict.fromkeys(_TEXT, "mov_text"),
             flags=_INDEX_FIRST,
         ),
-        Format(".mkv", "matroska", _FLAC, _MATROSKA_SOUND, subtitles=_MATROSKA_SUBTITLES),
+        Format(
+            ".mkv",
+            "matroska",
+            SOUND_CODECS["flac"],
+            _MATROSKA_SOUND,
+            _MATROSKA_HOLDS,
+            ("aac", "alac", "flac", "opus"),
+            subtitles=_MATROSKA_SUBTITLES,
+        ),
         Format(
             ".webm",
             "webm",
-            {"c:a": "libopus", "b:a": "160k"},
+            SOUND_CODECS["opus"],
             frozenset(("opus",)),
+            frozenset(("opus", "vorbis")),
+            ("opus",),
             vp9=True,
             subtitles=dict.fromkeys(_TEXT, "webvtt"),
         ),
         Format("/", "png", {"c:a": "pcm_s16le"}),
-        Format("-", "matroska", _FLAC, _MATROSKA_SOUND),
+        Format(
+            "-",
+            "matroska",
+            SOUND_CODECS["flac"],
+            _MATROSKA_SOUND,
+            _MATROSKA_HOLDS,
+            ("aac", "alac", "flac", "opus"),
+        ),
     )
 }
 FRAME_NAMES = "%06d.png"

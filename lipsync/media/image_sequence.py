@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lipsync.media.ffmpeg_process import FfmpegProcess, url
+from lipsync.media.formats import FORMATS
 from lipsync.media.output_sound import Soundtrack
 from lipsync.types import U8
 
@@ -60,7 +61,7 @@ class FrameFolderWriter:
         place = url(self._folder / SOUND_NAME)
         # A WAV has no start time: a late start becomes silence.
         sound = replace(self._sound, start_offset=self._sound.start_offset or Fraction(0))
-        graph = sound.stream().output(
+        graph = sound.stream(FORMATS["/"]).output(
             place, format="wav", map_metadata=-1, rf64="auto", **{"c:a": "pcm_s16le"}
         )
         with FfmpegProcess(graph) as process:

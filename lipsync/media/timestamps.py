@@ -22,6 +22,9 @@ STILL_FPS = Fraction(25)
 _PACKET_IS_PICTURE = frozenset(
     ("h264", "hevc", "vvc", "av1", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo", "png")
 )
+# Where a clock goes back by more than BACK_S, or in a broadcast container ahead by more than
+# AHEAD_S, it was started again, and is read on from where it was, as ffmpeg does.
+BACK_S, AHEAD_S = 0.1, 10.0
 # Containers whose timestamps ffmpeg and PyAV report alike, to the tick.
 _EXACT_TIMESTAMPS = ("mov,mp4", "matroska,webm", "mpegts")
 
@@ -35,6 +38,7 @@ class StreamTimes:
     end: int  # of the last
     has_timestamps: bool = False  # decoded pictures are identified by their timestamps
     interlaced: bool = False
+    restarted: bool = False  # its clock starts again on the way; the ticks do not
     absent: int = 0  # pictures in the container's index that the file lacks
 
     @staticmethod
@@ -54,8 +58,10 @@ def scan_stream(container: Any, video: Any, path: Path) -> tuple[Any, StreamTime
     video.thread_type = "AUTO"
     first = None
     stamps: list[int | None] = []
+    decoded_at: list[int | None] = []
+    lengths: list[int] = []
     keys: list[bool] = []
-    end, packets = 0, 0
+    packets = 0
     countable = video.codec_context.codec.canonical_name in _PACKET_IS_PICTURE
     try:
         for packet in container.demux(video):
@@ -65,30 +71,59 @@ def scan_stream(container: Any, video: Any, path: Path) -> tuple[Any, StreamTime
             packets += bool(packet.size)
             if packet.size and not packet.is_discard:
                 stamps.append(packet.pts)
+                decoded_at.append(packet.dts)
+                lengths.append(packet.duration or 0)
                 keys.append(packet.is_keyframe)
-                end = max(end, (packet.pts or 0) + (packet.duration or 0))
     except av.FFmpegError:
         countable = False
     if first is None:
         raise MediaError(f"{path}: no picture in it can be decoded")
     known = [s for s in stamps if s is not None]
+    shift = None
+    if len(known) == len(stamps) and None not in decoded_at:
+        shift = _restart_shifts(container, decoded_at, lengths, Fraction(video.time_base))
+    if shift is not None:
+        known = [s + by for s, by in zip(known, shift, strict=True)]
     whole = len(set(known)) == len(stamps) > 0
     # Pictures before the first keyframe do not decode; nor does anything without a keyframe.
     if countable and whole and keys[0] and known[0] == min(known) and not first.interlaced_frame:
+        end = max(s + length for s, length in zip(known, lengths, strict=True))
         times = StreamTimes.of(known, keys, end)
     else:
         times = _by_decoding(path, video)
     distinct = bool((np.diff(times.ticks) > 0).all())
-    has_timestamps = whole and distinct and container.format.name.startswith(_EXACT_TIMESTAMPS)
+    steady = shift is None and not times.restarted
+    exact = container.format.name.startswith(_EXACT_TIMESTAMPS)
+    has_timestamps = whole and distinct and steady and exact
     promised = int(video.frames) if container.format.name.startswith("mov,mp4") else 0
     return first, replace(times, has_timestamps=has_timestamps, absent=max(0, promised - packets))
+
+
+def _restart_shifts(
+    container: Any, stamps: list[Any], lengths: list[int], tick: Fraction
+) -> list[int] | None:
+    """What to add to every timestamp of a stream whose clock starts again; None: it never does.
+
+    Args:
+        stamps: in the order of the stream, which a steady clock makes ascending, in ticks.
+        lengths: of the pictures; 0 where unknown.
+    """
+    times = np.array(stamps, np.int64)
+    steps = np.diff(times) - np.array(lengths[:-1], np.int64)  # from the end of one picture
+    broadcast = bool(container.format.flags & av.format.Flags.ts_discont.value)
+    ahead = AHEAD_S / float(tick) if broadcast else np.inf
+    restarts = (steps < -BACK_S / float(tick)) | (steps > ahead)
+    if not restarts.any():
+        return None
+    return [0, *np.cumsum(np.where(restarts, -steps, 0)).tolist()]
 
 
 def _by_decoding(path: Path, video: Any) -> StreamTimes:
     """Decode everything once: slow, but correct for every file."""
     stamps: list[int | None] = []
+    lengths: list[int] = []
     keys: list[bool] = []
-    length, interlaced_frames = 0, 0
+    interlaced_frames, shift = 0, None
     with open_container(path, MediaError) as container:
         stream = container.streams[video.index]
         stream.thread_type = "AUTO"
@@ -97,11 +132,15 @@ def _by_decoding(path: Path, video: Any) -> StreamTimes:
                 for frame in packet.decode():
                     stamps.append(frame.pts)
                     keys.append(bool(frame.key_frame))
-                    length = frame.duration or length
+                    lengths.append(frame.duration or (lengths[-1] if lengths else 0))
                     interlaced_frames += bool(frame.interlaced_frame)
+        if None not in stamps and stamps:
+            shift = _restart_shifts(container, stamps, lengths, Fraction(stream.time_base))
     if not stamps:
         raise MediaError(f"{path}: no picture in it can be decoded")
-    known = [s for s in stamps if s is not None]
+    length, known = lengths[-1], [s for s in stamps if s is not None]
+    if shift is not None:
+        known = [s + by for s, by in zip(known, shift, strict=True)]
     # A raw stream has no timestamps: use the rate that the codec declares, since ffmpeg's average
     # rate is then 25.
     if len(known) < len(stamps):
@@ -114,4 +153,5 @@ def _by_decoding(path: Path, video: Any) -> StreamTimes:
     return replace(
         StreamTimes.of(known, keys, known[-1] + length),
         interlaced=interlaced_frames > len(stamps) // 10,
+        restarted=shift is not None,
     )

@@ -38,10 +38,15 @@ class VfrProcess(FfmpegProcess):
         info: VideoInfo,
         *,
         sink: Callable[[bytes], object] | None = None,
+        scale: int | None = None,
     ) -> None:
-        """`info`: with `stamps`; the k-th frame fed is shown at the k-th of them."""
+        """`info`: with `stamps`; the k-th frame fed is shown at the k-th of them.
+
+        Args:
+            scale: ticks per second; None: as few as the stamps need.
+        """
         super().__init__(arguments, feed=True, sink=sink)
-        scale = timescale(info)
+        scale = scale or timescale(info)
         self._tick = Fraction(1, scale)
         self._ticks = [int(stamp * scale) for stamp in info.stamps or ()]
         self._fed, self._open = 0, True

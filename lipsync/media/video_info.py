@@ -18,6 +18,7 @@ from lipsync.media.container import open_container, open_readable
 from lipsync.media.frame_rate import constant_rate, picture_of_frame
 from lipsync.media.stream_info import StreamInfo
 from lipsync.media.timestamps import STILL_FPS, StreamTimes, scan_stream
+from lipsync.runtime.wording import count_of
 from lipsync.types import HDR_TRANSFERS, I64, U8, ColorTags, Damage, VideoInfo
 
 # Containers with an index, in which ffmpeg seeks exactly to a timestamp.
@@ -59,22 +60,6 @@ def probe(
         MediaError: missing, unreadable, not media, or without a picture.
     """
     return replace(inspect_source(Path(path), keep_stamps, tonemap).info, damage=Damage())
-
-
-def describe_damage(info: VideoInfo) -> Iterator[str]:
-    """A line for each kind of damage met while frames of `info` were read; none if all was well."""
-    damage = info.damage
-    if damage.replaced:
-        first = min(damage.replaced)
-        yield (
-            f"{info.path}: {len(damage.replaced)} of its {info.frame_count} frames are damaged "
-            f"and show the picture before them (the first is frame {first})"
-        )
-    if damage.partly_decoded:
-        yield (
-            f"{info.path}: {damage.partly_decoded} pictures are damaged and could be decoded "
-            "only in part"
-        )
 
 
 def inspect_source(path: Path, keep_stamps: bool = False, tonemap: bool = False) -> VideoSource:
@@ -173,8 +158,9 @@ def _made_constant(fps: Fraction, shown: I64, pictures: int) -> str:
     held = int((np.diff(shown) == 0).sum())
     dropped = pictures - len(np.unique(shown))
     return (
-        f"its frame rate varies; made constant, {float(fps):.6g} per second: {held} frames repeat "
-        f"a picture, {dropped} pictures are left out"
+        f"its frame rate varies; made constant, {float(fps):.6g} per second: "
+        f"{count_of(held, 'frame repeats', 'frames repeat')} a picture, "
+        f"{count_of(dropped, 'picture is', 'pictures are')} left out"
     )
 
 
@@ -184,7 +170,8 @@ def _missing(ticks: I64, interval: float) -> Iterator[str]:
     whole = np.rint(steps)
     places = int((whole > 1).sum())
     if places and places * 20 <= len(ticks) and np.abs(steps - whole).max() < 0.1:
-        yield f"{int((whole - 1).sum())} pictures are missing in {places} places of the file"
+        lost = count_of(int((whole - 1).sum()), "picture is", "pictures are")
+        yield f"{lost} missing in {count_of(places, 'place')} of the file"
 
 
 def _is_cover(stream: Any) -> bool:

@@ -13,7 +13,6 @@ from lipsync.media.formats import Format
 from lipsync.media.frames import SCALE_FLAGS
 from lipsync.media.output_sound import Soundtrack
 from lipsync.media.passthrough import Passthrough
-from lipsync.media.sound import has_exact_timestamps, probe_audio
 from lipsync.media.vfr_writer import VfrProcess, timescale
 from lipsync.media.video_info import yuv_coding
 from lipsync.types import U8, VideoInfo
@@ -55,42 +54,44 @@ def video_writer(
     tags: Mapping[str, str],
     passthrough: Passthrough | None = None,
     sink: Callable[[bytes], object] | None = None,
+    scale: int | None = None,
 ) -> FfmpegProcess:
     """Start ffmpeg writing `path`; feed it RGB frames of `info`'s size.
 
-    The picture has `info`'s times, depth and color coding. The sound is copied where the container
-    can hold it and the copy is in sync to the sample, else re-encoded; without `sound` the output
-    is silent.
+    The picture has `info`'s times, depth and color coding. The sound is coded as it says
+    (`Soundtrack.coding`); without `sound` the output is silent.
 
     Args:
         tags: of the container.
         sink: receives the stream, which is then not written to `path`.
+        scale: ticks per second of irregular times; None: as few as `info`'s need.
 
     Raises:
         AudioError: there is no sound.
     """
     arguments = ffmpeg.output(
         _picture(info, form),
-        *([sound.stream()] if sound is not None else []),
+        *([sound.stream(form)] if sound is not None else []),
         "pipe:1" if sink else url(path),
         format=form.muxer,
         **form.flags,
-        **_video_coding(info, form, crf, preset),
-        **(_sound_coding(sound, form) if sound is not None else {}),
+        **_video_coding(info, form, crf, preset, scale),
+        **(sound.coding(form) if sound is not None else {}),
     ).get_args()
+    arguments = finish_arguments(arguments, passthrough, tags)
+    if info.stamps is None:
+        return FfmpegProcess(arguments, feed=True, sink=sink)
+    return VfrProcess(arguments, info, sink=sink, scale=scale)
+
+
+def finish_arguments(
+    arguments: list[str], passthrough: Passthrough | None, tags: Mapping[str, str]
+) -> list[str]:
+    """ffmpeg's arguments with what is kept of the target, and the output's own tags."""
     arguments = _with_passthrough(arguments, passthrough)
     for name, text in tags.items():
         arguments[-1:-1] = ["-metadata", f"{name}={text}"]
-    if info.stamps is None:
-        return FfmpegProcess(arguments, feed=True, sink=sink)
-    return VfrProcess(arguments, info, sink=sink)
-
-
-def _sound_coding(sound: Soundtrack, form: Format) -> Mapping[str, str]:
-    codec = probe_audio(sound.path).codec
-    if sound.copyable and codec in form.copied and has_exact_timestamps(sound.path):
-        return {"c:a": "copy"}
-    return form.sound
+    return arguments
 
 
 def _with_passthrough(arguments: list[str], passthrough: Passthrough | None) -> list[str]:
@@ -120,7 +121,9 @@ def _with_passthrough(arguments: list[str], passthrough: Passthrough | None) -> 
     ]  # fmt: skip
 
 
-def _video_coding(info: VideoInfo, form: Format, crf: int, preset: str) -> dict[str, Any]:
+def _video_coding(
+    info: VideoInfo, form: Format, crf: int, preset: str, scale: int | None
+) -> dict[str, Any]:
     """Options of the video codec."""
     if form.vp9:
         effort = _VP9_EFFORT.get(preset, 1)
@@ -137,7 +140,7 @@ def _video_coding(info: VideoInfo, form: Format, crf: int, preset: str) -> dict[
     if info.stamps is not None:
         coding |= {"fps_mode": "passthrough", "enc_time_base:v": "demux"}
         if form.boxes:
-            coding["video_track_timescale"] = timescale(info)
+            coding["video_track_timescale"] = scale or timescale(info)
     return coding
 
 

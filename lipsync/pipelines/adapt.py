@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from lipsync import media
 from lipsync.errors import AdaptError, InputError
@@ -21,6 +22,7 @@ from lipsync.learning.fine_tuning import FineTuningResult, TrainingData, TuneOpt
 from lipsync.learning.own_speech import check_sound, collect_training_data
 from lipsync.options import PersonOptions, RenderOptions
 from lipsync.pipelines import outputs
+from lipsync.pipelines.arguments import as_options, as_place
 from lipsync.pipelines.person import find_person
 from lipsync.report.results import AdaptResult
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
@@ -30,7 +32,7 @@ from lipsync.runtime.hashing import hash_array, hash_file
 from lipsync.speech import lip_model
 from lipsync.speech.lip_model import LipLSTM
 from lipsync.speech.video_speech import VideoSpeech
-from lipsync.types import LipTrack, Progress
+from lipsync.types import LipTrack, Progress, as_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,7 @@ def adapt(
     video: str | Path,
     output: str | Path | None = None,
     *,
-    options: PersonOptions | None = None,
+    options: PersonOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> AdaptResult:
@@ -73,10 +75,10 @@ def adapt(
         AdaptError: the footage cannot teach the model, or did not make it better.
         LipsyncError: anything else that the caller can mend. Nothing was written.
     """
-    options, video = options or PersonOptions(), Path(video)
-    output = Path(output) if output else video.with_name(f"{video.stem}.person.safetensors")
+    options, video = as_options(options, PersonOptions), as_path(video, "video")
+    output = as_place(output, "output") or video.with_name(f"{video.stem}.person.safetensors")
     outputs.check_output(output, [video], overwrite, ".safetensors")
-    with RunContext.open(options.run.cache, options.run.device, progress) as run:
+    with options.run.open(progress) as run:
         with run.timer.stage("landmarks"), _name_video(video):
             speech = VideoSpeech(media.probe(video))
             check_sound(speech)

@@ -8,10 +8,11 @@ its reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,11 +26,12 @@ from lipsync.faceswap.faceset.curation import VIEW, Criterion, CurationOptions, 
 from lipsync.faceswap.faceset.rejected import SampledFrame, write_rejected
 from lipsync.faceswap.faceset.store import FILE_NAME, MIN_FACES, face_mask, write_face_set
 from lipsync.options import ExtractOptions
+from lipsync.pipelines.arguments import as_options, as_paths
 from lipsync.pipelines.face_footage import FaceFootage, find_faces, read_sampled, sample_frames
 from lipsync.report.results import ExtractResult
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 from lipsync.runtime.context import RunContext
-from lipsync.types import F32, I64, Progress
+from lipsync.types import F32, I64, Progress, as_path
 
 REJECTED, REPORT = "rejected.tsv", "report.png"
 
@@ -56,10 +58,10 @@ class _Selection:
 
 
 def extract_faces(
-    videos: Sequence[str | Path],
+    videos: Iterable[str | Path],
     output: str | Path,
     *,
-    options: ExtractOptions | None = None,
+    options: ExtractOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> ExtractResult:
@@ -78,10 +80,11 @@ def extract_faces(
         NoFaceError: no face was found.
         OutputError: the folder cannot be written to.
     """
-    options, output = options or ExtractOptions(), Path(output)
+    options, output = as_options(options, ExtractOptions), as_path(output, "output")
+    sources = as_paths(videos, "videos")
     _check_folder(output, overwrite)
-    with RunContext.open(options.run.cache, options.run.device, progress) as run:
-        footage = find_faces([Path(video) for video in videos], options.landmarks, run)
+    with options.run.open(progress) as run:
+        footage = find_faces(sources, options.landmarks, run)
         frames, faceless = sample_frames(footage, options.curation)
         selection = _select_faces(footage, frames, options.curation, run)
         with atomic_write(output / REJECTED) as temporary:

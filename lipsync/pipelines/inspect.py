@@ -68,7 +68,7 @@ def inspect(
     given = [video, *pictures, *([Path(source)] if source else [])]
     if report is not None:
         check_output(Path(report), given, overwrite, ".html")
-    with RunContext.open(options.run.cache, options.run.device, progress) as run:
+    with options.run.open(progress) as run:
         info = media.probe(video)
         if source is not None:
             media.probe(Path(source))
@@ -84,7 +84,11 @@ def inspect(
             track = person.face if person is not None else None
             marks = describe_marks(video, track, run)
         result = replace(
-            result, source=Path(source) if source else None, marks=marks, seconds=run.seconds
+            result,
+            source=Path(source) if source else None,
+            marks=marks,
+            warnings=(*result.warnings, *run.cache.take_warnings()),
+            seconds=run.seconds,
         )
         if report is not None:
             with run.timer.stage("report"):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lipsync import media
 from lipsync.errors import OutputError
 from lipsync.marks.c2pa_library import manifest_path
+from lipsync.marks.marking import Marking
+from lipsync.marks.options import MarkOptions
 from lipsync.marks.sidecar import sidecar_path
 from lipsync.media.formats import Output
 from lipsync.media.image_sequence import SOUND_NAME
 from lipsync.report.contact_sheet import check_sheet_path
+from lipsync.runtime.disk_space import try_to_write
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,25 @@ class OutputPaths:
         return OutputPaths(target, sidecar, places[0], places[1], page)
 
 
+def plan_marking(
+    output: Output, statement: str, options: MarkOptions, record_id: int, consent: str | None = None
+) -> tuple[Marking, list[str]]:
+    """How an output is marked, and a warning if it cannot be signed on this machine.
+
+    A certificate that the user names must serve. The local one needs a folder to be kept in, which
+    a container may lack: the output then goes without content credentials.
+
+    Raises:
+        InputError, OptionsError: it cannot be signed as was asked for.
+    """
+    try:
+        return Marking.plan(output, statement, options, record_id, consent), []
+    except OutputError as error:
+        without = replace(options, content_credentials=False)
+        warning = f"no content credentials: {error}"
+    return Marking.plan(output, statement, without, record_id, consent), [warning]
+
+
 def check_output(
     output: Path | Output, inputs: Iterable[Path], overwrite: bool, suffix: str | None = None
 ) -> None:
@@ -107,6 +129,8 @@ def _check_parent(output: Path) -> None:
         raise OutputError(f"{output}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{output}: the folder {folder} cannot be written to; choose another")
+    if (reason := try_to_write(folder)) is not None:
+        raise OutputError(f"{output}: cannot be written ({reason}); choose another folder")
 
 
 def _check_folder(output: Output, inputs: Iterable[Path], overwrite: bool) -> None:

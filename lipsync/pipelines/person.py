@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from lipsync import media
 from lipsync.errors import NoFaceError
 from lipsync.face import landmarks
@@ -16,12 +14,9 @@ from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.bank.footage import Footage
 from lipsync.mouth.bank.mouth_bank import BankOptions
 from lipsync.runtime.context import RunContext
+from lipsync.runtime.wording import count_of
 from lipsync.speech.video_speech import VideoSpeech
-from lipsync.types import F32, I64, FaceTrack, MouthBank, VideoInfo
-
-# A video may be upside down if more than this share of its frames shows no face; so many of those
-# frames are turned, and more than this share of them then shows one.
-SELDOM, LOOKED_AT, MOST = 0.5, 6, 0.6
+from lipsync.types import F32, FaceTrack, MouthBank, VideoInfo
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +45,8 @@ def detect_faces(
         NoFaceError: no frame shows any, or they are upside down.
     """
     faces = landmarks.detect_video_faces(info, options, run, several)
-    without = np.setdiff1d(np.arange(faces.count), faces.frame)
-    if len(without) > SELDOM * faces.count and _are_upside_down(info, without, options, run):
-        raise NoFaceError(
-            f"{info.path}: no usable face (upside down?): turn the video by 180 degrees first"
-        )
     if not len(faces):
-        raise NoFaceError(f"{info.path}: no face was found in its {faces.count} frames")
+        raise NoFaceError(f"{info.path}: no face was found in its {count_of(faces.count, 'frame')}")
     return faces
 
 
@@ -69,25 +59,8 @@ def find_person(info: VideoInfo, options: LandmarkOptions, run: RunContext) -> P
     faces = detect_faces(info, options, run, options.face != "largest")
     track = landmarks.select_face(faces, options.face, options, run.device)
     if not track.found.any():
-        raise NoFaceError(f"{info.path}: no face was found in its {len(track)} frames")
+        raise NoFaceError(f"{info.path}: no face was found in its {count_of(len(track), 'frame')}")
     return Person(info, faces, TrackedFace.of(track))
-
-
-def _are_upside_down(
-    info: VideoInfo, frames: I64, options: LandmarkOptions, run: RunContext
-) -> bool:
-    """Whether frames (n,) that show no face show one when they are turned by 180 degrees.
-
-    In a video that is upside down the detector does find a face now and then: it mistakes an eye
-    for the mouth.
-    """
-    some = frames[np.linspace(0, len(frames) - 1, min(len(frames), LOOKED_AT)).astype(int)]
-    found = 0
-    with landmarks.open_detector(options, run.device) as detector:
-        for i in some.tolist():
-            for frame in media.read_frames(info, i, i + 1):
-                found += bool(detector.detect(np.ascontiguousarray(frame[::-1, ::-1])))
-    return found > MOST * len(some)
 
 
 def gather_footage(
@@ -142,5 +115,5 @@ def _find_elsewhere(
     faces = landmarks.detect_video_faces(info, options, run, all_faces=False)
     track = landmarks.select_most_similar(faces, thumbnails)
     if not track.found.any():
-        raise NoFaceError(f"{path}: no face was found in its {len(track)} frames")
+        raise NoFaceError(f"{path}: no face was found in its {count_of(len(track), 'frame')}")
     return info, track

@@ -12,21 +12,21 @@ with the length of the video.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lipsync import retime
+from lipsync import media, retime
 from lipsync.dialogue import driving_audio
 from lipsync.dialogue.spans import Span
-from lipsync.marks.marking import Marking
 from lipsync.marks.origin import GENERATED_MOUTH
 from lipsync.media import png
 from lipsync.mouth import texture
 from lipsync.options import InspectOptions, RenderOptions
+from lipsync.pipelines.arguments import as_place, read_arguments
 from lipsync.pipelines.inspect import inspect
-from lipsync.pipelines.outputs import OutputPaths
+from lipsync.pipelines.outputs import OutputPaths, plan_marking
 from lipsync.pipelines.person import Person
 from lipsync.pipelines.render_output import Written, identify_output, write_output
 from lipsync.pipelines.render_plan import (
@@ -42,6 +42,7 @@ from lipsync.pipelines.speaker_render import SpeakerRender, prepare_speaker
 from lipsync.report import diagnostics
 from lipsync.report.results import RenderResult
 from lipsync.retime import Motion
+from lipsync.runtime.atomic import name_written
 from lipsync.runtime.context import RunContext
 from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import Progress, Speaker
@@ -52,32 +53,34 @@ def render(
     video: str | Path,
     output: str | Path | None = None,
     *,
-    speakers: Sequence[Speaker] = (),
-    spans: str | Path | Sequence[Span] | None = None,
+    speakers: Iterable[Speaker | str | Sequence[Any]] = (),
+    spans: str | Path | Iterable[Span | Sequence[Any]] | None = None,
     sheet: str | Path | None = None,
     plot: str | Path | None = None,
     sidecar: str | Path | None = None,
     report: str | Path | None = None,
-    options: RenderOptions | None = None,
+    options: RenderOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> RenderResult:
     """Make the person in `video` say what is in `audio`, or several people what each has to say.
 
     Args:
-        audio: any file with sound that ffmpeg reads; None where every speaker has their own.
+        audio: any file with sound that ffmpeg reads, or a pipe; None where every speaker has their
+            own.
         video: any video, or a still image, that shows the face.
         output: see `media.Output.parse`; default: the video's name with `.lipsync.mp4`, beside it.
-        speakers: who speaks what with which face; none: one, with the face of the options.
-        spans: a file (see `lipsync.dialogue.spans`) or Span objects: frames outside of them keep
-            the target's picture, and the speech lies on the target's time line. None: the speech is
-            heard throughout.
+        speakers: who speaks what with which face, as Speaker or (name, audio, face); none: one,
+            with the face of the options.
+        spans: a file (see `lipsync.dialogue.span_files`), Span objects or (start, end) in seconds:
+            frames outside of them keep the target's picture, and the speech lies on the target's
+            time line. None: the speech is heard throughout.
         sheet: also write a contact sheet (PNG) for looking at the result.
         plot: also write a picture (PNG) of the speech, the head's motion and the chosen frames.
         sidecar: the JSON file of what was made of what; default: beside the output if it is a file.
         report: also inspect the output, and write the page of it (HTML), with the target beside
             it; the result then names the seconds to look at.
-        options: see `RenderOptions`; default: all defaults.
+        options: see `RenderOptions`, or a mapping of their names; default: all defaults.
         overwrite: replace the output if it exists.
         progress: called with (stage, done, total) as the work goes on.
 
@@ -87,33 +90,45 @@ def render(
         many as the video.
 
     Raises:
-        LipsyncError: something the caller can mend; nothing was written. See `lipsync.errors`.
+        LipsyncError: something the caller can mend; nothing was written, unless it names the
+            output as written (a sheet, plot or report could not be). See `lipsync.errors`.
     """
-    options, video = options or RenderOptions(), Path(video)
-    script = read_script(Path(audio) if audio else None, video, speakers, spans, options)
-    output = output or video.with_name(f"{video.stem}.lipsync.mp4")
-    paths = OutputPaths.check(
-        output, sidecar, sheet, plot, report, inputs=script.inputs.values(), overwrite=overwrite
-    )
-    marking = Marking.plan(
+    with media.PipedInputs() as piped:
+        given = read_arguments(piped, audio, video, output, speakers, spans, options)
+        script = read_script(given.audio, given.video, given.speakers, given.spans, given.options)
+        named = {"sidecar": sidecar, "sheet": sheet, "plot": plot, "report": report}
+        places = {what: as_place(place, what) for what, place in named.items()}
+        paths = OutputPaths.check(
+            given.output, **places, inputs=script.inputs.values(), overwrite=overwrite
+        )
+        media.check_audio_codec(paths.output.format, given.options.encode.audio_codec)
+        result = render_script(script, paths, given.options, progress)
+        return replace(result, warnings=tuple(map(piped.rename, result.warnings)))
+
+
+def render_script(
+    script: Script, paths: OutputPaths, options: RenderOptions, progress: Progress | None = None
+) -> RenderResult:
+    """`render` of what has been read and checked."""
+    marking, unsigned = plan_marking(
         paths.output, GENERATED_MOUTH, options.marks, identify_output(script, options)
     )
     model = texture.load_model(options.texture, len(script.parts), options.run.device)
-    run_options = options.run
-    with (
-        RunContext.open(run_options.cache, run_options.device, progress) as run,
-        run.cache.room() as folder,
-    ):
+    with options.run.open(progress) as run, run.cache.room() as folder:
         planned = plan_render(script, paths, options, run, folder, model)
         plan, renders = planned.output, planned.speakers
         written = write_output(script, plan, renders, paths, options, run, marking)
+        notes = [*unsigned, *plan.notes, *planned.notes, *run.cache.take_warnings()]
     if paths.plot is not None:
         wave, timeline = driving_audio.mix_speech(plan.waves), renders[0].scene.timeline
         picture = retime.plot_timing(wave, timeline.speaking, planned.motion, timeline.order)
-        png.write_png(paths.plot, picture)
-    notes = [*plan.notes, *planned.notes]
+        with name_written(paths.output.path):
+            png.write_png(paths.plot, picture)
     result = describe_result(plan, renders, written, paths, run, notes, marking.summary)
-    return result if paths.report is None else add_inspection(result, video, paths.report, options)
+    if paths.report is None:
+        return result
+    with name_written(paths.output.path):
+        return add_inspection(result, script.video, paths.report, options)
 
 
 def add_inspection(
@@ -206,7 +221,7 @@ def describe_result(
         warnings=(
             *notes,
             *retimed.warnings(plan.length.speech_frames),
-            *written.left_out,
+            *written.notes,
             *dict.fromkeys(diagnostics.warn_of_reading(videos)),
             *diagnostics.warn_of_missing_sidecar(paths.sidecar is None),
             *(line for one, log in logged for line in one.warnings(log)),

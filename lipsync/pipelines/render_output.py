@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import tee
 from pathlib import Path
 
 import numpy as np
 
 from lipsync import media
+from lipsync._version import __version__
 from lipsync.marks.marking import Marking
 from lipsync.marks.origin import (
     GENERATED_MOUTH,
     OriginRecord,
     derive_record_id,
     span_times,
+    write_id,
 )
-from lipsync.marks.watermark import Watermark
 from lipsync.media import encode
-from lipsync.media.frame_order import read_frames_in_order
+from lipsync.media.parts import split_frames
+from lipsync.media.passthrough import Passthrough
 from lipsync.media.stdout_sink import StdoutSink
 from lipsync.options import RenderOptions
+from lipsync.pipelines.frame_making import FrameMaking
 from lipsync.pipelines.outputs import OutputPaths
+from lipsync.pipelines.render_parts import write_parts
 from lipsync.pipelines.render_plan import OutputPlan, Script
-from lipsync.pipelines.speaker_render import FrameLog, SpeakerRender
+from lipsync.pipelines.speaker_render import FrameLog, SpeakerDrawing, SpeakerRender
 from lipsync.report.contact_sheet import ContactSheet, select_sheet_frames
+from lipsync.runtime.atomic import name_written
+from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.context import RunContext
+from lipsync.runtime.hashing import hash_file
 from lipsync.runtime.positions import runs_of_true
-from lipsync.runtime.prefetch import read_ahead
-from lipsync.types import U8, Bools, VideoInfo
+from lipsync.types import Bools
+
+# What a frame depends on; the last are named in tables, where `digest_code` does not look.
+FRAME_CODE = (
+    "lipsync.pipelines.render_plan",
+    "lipsync.pipelines.speaker_render",
+    "lipsync.pipelines.frame_making",
+    "lipsync.media.parts",
+    "lipsync.mouth.texture.median",
+    "lipsync.mouth.decoder.decoder_texture",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,16 +52,12 @@ class Written:
     """What was written, and what happened to its frames."""
 
     logs: list[FrameLog]  # one per speaker
-    left_out: list[str]  # what of the target the output cannot hold
+    notes: list[str]  # what of the target the output cannot hold; parts of an earlier run
 
     @property
     def changed(self) -> Bools:
         """Output frames in which any mouth is new, (n,)."""
         return np.asarray(np.any([log.changed for log in self.logs], axis=0))
-
-    def is_changed(self, i: int) -> bool:
-        """Whether any mouth in frame i is new; known when that frame has been made."""
-        return any(bool(log.changed[i]) for log in self.logs)
 
 
 def write_output(
@@ -58,56 +69,68 @@ def write_output(
     run: RunContext,
     marking: Marking,
 ) -> Written:
-    """Make all frames, encode them with their sound, mark the file, write sidecar and sheet."""
+    """Make all frames, encode them with their sound, mark the file, write sidecar and sheet.
+
+    A file is made in parts, which an interrupted render leaves to the next one.
+    """
     timeline, timer = renders[0].scene.timeline, run.timer
     with timer.stage("retime"):
         form, straight = paths.output.format, timeline.retimed.straight
         passthrough, left = media.plan_passthrough(plan.info, form, plan.length.sound, straight)
-    written = Written([FrameLog.empty(len(timeline)) for _ in renders], list(left))
-    sheets = [_open_sheet(one) for one in renders] if paths.sheet is not None else []
     mark = marking.watermark()
-    frames = make_frames(plan.info, renders, written.logs, sheets, options, run, mark)
-    frames = marking.label(frames, written.is_changed, plan.info)
-    sink = StdoutSink()
+    drawings = [SpeakerDrawing(one, options, run, mark) for one in renders]
+    sheets = [_open_sheet(one) for one in renders] if paths.sheet is not None else []
+    written = Written([one.log for one in drawings], list(left))
+    making = FrameMaking(plan.info, drawings, marking, sheets, run)
 
-    def finalize(file: Path) -> None:
+    def seal(file: Path, digest: str | None = None) -> None:
         with timer.stage("marks"):
-            digest = sink.sha256 if paths.output.format.pipe else None
             record = describe_origin(script, plan, renders, written, options, marking)
             marking.seal(file, record, paths.sidecar, digest)
 
     with timer.stage("encode"):
-        encode.encode_video(
-            frames, plan.info, plan.sound, paths.output, options.encode,
-            tags=marking.tags, texts=marking.picture_texts, passthrough=passthrough,
-            sink=sink.write, finalize=finalize,
-        )  # fmt: skip
+        if form.pipe or form.frames:
+            _write_stream(making, plan, paths, options, passthrough, seal)
+        else:
+            facts = list_facts(script, options, marking, len(timeline))
+            notes = write_parts(
+                making, plan, paths.output, options.encode, passthrough, facts, seal
+            )
+            written.notes.extend(notes)
     if paths.sheet is not None:
-        sheets[0].save(paths.sheet, *sheets[1:])
+        with name_written(paths.output.path):
+            sheets[0].save(paths.sheet, *sheets[1:])
     return written
 
 
-def make_frames(
-    info: VideoInfo,
-    renders: list[SpeakerRender],
-    logs: list[FrameLog],
-    sheets: list[ContactSheet],
+def _write_stream(
+    making: FrameMaking,
+    plan: OutputPlan,
+    paths: OutputPaths,
     options: RenderOptions,
-    run: RunContext,
-    mark: Watermark | None = None,
-) -> Iterator[U8]:
-    """The output's frames, one after the other; `logs` and `sheets` are filled in meanwhile."""
-    timeline, timer = renders[0].scene.timeline, run.timer
-    decoded = timer.each("decode", read_frames_in_order(info, timeline.retimed.timing))
-    decoded = timer.each("wait", read_ahead(decoded))
-    targets, frames = tee(decoded)  # both are drawn on in step: one frame is kept at most
-    for one, log in zip(renders, logs, strict=True):  # each on top of what the one before made
-        frames = one.apply(frames, log, options, run, mark)
-    for i, (target, frame) in enumerate(zip(targets, frames, strict=True)):
-        for sheet, one in zip(sheets, renders, strict=bool(sheets)):
-            sheet.add(i, target, frame, one.wanted.target.to_frame[i])
-        yield frame
-        run.report("render", i + 1, len(timeline))
+    passthrough: Passthrough | None,
+    seal: Callable[[Path, str | None], None],
+) -> None:
+    """Encode all frames as they come: into a pipe, or a folder of pictures."""
+    sink, marking = StdoutSink(), making.marking
+    parts = split_frames(len(making), plan.info.fps)
+    encode.encode_video(
+        making.make(parts), plan.info, plan.sound, paths.output, options.encode,
+        tags=marking.tags, texts=marking.picture_texts, passthrough=passthrough, sink=sink.write,
+        finalize=lambda file: seal(file, sink.sha256 if paths.output.format.pipe else None),
+    )  # fmt: skip
+
+
+def list_facts(
+    script: Script, options: RenderOptions, marking: Marking, frames: int
+) -> dict[str, str]:
+    """What decides an output's frames, by names that a user knows."""
+    facts = {role: hash_file(path) for role, path in script.inputs.items()}
+    for name, value in (options.decisive() | {"device": options.run.device}).items():
+        facts[f"--{name.replace('_', '-')}"] = str(value)
+    # The id tells also what is not named here: files that options name, spans given as objects.
+    facts |= {"record": write_id(marking.record_id), "length": str(frames)}
+    return facts | {"version": __version__, "program": digest_code(*FRAME_CODE)}
 
 
 def identify_output(script: Script, options: RenderOptions) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from lipsync import media, retime
 from lipsync.dialogue import driving_audio, soundtrack, speaker_parts
-from lipsync.dialogue.spans import Span, read_spans
+from lipsync.dialogue.span_files import read_spans
+from lipsync.dialogue.span_fitting import fit_spans_to_target
+from lipsync.dialogue.spans import Span
 from lipsync.dialogue.speaker_parts import SpeakerPart
 from lipsync.errors import OptionsError
 from lipsync.face import landmarks
@@ -38,6 +40,7 @@ class Script:
     timed: bool  # the speech lies on the target's time line, in spans
     one_of_many: bool  # which face speaks has been said: by a speaker, or by --face
     inputs: dict[str, Path]  # role → file, as the sidecar names it
+    notes: tuple[str, ...] = ()  # on the spans
 
 
 def read_script(
@@ -52,8 +55,9 @@ def read_script(
     Raises:
         OptionsError, SpansError: they contradict one another.
     """
+    notes: list[str] = []
     file = Path(spans) if isinstance(spans, (str, Path)) else None
-    lines = read_spans(Path(spans)) if isinstance(spans, (str, Path)) else spans
+    lines = read_spans(Path(spans), notes) if isinstance(spans, (str, Path)) else spans
     face = options.landmarks.face
     parts = speaker_parts.assign_parts(audio, speakers, lines, face)
     sounds = list(dict.fromkeys(path for part in parts for path in part.sources))
@@ -61,7 +65,8 @@ def read_script(
     inputs = {"video": video, **dict(zip(roles, sounds, strict=False))}
     if file is not None:
         inputs["spans"] = file
-    return Script(video, parts, lines is not None, bool(speakers) or face != "largest", inputs)
+    chosen = bool(speakers) or face != "largest"
+    return Script(video, parts, lines is not None, chosen, inputs, tuple(notes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +90,8 @@ def plan_output(
 
     Faults of the target are reported before those of the sound.
     """
-    timer, driving = run.timer, driving_audio.DrivingAudio(script.parts)
+    timer, track = run.timer, options.sound.speech_track
+    driving = driving_audio.DrivingAudio(script.parts, track)
     with timer.stage("probe"):
         target = media.probe(script.video).duration
     with timer.stage("audio"):
@@ -97,13 +103,20 @@ def plan_output(
             script.video, options.reading, span.seconds, form, span.keeps_order
         )
     with timer.stage("audio"):
-        parts, notes = speaker_parts.fit_spans_to_target(script.parts, info.duration)
+        parts, notes = fit_spans_to_target(script.parts, info.duration)
         length = OutputLength.of(info, info.duration if script.timed else speech, options.timing)
         waves = [driving.load(part, length.duration) for part in parts]
         sound, unheard = soundtrack.build_soundtrack(
             parts, info, length.sound, options.sound, folder
         )
-        notes += [*driving_audio.find_overruns(parts), *unheard]
+        sound = replace(sound, codec=options.encode.audio_codec)
+        notes += [
+            *script.notes,
+            *driving_audio.find_overruns(parts, track),
+            *driving_audio.find_faults(parts, track),
+            *unheard,
+            *media.find_coding_changes(sound, form),
+        ]
     with timer.stage("voice"):
         segments = [vad.detect_speech(wave) for wave in waves]
     seconds = float(length.duration)

@@ -5,14 +5,15 @@
     face ─ alignment → mouth bank ─┘
        └→ adaptation ─ weights for the lip model
 
-`prepare_speaker` does what is done once for the whole clip; `SpeakerRender.apply` puts the mouth
-into a stream of frames. With several speakers each works on the frames that the one before made.
+`prepare_speaker` does what is done once for the whole clip; `SpeakerDrawing` puts the mouth into a
+stream of frames. With several speakers each works on the frames that the one before made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,10 @@ from lipsync.types import (
     Patch,
 )
 
+# Before a part, patches are drawn that are not shown: the sharpness of the first one that is shown
+# depends on those before it.
+LEAD_S = 0.5
+
 
 @dataclass(eq=False)
 class FrameLog:
@@ -64,9 +69,11 @@ class FrameLog:
         """A log of n frames."""
         return FrameLog(np.zeros(n, bool), np.zeros(n, np.float32))
 
-    def record_distances(self, patches: Iterable[Patch | None]) -> Iterator[Patch | None]:
-        """Pass patches on and note how far their nearest real mouths were."""
-        for i, patch in enumerate(patches):
+    def record_distances(
+        self, patches: Iterable[Patch | None], first: int
+    ) -> Iterator[Patch | None]:
+        """Pass patches from `first` on and note how far their nearest real mouths were."""
+        for i, patch in enumerate(patches, first):
             if patch is not None:
                 self.distances[i] = patch.distance
             yield patch
@@ -84,37 +91,6 @@ class SpeakerRender:
     wanted: WantedMouths
     visible: F32  # (n,) 0..1, in the output's frames
     notes: tuple[str, ...]
-
-    def apply(
-        self,
-        frames: Iterable[U8],
-        log: FrameLog,
-        options: RenderOptions,
-        run: RunContext,
-        mark: Watermark | None = None,
-    ) -> Iterator[U8]:
-        """The frames (h, w, 3) with this mouth, and the mark in it; others pass untouched."""
-        timer, material, wanted = run.timer, self.material, self.wanted
-        source = texture.open_texture(material.bank, options.texture, self.scene.texture_model)
-        patches = log.record_distances(timer.each("texture", source.draw_patches(wanted)))
-        patches = finish_teeth(patches, wanted, material.teeth, material.sharpness, options.teeth)
-        patches = fade(timer.each("teeth", patches), self.visible)
-        pictures = composite_frames(
-            frames,
-            timer.each("wait", read_ahead(patches)),
-            wanted.target,
-            options.composite,
-            wanted.jaw_offsets,
-            occluders=material.appearance.occluders if options.shown.occlusion else None,
-            lips=wanted.lips.points,
-        )
-        to_frame, times = wanted.target.to_frame, self.scene.timeline.times
-        for i, picture in enumerate(timer.each("composite", pictures)):
-            log.changed[i] = picture.alpha is not None
-            if mark is not None and picture.alpha is not None:
-                with timer.stage("watermark"):
-                    mark.embed(picture.frame, to_frame[i], times[i], picture.alpha, picture.corner)
-            yield picture.frame
 
     def model_cards(self) -> list[ModelCard]:
         """Of the speech model that moves the mouth, and of the decoder that draws it, if any."""
@@ -165,6 +141,57 @@ class SpeakerRender:
         points, wanted = self.lips.predicted.points.copy(), self.lips.in_spans > 0
         points[~wanted] = np.median(points[wanted], axis=0)
         return LipTrack(points, self.lips.predicted.rate)
+
+
+class SpeakerDrawing:
+    """One speaker's mouth being drawn into frames, part by part.
+
+    A part is the same whatever was drawn before it: it can be made in another run, or elsewhere.
+    """
+
+    def __init__(
+        self,
+        render: SpeakerRender,
+        options: RenderOptions,
+        run: RunContext,
+        mark: Watermark | None = None,
+    ) -> None:
+        """`mark`: put into every new mouth."""
+        self.render, self._options, self._run, self._mark = render, options, run, mark
+        self.log = FrameLog.empty(len(render.wanted))
+        model = render.scene.texture_model
+        self._source = texture.open_texture(render.material.bank, options.texture, model)
+
+    def apply(self, frames: Iterable[U8], part: range) -> Iterator[U8]:
+        """The frames (h, w, 3) of a part with this mouth; those without it pass untouched."""
+        render, timer = self.render, self._run.timer
+        material, wanted, options = render.material, render.wanted, self._options
+        lead = range(max(0, part.start - round(LEAD_S * render.scene.info.fps)), part.stop)
+        drawn = timer.each("texture", self._source.draw_patches(wanted, lead))
+        patches = finish_teeth(
+            drawn, wanted, material.teeth, material.sharpness, options.teeth, lead.start
+        )
+        patches = islice(patches, part.start - lead.start, None)
+        patches = self.log.record_distances(timer.each("teeth", patches), part.start)
+        patches = fade(patches, render.visible[part.start : part.stop])
+        pictures = composite_frames(
+            frames,
+            timer.each("wait", read_ahead(patches)),
+            wanted.target,
+            options.composite,
+            wanted.jaw_offsets,
+            occluders=material.appearance.occluders if options.shown.occlusion else None,
+            lips=wanted.lips.points,
+            first=part.start,
+        )
+        to_frame, times = wanted.target.to_frame, render.scene.timeline.times
+        for i, picture in zip(part, timer.each("composite", pictures), strict=True):
+            self.log.changed[i] = picture.alpha is not None
+            if self._mark is not None and picture.alpha is not None:
+                with timer.stage("watermark"):
+                    alpha, corner = picture.alpha, picture.corner
+                    self._mark.embed(picture.frame, to_frame[i], times[i], alpha, corner)
+            yield picture.frame
 
 
 def prepare_speaker(

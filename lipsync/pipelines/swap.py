@@ -10,12 +10,13 @@ As in `render`, tracks are arrays over the whole clip; frames and patches are st
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,8 @@ from lipsync.media.passthrough import Passthrough
 from lipsync.mouth.finish.blend import Composited
 from lipsync.mouth.finish.composite import composite_frames, fade
 from lipsync.options import SwapOptions
-from lipsync.pipelines.outputs import check_output
+from lipsync.pipelines.arguments import as_options, as_output
+from lipsync.pipelines.outputs import check_output, plan_marking
 from lipsync.pipelines.person import find_person
 from lipsync.pipelines.swap_setup import (
     SourceFace,
@@ -51,7 +53,8 @@ from lipsync.runtime import positions
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.threads import single_threaded_torch
 from lipsync.runtime.timer import StageTimer
-from lipsync.types import U8, Bools, Progress, VideoInfo
+from lipsync.runtime.wording import count_of
+from lipsync.types import U8, Bools, Progress, VideoInfo, as_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +110,8 @@ class _SwapPlan:
         """What was made, with further warnings about the frames."""
         missing, count = int((self.visibility.share <= 0).sum()), len(changed)
         if missing:
-            warnings.append(f"{missing} of {count} frames show no face and keep the target's own")
+            does, frames = "shows" if missing == 1 else "show", count_of(count, "frame")
+            warnings.append(f"{missing} of {frames} {does} no face: the target's own is kept")
         warnings += diagnostics.warn_of_reading([self.target.info])
         return SwapResult(
             output=self.output.path,
@@ -132,7 +136,7 @@ def swap(
     output: str | Path | None = None,
     *,
     consent: str,
-    options: SwapOptions | None = None,
+    options: SwapOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> SwapResult:
@@ -155,19 +159,21 @@ def swap(
     Raises:
         LipsyncError: an error that the user can fix; nothing was written.
     """
-    options = options or SwapOptions()
+    options = as_options(options, SwapOptions)
     consent = require_consent(consent)
-    video, model = Path(video), Path(model)
-    target_name = output or video.with_name(f"{video.stem}.swap.mp4")
+    video, model = as_path(video, "video"), as_path(model, "model")
+    faces = as_path(source_faces, "source_faces")
+    target_name = as_output(output, video.with_name(f"{video.stem}.swap.mp4"))
     place = _check_output(target_name, [video, model], overwrite)
-    marking = Marking.plan(
+    media.check_audio_codec(place.format, options.encode.audio_codec)
+    marking, unsigned = plan_marking(
         place, GENERATED_FACE, options.marks,
-        identify_output(Path(source_faces), video, model, consent, options), consent,
+        identify_output(faces, video, model, consent, options), consent,
     )  # fmt: skip
     device = options.run.device
-    with RunContext.open(options.run.cache, device, progress) as run, ExitStack() as stack:
+    with options.run.open(progress) as run, ExitStack() as stack:
         with run.timer.stage("model"):
-            source = SourceFace.open(Path(source_faces), model, device)
+            source = SourceFace.open(faces, model, device)
         if device == "cpu":
             stack.enter_context(single_threaded_torch())
         with run.timer.stage("probe"):
@@ -194,7 +200,8 @@ def swap(
                 passthrough=target.passthrough,
                 finalize=partial(plan.seal, changed=changed, timer=run.timer),
             )
-    return plan.result(changed, [*doubts, *rivals, *target.lost], run.seconds)
+        notes = [*unsigned, *doubts, *rivals, *target.lost, *run.cache.take_warnings()]
+    return plan.result(changed, notes, run.seconds)
 
 
 def _check_output(name: str | Path, inputs: list[Path], overwrite: bool) -> media.Output:
@@ -214,8 +221,11 @@ def _read_target(video: Path, output: media.Output, options: SwapOptions) -> _Ta
     """Probe the target and plan what is passed through."""
     info = media.probe_target(video, options.reading, None, output.format)
     sound, length = _plan_sound(info, output.format)
+    if sound is not None:
+        sound = replace(sound, codec=options.encode.audio_codec)
     passthrough, lost = media.plan_passthrough(info, output.format, length, straight=True)
-    return _Target(info, sound, passthrough, lost)
+    changes = media.find_coding_changes(sound, output.format)
+    return _Target(info, sound, passthrough, (*lost, *changes))
 
 
 def _plan_sound(info: VideoInfo, form: media.Format) -> tuple[media.Soundtrack | None, Fraction]:

@@ -27,7 +27,6 @@ from lipsync.pipelines.swap_setup import (
     require_consent,
 )
 from lipsync.report.contact_sheet import check_sheet_path
-from lipsync.runtime.context import RunContext
 from lipsync.runtime.threads import single_threaded_torch
 from lipsync.types import U8, FaceTrack, Patch, VideoInfo
 
@@ -102,7 +101,7 @@ def _find_face(frame: U8, index: int, info: VideoInfo, options: SwapOptions) -> 
     """The selected face in one frame; which one it is may depend on all other frames."""
     if options.landmarks.face == "largest":
         return landmarks.track_face([frame], info.fps, options.landmarks, options.run.device)
-    with RunContext.open(options.run.cache, options.run.device, None) as run:
+    with options.run.open(None) as run:
         track = find_person(info, options.landmarks, run).face.track
     one = slice(index, index + 1)
     return replace(

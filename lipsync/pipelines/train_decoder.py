@@ -6,7 +6,7 @@ footage ─ landmarks → mouth bank ─ leave-one-out medians beside the truth 
 from __future__ import annotations
 
 import hashlib
-import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from lipsync.mouth.bank.footage import Footage
 from lipsync.mouth.texture import TextureOptions
 from lipsync.options import MouthOptions
 from lipsync.pipelines import outputs
+from lipsync.pipelines.arguments import as_options, as_place
 from lipsync.pipelines.person import Person, find_person, gather_footage
 from lipsync.report.results import MouthResult
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
@@ -39,7 +40,7 @@ from lipsync.runtime.hashing import hash_array, hash_file
 from lipsync.speech.features import PHONES
 from lipsync.speech.lip_model import LipLSTM, LipOptions
 from lipsync.speech.video_speech import VideoSpeech
-from lipsync.types import FootageAppearance, MouthBank, Progress
+from lipsync.types import FootageAppearance, MouthBank, Progress, as_path
 
 LEAST_S = 6.0  # of footage with the face in view
 
@@ -48,7 +49,7 @@ def train_mouth(
     video: str | Path,
     output: str | Path | None = None,
     *,
-    options: MouthOptions | None = None,
+    options: MouthOptions | Mapping[str, Any] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -68,11 +69,11 @@ def train_mouth(
         LipsyncError: anything else that the caller can mend.
         KeyboardInterrupt: stopped; the text says how to resume.
     """
-    options, video = options or MouthOptions(), Path(video)
-    output = Path(output) if output else video.with_name(f"{video.stem}.mouth.safetensors")
+    options, video = as_options(options, MouthOptions), as_path(video, "video")
+    output = as_place(output, "output") or video.with_name(f"{video.stem}.mouth.safetensors")
     references = [Path(name).expanduser() for name in options.footage.reference]
     outputs.check_output(output, [video, *references], overwrite, ".safetensors")
-    with RunContext.open(options.run.cache, options.run.device, progress) as run:
+    with options.run.open(progress) as run:
         material = collect_material(video, options, run)
         with run.timer.stage("pairs"):
             data, folder = make_pairs(material, options, run)
@@ -82,7 +83,7 @@ def train_mouth(
         with atomic_write(output) as temporary, os_errors_as_output_errors(output):
             trained.network.save(temporary)
         state_path(output).unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)  # hundreds of megabytes, needed no more
+        run.cache.discard(folder)  # hundreds of megabytes, needed no more
         return _describe_result(output, data, trained, run)
 
 
@@ -200,7 +201,7 @@ def _describe_result(
         ssim=round(after.ssim, 4),
         sharpness_before=round(before.sharpness, 3),
         sharpness=round(after.sharpness, 3),
-        warnings=tuple(_warnings(before, after)),
+        warnings=(*_warnings(before, after), *run.cache.take_warnings()),
         seconds=run.seconds,
     )
 

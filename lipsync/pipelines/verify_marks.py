@@ -23,7 +23,7 @@ from lipsync.media.frame_times import display_times
 from lipsync.report.results import MarksResult
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 from lipsync.runtime.context import RunContext
-from lipsync.types import Progress
+from lipsync.types import Progress, as_path
 
 
 def verify_marks(
@@ -53,8 +53,8 @@ def verify_marks(
     Raises:
         LipsyncError: the video or the certificates cannot be read.
     """
-    video = Path(video)
-    anchors = None if trust is None else read_trust(Path(trust))
+    video = as_path(video, "video")
+    anchors = None if trust is None else read_trust(as_path(trust, "trust"))
     marks = read_marks(video, anchors)
     if watermark and not video.is_dir():
         with RunContext.open(cache, device, progress) as run:

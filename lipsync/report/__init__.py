@@ -2,6 +2,8 @@
 
 contact_sheet       Consecutive frames of target and result, and both mouths enlarged, as a PNG
 diagnostics         Warnings and statistics of a render
+estimate            What a dry run of a render finds
+health              What `doctor` finds: checks, and how fast each stage is
 heat_map            Where in a face a question is answered worst, as an overlay
 inspection_charts   Geometry of the charts on the page of an inspection
 inspection_content  What that page shows of a result

@@ -17,6 +17,7 @@ import numpy as np
 
 from lipsync.errors import OutputError
 from lipsync.media.png import write_png
+from lipsync.runtime.disk_space import try_to_write
 from lipsync.types import F32, U8, LipTrack
 
 COLUMNS = 12
@@ -49,6 +50,8 @@ def check_sheet_path(path: Path | None, others: Iterable[Path]) -> None:
         raise OutputError(f"{path}: is one of the other files of this job; choose another name")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {path.parent} cannot be written to; choose another")
+    if (reason := try_to_write(path.parent)) is not None:
+        raise OutputError(f"{path}: cannot be written ({reason}); choose another folder")
 
 
 def select_sheet_frames(lips: LipTrack, count: int = COLUMNS) -> range:

@@ -10,6 +10,7 @@ import numpy as np
 from lipsync.media import describe_damage
 from lipsync.mouth.finish.teeth_relief import Teeth
 from lipsync.runtime.positions import runs_of_true
+from lipsync.runtime.wording import count_of
 from lipsync.types import F32, Alignment, FootageAppearance, VideoInfo
 
 # A wanted mouth is covered if a real one lies this near, RMS over the lips in outer-eye distances.
@@ -36,20 +37,20 @@ class UnchangedFrames:
     def warnings(self) -> Iterator[str]:
         """One line per reason."""
         if self.hidden:
-            yield (
-                f"the mouth is hidden in all {self.wanted} frames; they keep the target's own "
-                "picture"
-            )
+            where = "in all {0} frames; they keep" if self.wanted > 1 else "in the frame; it keeps"
+            yield f"the mouth is hidden {where.format(self.wanted)} the target's own picture"
             return
         reasons = (
-            (self.missing - self.elsewhere, "show no face"),
-            (self.elsewhere, "show only other faces"),
-            (self.turned, "show a head turned too far"),
-            (self.covered, "show something before the mouth"),
+            (self.missing - self.elsewhere, "no face"),
+            (self.elsewhere, "only other faces"),
+            (self.turned, "a head turned too far"),
+            (self.covered, "something before the mouth"),
         )
         for count, what in reasons:
             if count:
-                yield f"{count} of {self.wanted} frames {what} and keep the target's own picture"
+                does, keeps = ("shows", "keeps") if count == 1 else ("show", "keep")
+                frames = count_of(self.wanted, "frame")
+                yield f"{count} of {frames} {does} {what} and {keeps} the target's own picture"
 
 
 def warn_of_speech(recognized: bool) -> Iterator[str]:
@@ -66,7 +67,8 @@ def warn_of_footage(appearance: FootageAppearance, thin_s: float) -> Iterator[st
     """
     others = len(appearance.other_identity_shots)
     if others:
-        yield f"{others} shots of the footage show another person; their mouths are not used"
+        does = "shot of the footage shows" if others == 1 else "shots of the footage show"
+        yield f"{others} {does} another person, whose mouth is not used"
     if thin_s > 0:
         yield (
             f"for {thin_s:.1f} s the footage has no mouth near the wanted one, which is bent "

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from lipsync.marks.credentials_reader import Credentials
 from lipsync.marks.judgement import Mark, Marks, Verdict
+from lipsync.report.estimate import RenderEstimate
+from lipsync.report.health import DoctorResult
+from lipsync.runtime.cache_pruning import CacheInfo, PruneResult
 from lipsync.types.inspection import Answer, SpanScores
 
 
@@ -154,6 +157,10 @@ Result = (
     | MouthResult
     | InspectResult
     | MarksResult
+    | CacheInfo
+    | PruneResult
+    | RenderEstimate
+    | DoctorResult
 )
 
 

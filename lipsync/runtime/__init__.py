@@ -1,16 +1,23 @@
 """Domain-free services: caching, checkpoints, files, threads, options, timing.
 
-atomic       Output files and folders that appear complete or not at all
-cache        Cached results on disk, keyed by inputs and by the code that computes them
-checkpoint   Weights on disk: tensors and metadata in one safetensors file, no pickled code
-code_digest  A digest of the code that computes a result, for cache keys
-context      What every stage of one run shares: cache, timer, device, progress
-hashing      Fingerprints of files and arrays
-interrupt    Stopping long work between two steps, so that it can be resumed
-numeric      Small numeric functions that several stages share
-option_spec  The decorator with which every stage declares its options
-positions    Runs of flags, and per-frame values sampled at positions between frames
-prefetch     Running a stream ahead of its consumer, in a thread
-threads      Thread limits of the libraries below
-timer        Wall time per stage
+atomic         Output files and folders that appear complete or not at all
+cache          Cached results on disk, keyed by inputs and by the code that computes them
+cache_entries  One entry of the cache: a sealed folder of files, checked before it is believed
+cache_pruning  What the cache holds, and making it smaller
+cache_store    One folder of cache entries: found, filled, removed; safe among processes
+checkpoint     Weights on disk: tensors and metadata in one safetensors file, no pickled code
+code_digest    A digest of the code that computes a result, for cache keys
+context        What every stage of one run shares: cache, timer, device, progress
+disk_space     Room on a disk: reserved, measured, named, and told from other faults
+hashing        Fingerprints of files and arrays
+interrupt      Ctrl-C, SIGTERM and SIGHUP: for a command, for its imports, for long training
+leftovers      What killed processes left behind: found and removed
+numeric        Small numeric functions that several stages share
+option_spec    The decorator with which every stage declares its options
+path_lock      Advisory locks on files and folders, which end with their process
+positions      Runs of flags, and per-frame values sampled at positions between frames
+prefetch       Running a stream ahead of its consumer, in a thread
+threads        Thread limits of the libraries below
+timer          Wall time per stage
+wording        Counts in messages: one frame, two frames
 """

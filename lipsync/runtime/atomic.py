@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
-from lipsync.errors import OutputError
+from lipsync.errors import LipsyncError, OutputError
+from lipsync.runtime.leftovers import sweep_outputs
+from lipsync.runtime.path_lock import try_lock
+
+# Lists that outputs are entered in when they are complete, see `record_outputs`.
+_records: list[list[Path]] = []
 
 
 @contextmanager
 def atomic_write(output: Path) -> Iterator[Path]:
     """Yield a temporary path that is renamed to `output` on success and removed on failure.
 
+    The file is there already, empty, and locked: should this process be killed, a later one can
+    tell that nobody is writing it.
+
     Raises:
-        OutputError: the file cannot be renamed.
+        OutputError: the file cannot be created or renamed.
     """
     # The real suffix comes last: programs tell the format of a file by it.
     name = f".{output.stem[:100]}.{secrets.token_hex(4)}.part{output.suffix}"
     temporary = output.with_name(name)
+    _sweep(output.parent)
+    with os_errors_as_output_errors(output):
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    lock = try_lock(temporary, exclusive=True)
     try:
         yield temporary
         with os_errors_as_output_errors(output):
             temporary.replace(output)
+        _record(output)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if lock is not None:
+            lock.release()
 
 
 @contextmanager
@@ -43,9 +60,12 @@ def atomic_folder(output: Path) -> Iterator[Path]:
     token = secrets.token_hex(4)
     temporary = output.with_name(f".{output.name[:100]}.{token}.part")
     former = output.with_name(f".{output.name[:100]}.{token}.old")
+    _sweep(output.parent)
+    lock = None
     try:
         with os_errors_as_output_errors(output):
             temporary.mkdir()
+            lock = try_lock(temporary, exclusive=True)
         yield temporary
         with os_errors_as_output_errors(output):
             if output.exists():
@@ -56,9 +76,12 @@ def atomic_folder(output: Path) -> Iterator[Path]:
                 if former.exists():
                     former.rename(output)
                 raise
+        _record(output)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
+        if lock is not None:
+            lock.release()
 
 
 @contextmanager
@@ -72,3 +95,36 @@ def os_errors_as_output_errors(output: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror or error})") from error
+
+
+@contextmanager
+def name_written(*outputs: Path | None) -> Iterator[None]:
+    """Let errors inside say that these outputs are complete nevertheless."""
+    try:
+        yield
+    except LipsyncError as error:
+        written = " and ".join(str(path) for path in outputs if path is not None)
+        error.args = (f"{error}; {written} was written",)
+        raise
+
+
+@contextmanager
+def record_outputs() -> Iterator[list[Path]]:
+    """Yield a list that every output enters when it is complete, the temporary ones as well."""
+    record: list[Path] = []
+    _records.append(record)
+    try:
+        yield record
+    finally:
+        _records.remove(record)
+
+
+def _record(output: Path) -> None:
+    for record in _records:
+        record.append(output)
+
+
+@lru_cache(maxsize=64)
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left in a folder; once in the life of this one."""
+    sweep_outputs(folder)

@@ -1,32 +1,64 @@
 """Cached results on disk, under a hash of what they were computed from and of the code that did.
 
-The folder follows the platform's conventions (XDG_CACHE_HOME on Linux). Entries appear complete or
-not at all. Deleting the folder is always safe.
+The folder follows the platform's conventions (XDG_CACHE_HOME on Linux). A cache costs speed, never
+the job: entries are checked before they are believed, and where the folder cannot be made, written
+or filled, what it holds is read and the rest goes to a temporary one. Deleting it is always safe.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from lipsync.errors import InputError, OutputError
+from lipsync.runtime.cache_entries import key_text
+from lipsync.runtime.cache_pruning import prune
+from lipsync.runtime.cache_store import JOB, CacheStore, LockedFolder
+from lipsync.runtime.disk_space import disk_fault, free_bytes, parse_size
+from lipsync.runtime.leftovers import UNTOUCHED_S, list_matching, sweep
+
+DEFAULT_SIZE = "20G"
+TEMPORARY = "lipsync-cache-"
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 — the last resort: files in memory, on Linux
+ROOM = 1 << 30  # bytes that a job's temporary files, above all its sound, should find
+
 
 class Cache:
     """A folder of entries, or (root None) a temporary one that is removed at the end.
 
-    Use with `with`.
+    Use with `with`: entries are in use, and cannot be pruned by others, until it ends.
     """
 
-    def __init__(self, root: Path | None) -> None:
-        self._temporary = root is None
-        self.root = Path(tempfile.mkdtemp(prefix="lipsync-")) if root is None else root
+    def __init__(self, root: Path | None, limit: int | None = None) -> None:
+        """Nothing is made or checked before it is needed.
+
+        Args:
+            limit: bytes to which it is pruned at the end, the least recently used first.
+        """
+        self.limit = parse_size(DEFAULT_SIZE) if limit is None else limit
+        self._store = None if root is None else CacheStore(root)
+        self._refused: dict[Path, str] = {}  # places where nothing can be written, and why
+        self._prepared = self._made = False
+        self._temporary: list[_TemporaryStore] = []
+        self._told = 0  # faults of which `take_warnings` has told
+        self._told_of_place = False
+
+    @property
+    def root(self) -> Path:
+        """The folder below which something can be written, made if it is a temporary one.
+
+        Raises:
+            OutputError: there is no place to write to.
+        """
+        for store in self._writable_stores():
+            self._made |= store is self._store
+            return store.root
+        raise _no_place(self._refused)
 
     @staticmethod
     def default_root() -> Path:
@@ -37,15 +69,33 @@ class Cache:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._temporary:
-            shutil.rmtree(self.root, ignore_errors=True)
+        for temporary in self._temporary:
+            temporary.remove_root()
+        if self._store is not None:
+            self._store.close()
+            if self._made:
+                prune(self._store.root, self.limit)
 
-    @contextmanager
+    @contextlib.contextmanager
     def room(self) -> Iterator[Path]:
-        """A temporary folder for one job."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="job-", dir=self.root) as folder:
-            yield Path(folder)
+        """A temporary folder for one job, where there is room for it.
+
+        Raises:
+            OutputError: there is none anywhere.
+        """
+        prefixes = {store.root: JOB for store in self._own_store()}
+        prefixes |= dict.fromkeys(_temporary_places(), f"{TEMPORARY}{JOB}")
+        free = {place: min(free_bytes(place), ROOM) for place in prefixes}
+        faults: dict[Path, str] = {}
+        # The first with room; if none has, the one that has most.
+        for place in sorted(prefixes, key=lambda place: -free[place]):
+            if (folder := _make_folder(place, prefixes[place], faults)) is not None:
+                try:
+                    yield folder.path
+                finally:
+                    folder.remove()
+                return
+        raise _no_place(faults)
 
     def folder(
         self, kind: str, key: dict[str, Any], make: Callable[[Path], None], *, code: str
@@ -55,24 +105,138 @@ class Cache:
         Args:
             kind: what is stored, e.g. "faces".
             key: JSON-able facts that determine the content.
-            make: computes the content.
+            make: computes the content; called again, elsewhere, where the disk is full.
             code: digest of the code that computes it, see `digest_code`.
+
+        Raises:
+            OutputError: there is no place to write to.
         """
-        text = json.dumps({"code": code, **key}, sort_keys=True, default=str)
-        entry = self.root / kind / hashlib.sha256(text.encode()).hexdigest()[:32]
-        if entry.is_dir():
-            return entry
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(prefix=entry.name, suffix=".part", dir=entry.parent))
+        text = key_text(key, code)
+        return self._find(kind, text) or self._make(kind, text, make)
+
+    def find(self, kind: str, key: dict[str, Any], *, code: str) -> Path | None:
+        """The entry's folder if there is one; nothing is written, not even that it was used."""
+        return self._find(kind, key_text(key, code), touch=False)
+
+    def discard(self, folder: Path) -> None:
+        """Remove an entry that will not be needed again."""
+        for store in [*self._temporary, *([self._store] if self._store else [])]:
+            if folder.is_relative_to(store.root):
+                store.discard(folder)
+
+    def take_warnings(self) -> list[str]:
+        """What the user should know of the cache, once: at most a line on its place, one on damage.
+
+        Call it when the work is done.
+        """
+        lines = []
+        if self._store is None:
+            return []
+        place = self._store.root
+        reason = self._refused.get(place)
+        if reason is not None and not self._told_of_place:
+            self._told_of_place = True
+            lines.append(
+                f"the cache {place} cannot be written ({reason}): what it lacks is made anew "
+                "every time; make room there (lipsync cache prune), or set XDG_CACHE_HOME to a "
+                "folder that can be written"
+            )
+        faults = self._store.faults[self._told :]
+        self._told += len(faults)
+        if faults:
+            more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+            lines.append(f"damaged in the cache, and made anew: {faults[0]}{more}")
+        return lines
+
+    def _find(self, kind: str, text: str, *, touch: bool = True) -> Path | None:
+        stores: list[CacheStore] = [*self._temporary]
+        if self._store is not None:
+            stores.insert(0, self._store)
+        for store in stores:
+            if (found := store.find(kind, text, touch=touch)) is not None:
+                return found
+        return None
+
+    def _make(self, kind: str, text: str, make: Callable[[Path], None]) -> Path:
+        for store in self._writable_stores():
+            if (folder := self._fill(store, kind, text, make)) is not None:
+                self._made |= store is self._store
+                return folder
+        raise _no_place(self._refused)
+
+    def _fill(
+        self, store: CacheStore, kind: str, text: str, make: Callable[[Path], None]
+    ) -> Path | None:
+        """A new entry of a store; None: its disk is to blame that there is none."""
         try:
-            make(making)
-            (making / "key.json").write_text(text)
-            try:
-                making.rename(entry)
-            except OSError:
-                # Another process was faster to finish the same entry: its content is the same.
-                if not entry.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
-        return entry
+            return store.fill(kind, text, make)
+        except Exception as error:
+            fault = None if isinstance(error, InputError) else disk_fault(error, store.root)
+            if fault is None:
+                raise
+            self._refused[store.root] = fault
+            return None
+
+    def _writable_stores(self) -> Iterator[CacheStore]:
+        """Where entries can be written, the best first; made when it is asked for."""
+        yield from self._own_store()
+        yield from (one for one in self._temporary if one.root not in self._refused)
+        tried = [one.root.parent for one in self._temporary]
+        for place in _temporary_places():
+            if place in tried or place in self._refused:
+                continue
+            if (folder := _make_folder(place, TEMPORARY, self._refused)) is not None:
+                self._temporary.append(_TemporaryStore(folder))
+                yield self._temporary[-1]
+
+    def _own_store(self) -> list[CacheStore]:
+        """The user's store, if it can be written."""
+        if self._store is None:
+            return []
+        if not self._prepared:
+            self._prepared = True
+            if (reason := self._store.prepare()) is not None:
+                self._refused[self._store.root] = reason
+        return [] if self._store.root in self._refused else [self._store]
+
+
+class _TemporaryStore(CacheStore):
+    """A store in a temporary folder."""
+
+    def __init__(self, folder: LockedFolder) -> None:
+        super().__init__(folder.path)
+        self._folder = folder
+
+    def remove_root(self) -> None:
+        """Remove it with all that it holds."""
+        self.close()
+        self._folder.remove()
+
+
+def _make_folder(place: Path, prefix: str, faults: dict[Path, str]) -> LockedFolder | None:
+    """A new folder in a place; None: it cannot be made, why goes to `faults`."""
+    if prefix.startswith(TEMPORARY):
+        sweep(list_matching(place, lambda name: name.startswith(TEMPORARY)), UNTOUCHED_S)
+    try:
+        return LockedFolder(place, prefix)
+    except OSError as error:
+        faults[place] = error.strerror or str(error)
+        return None
+
+
+def _temporary_places() -> list[Path]:
+    """Folders for temporary files, the best first."""
+    places = []
+    with contextlib.suppress(OSError):  # there is none that can be written
+        places.append(Path(tempfile.gettempdir()))
+    if IN_MEMORY.is_dir():
+        places.append(IN_MEMORY)
+    return places
+
+
+def _no_place(faults: dict[Path, str]) -> OutputError:
+    where = "; ".join(f"{place}: {fault}" for place, fault in faults.items())
+    return OutputError(
+        f"there is no room for temporary files ({where or 'no temporary folder'}); make some, or "
+        "set TMPDIR to a folder that can be written"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.timer import StageTimer
 from lipsync.types import Progress
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +25,20 @@ class RunContext:
 
     @staticmethod
     @contextmanager
-    def open(use_cache: bool, device: str, progress: Progress | None) -> Iterator[RunContext]:
-        """A context whose cache is the user's, or a temporary one that is removed at the end."""
-        with Cache(Cache.default_root() if use_cache else None) as cache:
+    def open(
+        use_cache: bool, device: str, progress: Progress | None, cache_size: int | None = None
+    ) -> Iterator[RunContext]:
+        """A context whose cache is the user's, or a temporary one that is removed at the end.
+
+        What the user should know of the cache and no result tells is logged as a warning.
+
+        Args:
+            cache_size: bytes to which the user's cache is pruned at the end; None: the default.
+        """
+        with Cache(Cache.default_root() if use_cache else None, cache_size) as cache:
             yield RunContext(cache, device, progress)
+            for line in cache.take_warnings():  # not after an error, which is one line
+                LOG.warning(line)
 
     def report(self, stage: str, done: int, total: int | None) -> None:
         """Report that `done` of `total` steps of a stage are done; `total` None: unknown."""

@@ -16,6 +16,7 @@ Times are seconds from the first frame or sample; frame i is shown at i / fps.
     face        Faces: landmarks through a video, their alignment, lips
     inspection  Inspections: scores, and answers to the questions that a viewer would ask
     mouth       Mouths: the mouth bank, appearance of footage, what lies before it, patches
+    paths       What a caller gives as a path
     progress    The callback by which stages report progress
     speaker     A speaker: name, speech, face
     video       Videos: properties of a file, and which of its frames are shown
@@ -59,6 +60,7 @@ from lipsync.types.mouth import (
     Occluders,
     Patch,
 )
+from lipsync.types.paths import as_path, as_url
 from lipsync.types.progress import (
     Progress,
 )
@@ -106,5 +108,7 @@ __all__ = [
     "Verdict",
     "VideoInfo",
     "Waveform",
+    "as_path",
+    "as_url",
     "require_array",
 ]

@@ -44,10 +44,15 @@ class AudioFeatures:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """Properties of the first sound stream of a file."""
+    """Properties of a sound stream of a file."""
 
     codec: str  # ffmpeg's name
     rate: int  # Hz
     channels: int
     duration: Fraction  # seconds from the start of the file to the end of the decoded sound
     start: Fraction = Fraction(0)  # seconds from the start of the file to the first sample
+    track: int = 0  # number among the file's sound streams
+    profile: str = ""  # of the codec, ffmpeg's name
+    placed: bool = True  # its channels have positions, as left and right
+    broken: int = 0  # samples that are no numbers; they are read as silence
+    voice: int | None = None  # of its left (0) and right (1), which cancel, the stronger one

@@ -91,6 +91,11 @@ class Timing:
         """(n,), fractional target frames, source + blend, as `sample_at` takes them."""
         return np.asarray(self.source + self.blend, np.float64)
 
+    def part(self, frames: range) -> Timing:
+        """Of some output frames that follow one another."""
+        here = slice(frames.start, frames.stop)
+        return Timing(self.source[here], self.blend[here])
+
     @staticmethod
     def at(position: NDArray[np.float64]) -> Timing:
         """Timing from positions (n,), e.g. 6.5 for half-way between frames 6 and 7."""

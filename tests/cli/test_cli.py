@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import shutil
 import subprocess
@@ -12,10 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from cyclopts import App
 
 import lipsync
 from lipsync import media
-from lipsync.cli.app import main
+from lipsync.cli.app import COMMANDS, main
 
 REPO = Path(__file__).resolve().parents[2]
 SAMPLE = REPO / "assets" / "sample"
@@ -307,6 +310,31 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(speech: Path, tmp_path: Path
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "out.mp4" in done.stderr
+    *warnings, error = done.stderr.strip().splitlines()
+    assert all(line.startswith("warning: the cache") for line in warnings)
+    assert error.startswith(f"lipsync: error: {output}: cannot be written (")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["speech.wav", "warm.mp4", "warm.mp4.json"]
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    for place, text in COMMANDS.values():
+        module, name = place.split(":")
+        command = getattr(importlib.import_module(f"lipsync.cli.{module}"), name)
+        own = command.help if isinstance(command, App) else inspect.getdoc(command)
+        assert " ".join(own.split("\n\n")[0].split()) == text
+
+
+def test_the_list_of_commands_needs_no_command() -> None:
+    """What takes seconds to load is loaded by the command that needs it."""
+    script = """
+import sys
+from lipsync.cli.app import main
+try:
+    main(["--help"])
+finally:
+    print([one for one in ("torch", "cv2", "scipy", "c2pa", "av") if one in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.rstrip().endswith("[]")

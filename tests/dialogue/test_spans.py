@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lipsync.dialogue.span_files import read_spans
+from lipsync.dialogue.span_fitting import fit_spans_to_target
 from lipsync.dialogue.spans import (
     Span,
     cue_speaker,
     format_time,
     parse_segment,
     parse_time,
-    read_spans,
 )
 from lipsync.dialogue.speaker_parts import (
     SpeakerPart,
     assign_parts,
-    fit_spans_to_target,
     parse_speaker,
 )
 from lipsync.errors import LipsyncError, OptionsError, SpansError
@@ -127,6 +127,73 @@ def test_bad_files_are_one_line(name: str, data: bytes, words: list[str], tmp_pa
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "times", "words"),
+    [
+        ("a.srt", "-00:00:01,000 --> 00:00:01,500", "below zero"),
+        ("a.srt", "00:00:01,000 --> -00:00:01,500", "below zero"),
+        ("a.srt", "\N{MINUS SIGN}0:00:01,000 --> 00:00:01,500", "below zero"),
+        ("a.vtt", "-00:01.000 --> 00:01.500", "below zero"),
+        ("a.srt", "100:00:01,000 --> 100:00:01,500", "100 hours or more"),
+        ("a.srt", "00:00:01,000 --> 0100:00:01,500", "100 hours or more"),
+        ("a.srt", "00:00:-1,000 --> 00:00:01,500", "no two times"),
+    ],
+)
+def test_times_that_cannot_be_name_their_cue(
+    name: str, times: str, words: str, tmp_path: Path
+) -> None:
+    """The parser looks for times anywhere in a line: it would read another time."""
+    head = "WEBVTT\n\n" if name.endswith("vtt") else ""
+    first = "00:00:00.100 --> 00:00:00.500" if head else "00:00:00,100 --> 00:00:00,500"
+    text = f"{head}1\n{first}\nHi\n\n2\n{times}\nHello\n"
+    with pytest.raises(SpansError, match=rf"{name}: line \d+ \(cue 2\) has .*{words}"):
+        read_spans(wrote(tmp_path / name, text))
+
+
+def test_hours_of_webvtt_may_have_three_digits(tmp_path: Path) -> None:
+    text = "WEBVTT\n\n100:00:01.000 --> 100:00:02.000\nHi\n"
+    (span,) = read_spans(wrote(tmp_path / "a.vtt", text))
+    assert span.start == 360001
+
+
+@pytest.mark.parametrize("start", [-1, -0.5, "-1", float("nan"), float("inf"), None])
+def test_times_of_json_that_cannot_be(start: object, tmp_path: Path) -> None:
+    file = wrote(tmp_path / "a.json", json.dumps([{"start": start, "end": 2}]))
+    with pytest.raises(SpansError, match="entry 1 'start'"):
+        read_spans(file)
+
+
+def test_small_times_of_json(tmp_path: Path) -> None:
+    file = wrote(tmp_path / "a.json", json.dumps([{"start": 5e-05, "end": 1e1}]))
+    (span,) = read_spans(file)
+    assert (span.start, span.end) == (Fraction("0.00005"), 10)
+
+
+@pytest.mark.parametrize("name", ["a.srt", "a.vtt", "a.json"])
+def test_a_span_of_no_length_is_left_out(name: str, tmp_path: Path) -> None:
+    times = [("00:00:00.500", "00:00:00.500"), ("00:00:01.000", "00:00:01.500")]
+    if name.endswith("json"):
+        text = json.dumps([{"start": start, "end": end} for start, end in times])
+    else:
+        cues = "\n\n".join(f"{start} --> {end}\nHi" for start, end in times)
+        text = f"WEBVTT\n\n{cues}\n" if name.endswith("vtt") else cues.replace(".", ",")
+    notes: list[str] = []
+    (span,) = read_spans(wrote(tmp_path / name, text), notes)
+    assert (span.start, span.end) == (1, Fraction("1.5"))
+    (note,) = notes
+    assert name in note and "a span of no length was left out" in note and "0:00.500" in note
+    with pytest.raises(SpansError, match="no span in it that lasts"):
+        read_spans(
+            wrote(tmp_path / name, text.replace("01.500", "01.000").replace("1,500", "1,000"))
+        )
+
+
+def test_a_file_without_a_suffix_is_what_it_looks_like(tmp_path: Path) -> None:
+    entries = json.dumps([{"start": 1, "end": 2.5}])
+    for text in (SRT, VTT, entries):
+        assert read_spans(wrote(tmp_path / "63", text))[0].start == 1
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpansError, match=r"gone\.srt: cannot be read"):
         read_spans(tmp_path / "gone.srt")
@@ -214,14 +281,43 @@ def test_spans_are_sorted_cut_and_kept_apart() -> None:
     assert [(s.start, s.end) for s in done.spans or ()] == [(1, 2), (5, 8)]
     assert "out of order" in notes[0] and "Anna" in notes[0]
     assert "cut there" in notes[1] and "cue at 5" in notes[1]
-    with pytest.raises(SpansError, match=r"cue at 1 .* and cue at 1\.5 .* overlap"):
-        fit_spans_to_target([SpeakerPart(A, (span_of(1, 2), span_of(1.5, 3)))], Fraction(8))
+    with pytest.raises(SpansError, match=r"cue at 1 .* and cue at 1\.2 .* overlap"):
+        own = span_of(1, 2, audio=Path("own.wav"))
+        fit_spans_to_target([SpeakerPart(A, (own, span_of(1.2, 3)))], Fraction(8))
     with pytest.raises(SpansError, match=r"cue at 9 .*after the target's end"):
         fit_spans_to_target([SpeakerPart(A, (span_of(9, 10),))], Fraction(8))
     # Two people may talk at once.
     fit_spans_to_target(
         [SpeakerPart(A, (span_of(1, 2),)), SpeakerPart(B, (span_of(1, 2),))], Fraction(8)
     )
+
+
+def test_spans_of_one_speaker_that_overlap_are_joined() -> None:
+    """The same speech lies under both; rolling captions overlap always."""
+    part = SpeakerPart(A, (span_of(0.25, 1), span_of(0.75, 2), span_of(1.5, 1.75), span_of(3, 4)))
+    (done,), notes = fit_spans_to_target([part], Fraction(8))
+    assert [(s.start, s.end) for s in done.spans or ()] == [(0.25, 2), (3, 4)]
+    (note,) = notes
+    assert note.startswith("Anna: 2 spans overlap the one before and were joined with it")
+    assert "cue at 0.75" in note
+    same = SpeakerPart(A, (span_of(1, 2), span_of(1, 2)))
+    (done,), notes = fit_spans_to_target([same], Fraction(8))
+    assert len(done.spans or ()) == len(notes) == 1
+
+
+def test_a_file_of_its_own_ends_where_the_next_span_begins() -> None:
+    first, second = (span_of(t, t + 1, audio=Path("own.wav")) for t in (1, 1.875))
+    (done,), notes = fit_spans_to_target([SpeakerPart(A, (first, second))], Fraction(8))
+    assert [(s.start, s.end) for s in done.spans or ()] == [(1, 1.875), (1.875, 2.875)]
+    assert "cue at 1 " in notes[0] and "cut where it begins" in notes[0]
+
+
+def test_speech_that_nobody_speaks_is_refused() -> None:
+    with pytest.raises(OptionsError, match=r"c\.wav: nobody speaks it"):
+        assign_parts(Path("c.wav"), [A, B], None, "largest")
+    lone = Speaker("Cleo", None, "2")
+    parts = assign_parts(Path("c.wav"), [A, lone], None, "largest")
+    assert [part.audio for part in parts] == [A.audio, Path("c.wav")]
 
 
 def test_fades_lie_inside_of_spans_and_not_at_the_videos_ends() -> None:

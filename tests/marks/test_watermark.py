@@ -145,7 +145,7 @@ def test_in_the_dark_the_mark_is_as_much_weaker() -> None:
         frame = np.full((240, 320, 3), level, np.uint8)
         Watermark(PAYLOAD).embed(frame, to_frame, 0.0)
         changes.append(float(np.std(frame.astype(float) - level)))
-    assert changes[1] > 1
+    assert changes[1] > 0.3
     assert changes[0] == pytest.approx(changes[1])
     assert changes[2] == pytest.approx(changes[1] / 2, rel=0.2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import numpy as np
 import pytest
 
 from lipsync import media
-from lipsync.errors import AudioError, OutputError
+from lipsync.errors import AudioError, OptionsError, OutputError
 from lipsync.media import Output
 from lipsync.media.encode import EncodeOptions, encode_video
+from lipsync.media.output_sound import AudioCodec, check_audio_codec
 from lipsync.media.writer import vp9_crf
 from lipsync.pipelines.outputs import check_output
 from tests.support import clips
@@ -51,9 +53,9 @@ def test_every_container_holds_pictures_times_and_sound(suffix: str, tmp_path: P
 
 
 KEPT = [
-    (".mov", "mp3", ("-c:a", "libmp3lame", "-b:a", "192k"), "mp3"),
+    (".mov", "mp3", ("-c:a", "libmp3lame", "-b:a", "192k"), "aac"),
     (".mov", "flac", ("-c:a", "flac"), "aac"),
-    (".mov", "wav", ("-c:a", "pcm_s16le"), "pcm_s16le"),
+    (".mov", "wav", ("-c:a", "pcm_s16le"), "aac"),
     (".mkv", "m4a", ("-c:a", "aac", "-b:a", "192k"), "aac"),
     (".mkv", "mp3", ("-c:a", "libmp3lame", "-b:a", "192k"), "flac"),
     (".mkv", "opus", ("-c:a", "libopus", "-b:a", "160k"), "opus"),
@@ -76,6 +78,37 @@ def test_sound_is_copied_only_where_it_stays_in_sync(
     assert (
         measure_lag(media.read_audio(wav, 48000).samples, media.read_audio(out, 48000).samples) == 0
     )
+
+
+CHOSEN = [
+    (".mp4", "alac", "alac"), (".mp4", "flac", "flac"), (".mp4", "opus", "opus"),
+    (".mov", "alac", "alac"), (".mkv", "aac", "aac"), (".webm", "opus", "opus"),
+    (".mov", "copy", "pcm_s16le"), (".mkv", "copy", "pcm_s16le"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("suffix", "codec", "kept"), CHOSEN)
+def test_sound_in_a_chosen_codec(suffix: str, codec: AudioCodec, kept: str, tmp_path: Path) -> None:
+    wav = write_click(tmp_path / "click.wav", 20011)
+    info, out = video_info(n=10), tmp_path / f"out{suffix}"
+    encode_video(moving_pictures(info), info, wav, out, replace(QUICK, audio_codec=codec))
+    assert media.probe_audio(out).codec == kept
+    check_audio_codec(media.FORMATS[suffix], codec)
+
+
+def test_codecs_that_a_container_cannot_hold(tmp_path: Path) -> None:
+    for suffix, codec, words in (
+        (".webm", "aac", "a .webm takes opus, got 'aac'"),
+        (".mov", "opus", "an .mov takes aac, alac, got 'opus'"),
+        ("/", "flac", "a folder of frames has a .wav, got 'flac'"),
+    ):
+        with pytest.raises(OptionsError, match=f"'audio_codec': {words}"):
+            check_audio_codec(media.FORMATS[suffix], codec)
+    wav = write_click(tmp_path / "click.wav", 20011)
+    sound = media.Soundtrack(wav, codec="copy")
+    (line,) = media.find_coding_changes(sound, media.FORMATS[".mp4"])
+    assert "encoded as aac, not copied: an .mp4 cannot hold pcm_s16le" in line
+    assert media.find_coding_changes(sound, media.FORMATS[".mov"]) == ()
 
 
 def test_a_folder_of_frames(tmp_path: Path) -> None:

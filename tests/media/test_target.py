@@ -355,7 +355,7 @@ def test_pictures_that_are_not_in_the_file(tmp_path: Path) -> None:
     )
     info = media.probe(holed)
     assert [r.split(": ", 1)[1] for r in info.remarks] == [
-        "3 pictures are missing in 1 places of the file"
+        "3 pictures are missing in 1 place of the file"
     ]
     got = _numbers(list(media.read_frames(info)))
     assert got[17:26] == [17, 18, 19, 19, 19, 19, 23, 24, 25]

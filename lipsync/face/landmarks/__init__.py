@@ -7,6 +7,7 @@ face_alignment   2-D FAN from the package face-alignment (extra `fan`): 68 point
 frame_detection  All faces of a stream of frames: detection in parallel, small faces, shots
 mediapipe        The MediaPipe Face Landmarker on the CPU: 478 points, bundled model
 mirrored         Detection in a frame and in its mirror image, averaged
+orientation      Whether a video is upside down: a few frames turned, and in the mirror
 registry         The table of detectors, their options, and opening one
 selection        Selection of one person's face out of all detected faces
 selector         How users name a face: `--face`, and the last part of `--speaker`

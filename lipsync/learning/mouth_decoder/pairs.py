@@ -28,6 +28,7 @@ from lipsync.mouth.decoder.crop import (
 from lipsync.mouth.texture.median import MedianTexture
 from lipsync.mouth.texture.source import TextureOptions
 from lipsync.mouth.wanted_mouths import WantedMouths
+from lipsync.runtime.disk_space import create_array
 from lipsync.types import F32, I64, U8, FootageAppearance, LipTrack, MouthBank, Progress
 
 SEGMENT_S, MARGIN_S = 3.0, 1.0  # length of a segment; surroundings excluded from its bank
@@ -131,8 +132,7 @@ def write_pairs(
     shapes = {"steady": (h, w, 3), "detailed": (h, w, 3), "true": (h, w, 3)}
     shapes |= {"maps": (h, w, MAPS), "mask": (h, w)}  # type: ignore[dict-item]
     out = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (n, *shape))
-        for name, shape in shapes.items()
+        name: create_array(folder / f"{name}.npy", (n, *shape)) for name, shape in shapes.items()
     }
     conditions = np.zeros((n, conditioning_size(source.phones)), np.float32)
     stretch = np.repeat(np.arange(len(segments)), [len(frames) for frames in segments])

@@ -100,7 +100,7 @@ def train_decoder(
             if stopped.is_set() or step % options.report_every == 0:
                 run.save()
         if stopped.is_set() and run.progress.step < options.steps:
-            raise KeyboardInterrupt(
+            raise stopped.error(
                 f"stopped after step {run.progress.step} of {options.steps}; "
                 "--resume goes on from there"
             )

@@ -98,7 +98,7 @@ class Footage:
                 entries get the phone embedding of such sound. None: no embedding.
         """
         phones = None if model is None else lambda: self.phone_embedding(model)
-        return mouth_bank.build(self.frames(), self.face, options, cache, self.digest, phones)
+        return mouth_bank.build(_Frames(self), self.face, options, cache, self.digest, phones)
 
     def phone_embedding(self, model: LipLSTM) -> F32 | None:
         """Phone embedding of the sound at every frame, (f, p); None if no video's sound fits.
@@ -123,6 +123,16 @@ class Footage:
                 for video, part in zip(self.videos, parts, strict=True)
             ]
         ).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Frames:
+    """The frames of some footage, decoded anew each time they are iterated."""
+
+    footage: Footage
+
+    def __iter__(self) -> Iterator[U8]:
+        return self.footage.frames()
 
 
 def join_tracks(tracks: Sequence[FaceTrack]) -> FaceTrack:

@@ -36,6 +36,7 @@ from lipsync.mouth.occlusion.before_face import FaceWatch, find_valid
 from lipsync.mouth.shape_free import mean_shape
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.code_digest import digest_code
+from lipsync.runtime.disk_space import create_array
 from lipsync.runtime.hashing import hash_array
 from lipsync.runtime.option_spec import option_group
 from lipsync.types import (
@@ -79,7 +80,8 @@ def build(
     """Collect a bank from the footage in which `face` was tracked, or load it from the cache.
 
     Args:
-        frames: the footage's frames (h, w, 3), read only if the bank is not in the cache.
+        frames: the footage's frames (h, w, 3), read only if the bank is not in the cache, and
+            once more if the cache's disk turns out to be full: an iterator cannot be.
         footage: hash of the footage, for the cache key.
         phones: computes the phone embedding of every frame, (f, p), or None where the sound is
             not the person's; called only if the bank must be built.
@@ -192,9 +194,9 @@ class _CropFiles:
         reduced = (-(-height // self.reduction), -(-width // self.reduction), 3)
         fine = (-(-height // self.fine), -(-width // self.fine))
         smalls = count if self.reduction > 1 else 0
-        self.crops = _open(folder / "crops.npy", (count, height, width, 3))
-        self.luma = _open(folder / "luma.npy", (count, *fine))
-        self.small = _open(folder / "small.npy", (smalls, *reduced))
+        self.crops = create_array(folder / "crops.npy", (count, height, width, 3))
+        self.luma = create_array(folder / "luma.npy", (count, *fine))
+        self.small = create_array(folder / "small.npy", (smalls, *reduced))
 
     def store(self, row: int, crop: U8) -> None:
         """Write an entry's crop (h, w, 3) and its reductions."""
@@ -207,10 +209,6 @@ class _CropFiles:
         """Write everything to disk."""
         for pictures in (self.crops, self.luma, self.small):
             pictures.flush()
-
-
-def _open(path: Path, shape: tuple[int, ...]) -> Any:
-    return np.lib.format.open_memmap(path, "w+", np.uint8, shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,6 +270,17 @@ def _sample_each_shot(shots: I64, frames: I64) -> set[int]:
         places = np.linspace(0, len(own) - 1, min(FACES_PER_SHOT, len(own))).round()
         some.update(own[places.astype(int)].tolist())
     return some
+
+
+def bank_bytes(scale: float, entries: int) -> int:
+    """About how large the crops of a bank get.
+
+    Args:
+        scale: of the faces, pixels between the outer eye corners.
+        entries: frames that are to be kept.
+    """
+    width, height = _crop_size(np.array([max(scale, 1.0)], np.float32))
+    return min(MAX_BYTES, 4 * width * height * entries)
 
 
 def _crop_size(scale: F32) -> tuple[int, int]:

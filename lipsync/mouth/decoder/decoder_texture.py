@@ -60,14 +60,17 @@ class DecoderTexture(TextureSource):
         """See `TextureSource`."""
         return cls(bank, options, model)
 
-    def draw_patches(self, wanted: WantedMouths) -> Iterator[Patch | None]:
+    def draw_patches(
+        self, wanted: WantedMouths, part: range | None = None
+    ) -> Iterator[Patch | None]:
         """See `TextureSource`."""
+        part = range(len(wanted)) if part is None else part
         count, phones = self._network.dims.phones, wanted.phones
         heard = phones if phones is not None and phones.shape[1] == count and self._hears else None
         target, lips = wanted.target, wanted.lips.points
         runs = number_runs(wanted.present, target.shots)
         conditions = describe_mouths(wanted.lips, target.nose, heard, runs, count)
-        for i, drawn in enumerate(self._median.draw(wanted)):
+        for i, drawn in zip(part, self._median.draw(wanted, part), strict=True):
             if drawn is None:
                 yield None
                 continue

@@ -48,13 +48,14 @@ def composite_frames(
     outlines: F32 | None = None,
     occluders: Occluders | None = None,
     lips: F32 | None = None,
+    first: int = 0,
 ) -> Iterator[Composited]:
     """Blend one patch into every frame; frames without a patch pass unchanged.
 
     Args:
-        frames: n target frames in output order.
-        patches: n, on the same frames.
-        target: the face in each of them.
+        frames: target frames in output order, from `first` on; n in all.
+        patches: on the same frames.
+        target: the face in each of the n.
         jaw_offsets: (n, j, 2) offsets of the jaw points, pixels; None: the jaw stays.
         outlines: (n, k, 2) outline of the patch in every frame, pixels; None: mouth and chin.
         occluders: what lies before the face in the target's own frames; None: nothing.
@@ -65,8 +66,8 @@ def composite_frames(
     if outlines is None:
         outlines = target.outlines(options.mask_inset)
     warper = JawWarper(target) if jaw_offsets is not None else None
-    grain = Grain(float(target.face.fps))
-    for i, (frame, patch) in enumerate(zip(frames, patches, strict=True)):
+    grain = Grain(float(target.face.fps), seed=first)
+    for i, (frame, patch) in enumerate(zip(frames, patches, strict=True), first):
         if patch is None:
             yield Composited(frame, frame, None, (0, 0))
             continue

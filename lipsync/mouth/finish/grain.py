@@ -26,11 +26,11 @@ MIN_PIXELS, MAX_PIXELS = 64, 8000  # from which noise is measured
 class Grain:
     """Grain for the frames of one clip, which must be passed in order."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, seed: int = 0) -> None:
         """`rate`: frames per second of the clip."""
         self._correlation = CORRELATION ** (1 / (CORRELATION_S * rate))
         self._innovation = (1 - self._correlation**2) ** 0.5  # keeps the variance at 1
-        self._random = np.random.default_rng(0)
+        self._random = np.random.default_rng(seed)
         self._field: F32 | None = None  # (h, w) of a whole frame, variance 1
         self._pool: F32 | None = None  # noise, larger than a frame by POOL
 

@@ -48,19 +48,20 @@ def finish_teeth(
     teeth: Teeth,
     sharpness: Sharpness,
     options: TeethOptions,
+    first: int = 0,
 ) -> Iterator[Patch | None]:
-    """Give patches, one per wanted mouth, teeth and edges like the person's own."""
+    """Give patches, one per wanted mouth from `first` on, teeth and edges like the person's own."""
     target, jaw = wanted.target, wanted.target.jaw
     keep = SMOOTHING ** (1 / (SMOOTHING_S * float(wanted.lips.rate)))
     shares: F32 | None = (
         None  # (2,), of the frame before; None: it shows another shot, or nothing new
     )
-    for i, patch in enumerate(patches):
+    for i, patch in enumerate(patches, first):
         if patch is None:
             shares = None
             yield None
             continue
-        if i and target.shots[i] != target.shots[i - 1]:
+        if i > first and target.shots[i] != target.shots[i - 1]:
             shares = None
         lips = wanted.lips.points[i]
         to_patch = compose_affine(patch.from_frame, target.to_frame[i])

@@ -9,7 +9,6 @@ Symbols: f frames.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from lipsync.face.thin_plate import SMOOTHING, ThinPlate
 from lipsync.media.pixels import cell_means, crop_replicated
 from lipsync.mouth.occlusion.mask_space import SIZE
 from lipsync.mouth.shape_free import Cells
+from lipsync.runtime.disk_space import create_unnamed_array
 from lipsync.types import F32, U8
 
 COARSE = Cells(16)  # at whose centers the warp is evaluated: faces bend smoothly
@@ -39,11 +39,7 @@ class Looks:
         """Room for this many frames, in files of a folder that vanish with it: 14 kB a frame."""
         half = SIZE // 2
         shapes = ((frames, SIZE, SIZE), (frames, half, half, 2))
-        opened = []
-        for shape in shapes:
-            with tempfile.TemporaryFile(dir=folder) as file:
-                opened.append(np.memmap(file, np.uint8, "w+", shape=shape))
-        return Looks(*opened)
+        return Looks(*(create_unnamed_array(folder, shape) for shape in shapes))
 
 
 class LookReader:

@@ -98,6 +98,9 @@ class MedianTexture(TextureSource):
         self._options = options
         self._sampler = BankSampler(bank)
         self._selector = CandidateSelector(bank, options)
+        # Of the mouths that are being drawn, part by part: all descriptors, and one block.
+        self._described: tuple[WantedMouths, F32] | None = None
+        self._selected: tuple[WantedMouths, int, list[Selection]] | None = None
 
     @classmethod
     def load_model(cls, options: TextureOptions, speakers: int, device: str) -> None:
@@ -108,41 +111,68 @@ class MedianTexture(TextureSource):
         """See `TextureSource`."""
         return cls(bank, options)
 
-    def draw_patches(self, wanted: WantedMouths) -> Iterator[Patch | None]:
+    def draw_patches(
+        self, wanted: WantedMouths, part: range | None = None
+    ) -> Iterator[Patch | None]:
         """See `TextureSource`."""
-        for drawn in self.draw(wanted):
+        for drawn in self.draw(wanted, part):
             yield None if drawn is None else drawn.patch
 
-    def draw(self, wanted: WantedMouths) -> Iterator[MedianPatch | None]:
+    def draw(self, wanted: WantedMouths, part: range | None = None) -> Iterator[MedianPatch | None]:
         """The patches of `draw_patches`, each with its picture before the detail."""
+        part = range(len(wanted)) if part is None else part
         run = number_runs(wanted.present, wanted.target.shots)
-        descriptors = self._selector.describe(wanted, run)
         targets = _target_reader(wanted)
         for block in _split_into_blocks(run):
-            if not wanted.present[block[0]]:
-                yield from (None for _ in block)
+            inside = range(max(part.start, int(block[0])), min(part.stop, int(block[-1]) + 1))
+            if not inside:
                 continue
-            selections = self._selector.select(
-                descriptors[block], wanted.phones is not None, float(wanted.lips.rate)
+            if not wanted.present[block[0]]:
+                yield from (None for _ in inside)
+                continue
+            selections, first = self._select(wanted, run, block), int(block[0])
+            pictures = self._predict(
+                selections, wanted.phones is not None, inside.start - first, inside.stop - first
             )
-            pictures = self._predict(selections, wanted.phones is not None)
-            for i, selection, picture in zip(block, selections, pictures, strict=True):
+            for i, picture in zip(inside, pictures, strict=True):
+                selection = selections[i - first]
                 distance = self._distance(wanted.lips.points[i], selection.entries)
                 yield self._draw(targets(i), selection, picture, distance)
 
-    def _predict(self, selections: list[Selection], heard: bool) -> Iterator[F32 | None]:
-        """The appearance model's shape-free pictures (s, s, 3); None: there is no model."""
+    def _select(self, wanted: WantedMouths, run: I64, block: I64) -> list[Selection]:
+        """Select entries for a block; the same whichever of its frames are drawn."""
+        if self._described is None or self._described[0] is not wanted:
+            self._described = wanted, self._selector.describe(wanted, run)
+        known, first = self._selected, int(block[0])
+        if known is None or known[0] is not wanted or known[1] != first:
+            found = self._selector.select(
+                self._described[1][block], wanted.phones is not None, float(wanted.lips.rate)
+            )
+            known = self._selected = wanted, first, found
+        return known[2]
+
+    def _predict(
+        self, selections: list[Selection], heard: bool, start: int, stop: int
+    ) -> Iterator[F32 | None]:
+        """The appearance model's shape-free pictures (s, s, 3); None: there is no model.
+
+        Of selections start … stop − 1. So many are predicted at once as if it were of all, since
+        matrix products round by their size.
+        """
         model = self._selector.model(heard)
         for first in range(0, len(selections), PREDICTED_AT_ONCE):
             some = selections[first : first + PREDICTED_AT_ONCE]
+            wanted = slice(max(start - first, 0), max(stop - first, 0))
+            if not some[wanted]:
+                continue
             known = [one.scores for one in some if one.scores is not None]
             if model is None or not known:
-                yield from (None for _ in some)
+                yield from (None for _ in some[wanted])
                 continue
             pictures = model.appearance.draw(np.stack(known))
             if self._options.detail > 0:
                 model.opening.add_structure(pictures, np.stack([one.openings for one in some]))
-            yield from pictures
+            yield from pictures[wanted]
 
     def _distance(self, lips: F32, entries: I64) -> float:
         """RMS distance of wanted lips (18, 2) from the nearest of the entries' lips."""

@@ -49,8 +49,14 @@ class TextureSource(Protocol):
         """Create a source that draws from `bank`; `model` is what `load_model` returned."""
         ...
 
-    def draw_patches(self, wanted: WantedMouths) -> Iterator[Patch | None]:
-        """Draw one patch per output frame; None where `wanted.present` is false."""
+    def draw_patches(
+        self, wanted: WantedMouths, part: range | None = None
+    ) -> Iterator[Patch | None]:
+        """Draw one patch per output frame; None where `wanted.present` is false.
+
+        Args:
+            part: the frames to draw; None: all. A frame's patch is the same in every part.
+        """
         ...
 
 
