@@ -28,7 +28,7 @@ from lipsync import media
 from lipsync.face import landmarks
 from lipsync.mouth.bank.footage import Footage
 from lipsync.mouth.bank.mouth_bank import BankOptions
-from lipsync.mouth.finish.composite import CompositeOptions, composite_frames
+from lipsync.mouth.finish.composite import CompositeOptions, Compositor, composite_frames
 from lipsync.mouth.finish.jaw_warp import JawOptions, predict_jaw_offsets
 from lipsync.mouth.finish.sharpen import learn_sharpness
 from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
@@ -154,9 +154,10 @@ def picture_time(target: Path, frames: int = 120) -> float:
         start = time.perf_counter()
         patches = source.draw_patches(wanted)
         patches = read_ahead(finish_teeth(patches, wanted, teeth, sharp, TeethOptions()))
-        done = composite_frames(
-            shown, patches, wanted.target, CompositeOptions(), wanted.jaw_offsets, lips=lips.points
+        compositor = Compositor(
+            wanted.target, CompositeOptions(), wanted.jaw_offsets, lips=lips.points
         )
+        done = composite_frames(shown, patches, compositor)
         for _ in done:
             pass
         return 1000 * (time.perf_counter() - start) / count

@@ -23,7 +23,7 @@ from lipsync.media import encode
 from lipsync.mouth.bank import mouth_bank
 from lipsync.mouth.bank.footage import Footage
 from lipsync.mouth.finish.blend import soft_mask
-from lipsync.mouth.finish.composite import CompositeOptions, composite_frames
+from lipsync.mouth.finish.composite import CompositeOptions, Compositor, composite_frames
 from lipsync.mouth.finish.sharpen import learn_sharpness
 from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
 from lipsync.mouth.finish.teeth_relief import NO_TEETH, find_teeth
@@ -258,8 +258,8 @@ def draw_again(
     if finish is not None:
         teeth = find_teeth(bank) if finish.teeth == "auto" else NO_TEETH
         patches = finish_teeth(patches, wanted, teeth, learn_sharpness(bank), finish)
-    lips = wanted.lips.points
-    made = composite_frames(frames, patches, wanted.target, CompositeOptions(), lips=lips)
+    compositor = Compositor(wanted.target, CompositeOptions(), lips=wanted.lips.points)
+    made = composite_frames(frames, patches, compositor)
     return np.stack([done.frame for done in made])
 
 

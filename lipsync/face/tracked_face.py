@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -133,6 +133,11 @@ class SampledFace:
 
     face: TrackedFace
     order: Positions  # (n,), frames of the face's video
+    corners: I64 | None = None  # (n, 2), x, y of the box whose pixels are meant; None: the frame's
+
+    def within(self, corners: I64) -> SampledFace:
+        """The same face, all places in pixels of a box per frame, with corners (n, 2)."""
+        return replace(self, corners=corners)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -150,12 +155,18 @@ class SampledFace:
     @cached_property
     def to_frame(self) -> F32:
         """(n, 2, 3), canonical → frame pixels."""
-        return np.asarray(sample_at(self.face.alignment.to_frame, self.order))
+        to_frame = np.asarray(sample_at(self.face.alignment.to_frame, self.order))
+        if self.corners is not None:
+            to_frame = to_frame - np.pad(self.corners[:, :, None], ((0, 0), (0, 0), (2, 0)))
+        return np.asarray(to_frame, np.float32)
 
     @cached_property
     def to_canonical(self) -> F32:
         """(n, 2, 3), frame pixels → canonical."""
-        return np.asarray(sample_at(self.face.alignment.to_canonical, self.order))
+        to_canonical = np.array(sample_at(self.face.alignment.to_canonical, self.order))
+        if self.corners is not None:
+            to_canonical[:, :, 2:] += to_canonical[:, :, :2] @ self.corners[:, :, None]
+        return np.asarray(to_canonical, np.float32)
 
     @cached_property
     def scale(self) -> F32:
@@ -175,7 +186,7 @@ class SampledFace:
     @cached_property
     def surround(self) -> F32:
         """(n, j + a, 2), jaw line and anchors, pixels."""
-        return np.asarray(sample_at(self.face.surround, self.order))
+        return self._in_box(np.asarray(sample_at(self.face.surround, self.order)))
 
     @property
     def jaw(self) -> F32:
@@ -190,8 +201,14 @@ class SampledFace:
     @cached_property
     def nose_base(self) -> F32:
         """(n, 1, 2), pixels."""
-        return np.asarray(sample_at(self.face.nose_base, self.order))
+        return self._in_box(np.asarray(sample_at(self.face.nose_base, self.order)))
 
     def outlines(self, inset: float = 0.0) -> F32:
         """(n, j + 1, 2), see `TrackedFace.outlines`."""
-        return np.asarray(sample_at(self.face.outlines(inset), self.order))
+        return self._in_box(np.asarray(sample_at(self.face.outlines(inset), self.order)))
+
+    def _in_box(self, points: F32) -> F32:
+        """Points (n, k, 2) of the frames in pixels of the boxes."""
+        if self.corners is None:
+            return points
+        return np.asarray(points - self.corners[:, None], np.float32)

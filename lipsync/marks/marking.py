@@ -30,6 +30,7 @@ from lipsync.marks.visible_label import TEXTS, Kind, VisibleLabel, check_languag
 from lipsync.marks.watermark import Watermark
 from lipsync.marks.xmp import embed_xmp, picture_texts
 from lipsync.media import Output
+from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 from lipsync.types import U8, VideoInfo
 
@@ -114,12 +115,14 @@ class Marking:
         changed: Callable[[int], bool],
         info: VideoInfo,
         first: int = 0,
+        coding: FrameCoding = RGB,
     ) -> Iterator[U8]:
         """The frames, with the visible notice if one is wanted.
 
         Args:
             changed: whether frame i is changed; asked when that frame has arrived.
             first: the number of the first of these frames.
+            coding: of the frames.
         """
         if not self.options.label:
             yield from frames
@@ -129,7 +132,7 @@ class Marking:
         text = TEXTS[options.label_language][kind]
         drawn = VisibleLabel.of(info.width, info.height, text, options.label_position)
         shown = round(options.label_seconds * info.fps) or None
-        yield from label_frames(frames, changed, drawn, shown, first)
+        yield from label_frames(frames, changed, drawn, shown, first, coding)
 
     def seal(
         self, file: Path, record: OriginRecord, sidecar: Path | None, digest: str | None = None

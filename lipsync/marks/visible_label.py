@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from lipsync.errors import OptionsError
+from lipsync.media.frame_coding import RGB, FrameCoding, even_box
 from lipsync.types import F32, U8
 
 Position = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
@@ -98,12 +99,19 @@ class VisibleLabel:
         x = near_x if position.endswith("left") else room_x - near_x
         return VisibleLabel(y, x, letters, np.asarray((1 - BOX) * (1 - letters), np.float32))
 
-    def draw(self, frame: U8) -> U8:
-        """A frame (h, w, 3) with the notice; the one given stays as it is."""
-        made = frame.copy()
+    def draw(self, frame: U8, coding: FrameCoding = RGB) -> U8:
+        """A frame with the notice; the one given stays as it is."""
         h, w = self.letters.shape[:2]
-        part = made[self.y : self.y + h, self.x : self.x + w]
+        low = np.array([self.x, self.y], np.float32)
+        width, height = coding.size(frame)
+        box = even_box(low, low + np.array([w, h], np.float32), width, height)
+        if box is None:
+            return frame
+        made, before = frame.copy(), coding.cut(frame, box)
+        after = before.copy()
+        part = after[self.y - box[1] :, self.x - box[0] :][:h, :w]
         part[:] = np.rint(part * self.box + 255 * self.letters)
+        coding.paste(made, box, before, after)
         return made
 
 
@@ -113,6 +121,7 @@ def label_frames(
     label: VisibleLabel,
     shown: int | None,
     first: int = 0,
+    coding: FrameCoding = RGB,
 ) -> Iterator[U8]:
     """Draw a notice into frames from the start of each changed part on.
 
@@ -120,6 +129,7 @@ def label_frames(
         changed: whether frame i is changed; asked when that frame has arrived.
         shown: frames in which the notice stays; None: as long as the part lasts.
         first: the number of the first of these frames; `changed` knows those before it.
+        coding: of the frames.
     """
     until, before = 0, False
 
@@ -136,4 +146,4 @@ def label_frames(
     for i in range(first):
         is_shown(i)
     for i, frame in enumerate(frames, first):
-        yield label.draw(frame) if is_shown(i) else frame
+        yield label.draw(frame, coding) if is_shown(i) else frame

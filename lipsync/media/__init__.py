@@ -9,11 +9,12 @@ them, and PyAV inspects files beforehand.
     encode               Frames and sound → the finished file, encoded once
     ffmpeg_process       The ffmpeg binary as a child process
     formats              Output formats: containers, what they hold, how their streams are coded
+    frame_coding         How pictures lie in memory: RGB, or YUV of which only boxes become RGB
     frame_interpolation  The picture between two consecutive frames, by optical flow
     frame_order          The target's frames in output order, and pictures between them
     frame_rate           A constant frame rate for a video, and which picture each frame shows
     frame_times          Display times of frames, and values resampled to regular steps
-    frames               Decoding: upright, square pixels, progressive, full-range RGB
+    frames               Decoding: upright, square pixels, progressive; RGB or the file's own coding
     image_sequence       A folder of PNG pictures with their sound, and texts in a PNG
     output_sound         The sound of an output: where it comes from, and how it is coded
     parts                The picture of an output in parts: encoded one by one, joined as they are
@@ -30,7 +31,7 @@ them, and PyAV inspects files beforehand.
     timestamps           Display times of a stream's pictures, from its packets or by decoding
     vfr_writer           Frames with individual timestamps, piped to ffmpeg
     video_info           Inspection of a video without decoding it all
-    writer               ffmpeg's graph that encodes RGB frames and sound
+    writer               ffmpeg's graph that encodes frames and sound
 """
 
 from __future__ import annotations

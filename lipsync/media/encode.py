@@ -11,6 +11,7 @@ from pydantic import Field
 
 from lipsync.errors import OutputError
 from lipsync.media.formats import Output
+from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.media.image_sequence import FrameFolderWriter
 from lipsync.media.output_sound import AudioCodec, Soundtrack
 from lipsync.media.passthrough import Passthrough
@@ -49,11 +50,12 @@ def encode_video(
     passthrough: Passthrough | None = None,
     sink: Callable[[bytes], object] | None = None,
     finalize: Callable[[Path], None] | None = None,
+    frame_coding: FrameCoding = RGB,
 ) -> int:
     """Write frames of `info`'s size, times, depth and color, with their sound.
 
     Args:
-        frames: (h, w, 3) each; consumed and, if it is a generator, closed.
+        frames: consumed and, if it is a generator, closed.
         info: of the target.
         sound: coded as `options.audio_codec` says; None: the output is silent.
         output: an existing file is replaced.
@@ -63,6 +65,7 @@ def encode_video(
         sink: receives the bytes of the stream if the output is a pipe.
         finalize: called with the complete temporary file or folder just before it gets its name;
             for a pipe with its name, when all has gone out.
+        frame_coding: of the frames; RGB, (h, w, 3) each, where the output is a folder of pictures.
 
     Returns:
         The number of frames written.
@@ -86,8 +89,9 @@ def encode_video(
             writer = video_writer(
                 info, sound, temporary, output.format, crf=options.crf, preset=options.preset,
                 tags=tags or {}, passthrough=passthrough, sink=sink if pipe else None,
+                frame_coding=frame_coding,
             )  # fmt: skip
-        done = write_all(frames, info, stack.enter_context(writer), place)
+        done = write_all(frames, info, stack.enter_context(writer), place, frame_coding)
         if finalize:
             with os_errors_as_output_errors(place):
                 finalize(temporary)
@@ -99,13 +103,14 @@ def write_all(
     info: VideoInfo,
     writer: Writer,
     output: Path,
+    frame_coding: FrameCoding = RGB,
 ) -> int:
     """Feed all frames to a writer and finish it; returns how many.
 
     Raises:
         OutputError: it could not write them.
     """
-    done, shape = 0, (info.height, info.width, 3)
+    done, shape = 0, frame_coding.shape(info.width, info.height)
     for frame in frames:
         done += 1
         if frame.shape != shape:

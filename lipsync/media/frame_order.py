@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator
 
+from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.media.frame_interpolation import interpolate_frames
 from lipsync.media.frames import read_frames
 from lipsync.types import U8, Timing, VideoInfo
@@ -12,28 +14,43 @@ MEMORY_BYTES = 256 << 20  # of decoded frames kept in memory
 SEEK_S = 1.2  # a longer jump ahead seeks: that is faster than decoding all frames in between
 
 
-def read_frames_in_order(info: VideoInfo, timing: Timing) -> Generator[U8, None, None]:
+def read_frames_in_order(
+    info: VideoInfo, timing: Timing, coding: FrameCoding = RGB
+) -> Generator[U8, None, None]:
     """Pictures at `timing.position` of the target, streamed; each is the caller's to modify.
 
     A picture between two frames is interpolated (`interpolate_frames`). Forward runs are decoded
     as they come. A file cannot be decoded backwards, so backward runs are cut into pieces that fit
     in MEMORY_BYTES. If all frames fit, they are decoded only once.
 
+    Args:
+        coding: of the pictures; see `read_frames`.
+
     Raises:
         MediaError: the target cannot be decoded.
     """
     shares = timing.blend.tolist()
     needed = _required_frames(timing.source.tolist(), shares)
-    frames = _read_frames(info, [index for pair in needed for index in pair])
+    frames = _read_frames(info, [index for pair in needed for index in pair], coding)
     try:
         for (first, *rest), share in zip(needed, shares, strict=True):
             frame = next(frames)
             if rest:
                 share = share if rest[0] > first else 1 - share
-                frame = interpolate_frames(frame, next(frames), share)
+                frame = _between(frame, next(frames), share, coding)
             yield frame
     finally:
         frames.close()
+
+
+def _between(one: U8, other: U8, share: float, coding: FrameCoding) -> U8:
+    """The picture between two; in the own coding it is the first one with what changes there."""
+    before = coding.to_rgb(one)
+    after = interpolate_frames(before, coding.to_rgb(other), share)
+    if coding is RGB:
+        return after
+    coding.paste(one, (0, 0, after.shape[1], after.shape[0]), before, after)
+    return one
 
 
 def _required_frames(sources: list[int], shares: list[float]) -> list[tuple[int, ...]]:
@@ -49,7 +66,9 @@ def _required_frames(sources: list[int], shares: list[float]) -> list[tuple[int,
     return needed
 
 
-def _read_frames(info: VideoInfo, order: list[int]) -> Generator[U8, None, None]:
+def _read_frames(
+    info: VideoInfo, order: list[int], coding: FrameCoding
+) -> Generator[U8, None, None]:
     """Frames of the target in any order."""
     if not order:
         return
@@ -58,15 +77,15 @@ def _read_frames(info: VideoInfo, order: list[int]) -> Generator[U8, None, None]
         raise ValueError(
             f"read_frames_in_order: wanted 0..{info.frame_count - 1}, got {low}..{high}"
         )
-    room = max(1, MEMORY_BYTES // (info.width * info.height * 3))
+    room = max(1, MEMORY_BYTES // math.prod(coding.shape(info.width, info.height)))
     runs = list(_runs(order, room, round(SEEK_S * info.fps)))
     if len(runs) > 1 and high - low < room:
-        kept = list(read_frames(info, low, high + 1))
+        kept = list(read_frames(info, low, high + 1, coding))
         for index in order:
             yield kept[index - low].copy()
         return
     for run in runs:
-        yield from _forward(info, run) if run[0] <= run[-1] else _backward(info, run)
+        yield from (_forward if run[0] <= run[-1] else _backward)(info, run, coding)
 
 
 def _runs(order: list[int], room: int, longest_step: int) -> Iterator[list[int]]:
@@ -87,9 +106,9 @@ def _runs(order: list[int], room: int, longest_step: int) -> Iterator[list[int]]
     yield run
 
 
-def _forward(info: VideoInfo, run: list[int]) -> Iterator[U8]:
+def _forward(info: VideoInfo, run: list[int], coding: FrameCoding) -> Iterator[U8]:
     """An ascending run, decoded as it goes."""
-    frames = read_frames(info, run[0], run[-1] + 1)
+    frames = read_frames(info, run[0], run[-1] + 1, coding)
     try:
         at, frame = run[0], next(frames)
         for shown, index in enumerate(run):
@@ -101,9 +120,9 @@ def _forward(info: VideoInfo, run: list[int]) -> Iterator[U8]:
         frames.close()
 
 
-def _backward(info: VideoInfo, run: list[int]) -> Iterator[U8]:
+def _backward(info: VideoInfo, run: list[int], coding: FrameCoding) -> Iterator[U8]:
     """A descending run that fits in memory."""
-    kept = list(read_frames(info, run[-1], run[0] + 1))
+    kept = list(read_frames(info, run[-1], run[0] + 1, coding))
     for shown, index in enumerate(run):
         frame = kept[index - run[-1]]
         again = run[shown + 1 : shown + 2] == [index]

@@ -1,4 +1,4 @@
-"""Decoding: upright, square pixels, progressive, full-range RGB."""
+"""Decoding: upright, square pixels, progressive; full-range RGB or the file's own coding."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from lipsync.errors import MediaError
 from lipsync.media.ffmpeg_process import FfmpegProcess, url, with_timestamps
+from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.media.video_info import VideoSource, inspect_source, load_image, yuv_coding
 from lipsync.types import I64, U8, Damage, VideoInfo
 
@@ -26,13 +27,16 @@ KNEE = 0.6  # of white: darker values stay as they are, brighter ones are compre
 
 
 def read_frames(
-    info: VideoInfo, start: int = 0, stop: int | None = None
+    info: VideoInfo, start: int = 0, stop: int | None = None, coding: FrameCoding = RGB
 ) -> Generator[U8, None, None]:
-    """Frames start … stop - 1 of a video, each a fresh contiguous (h, w, 3).
+    """Frames start … stop - 1 of a video, each a fresh contiguous array, of RGB (h, w, 3).
 
     The number of frames is exact: a frame that cannot be decoded repeats the picture before it,
     which `info.damage` counts. A late start costs no more than decoding from the preceding
     keyframe.
+
+    Args:
+        coding: RGB, or the video's own, see `frame_coding.own_coding`.
 
     Raises:
         MediaError: nothing can be decoded there.
@@ -44,10 +48,10 @@ def read_frames(
         return
     source = inspect_source(info.path, info.stamps is not None, info.tonemapped)
     if info.still:
-        yield _still_frame(source, info.damage)
+        yield _still_frame(source, info.damage)  # always RGB
         return
     wanted = source.shown[start:stop]
-    pictures = _pictures(source, int(wanted[0]), int(wanted[-1]) + 1, info.damage)
+    pictures = _pictures(source, int(wanted[0]), int(wanted[-1]) + 1, info.damage, coding)
     try:
         # One picture is read ahead: a picture that is shown again is copied before it is yielded.
         at, picture, ahead = -1, None, next(pictures, None)
@@ -75,17 +79,17 @@ def _still_frame(source: VideoSource, damage: Damage) -> U8:
     try:
         return load_image(source.info.path)
     except MediaError:  # a video of one picture
-        return next(_pictures(source, 0, 1, damage))[1]
+        return next(_pictures(source, 0, 1, damage, RGB))[1]
 
 
 def _pictures(
-    source: VideoSource, first: int, end: int, damage: Damage
+    source: VideoSource, first: int, end: int, damage: Damage, coding: FrameCoding
 ) -> Generator[tuple[int, U8], None, None]:
     """(index, picture) of the decoded pictures first … end - 1; undecodable ones are absent."""
-    info = source.info
-    with FfmpegProcess(_graph(source, first, end)) as process:
+    shape = coding.shape(source.info.width, source.info.height)
+    with FfmpegProcess(_graph(source, first, end, coding)) as process:
         for index in range(first, end):
-            picture = np.empty((info.height, info.width, 3), dtype=np.uint8)
+            picture = np.empty(shape, dtype=np.uint8)
             if not process.read_into(picture.data.cast("B")):
                 break
             timestamp = process.next_timestamp() if source.has_timestamps else None
@@ -107,7 +111,7 @@ def _nearest(ticks: I64, timestamp: int) -> int:
     return right
 
 
-def _graph(source: VideoSource, first: int, end: int) -> Any:
+def _graph(source: VideoSource, first: int, end: int, coding: FrameCoding) -> Any:
     """ffmpeg's graph: seek, rotate (automatic), deinterlace, scale, convert."""
     options: dict[str, Any] = {"c:v": source.coding.decoder} if source.coding.decoder else {}
     # Seek to a keyframe: pictures just before it in an open GOP refer to the GOP before.
@@ -128,16 +132,24 @@ def _graph(source: VideoSource, first: int, end: int) -> Any:
     if source.has_timestamps:
         video = with_timestamps(video)
     return (
-        _rgb(video, source)
+        (_rgb(video, source) if coding is RGB else _own(video, source))
         .output(
             "pipe:",
             format="rawvideo",
-            pix_fmt="rgb24",
+            pix_fmt=coding.pixel_format,
             fps_mode="passthrough",
             **{"frames:v": end - first},
         )
         .global_args("-copyts")
     )
+
+
+def _own(video: Any, source: VideoSource) -> Any:
+    """The file's own YUV; what is stored upright in square pixels passes as it is."""
+    matrix, coded_range = yuv_coding(source.info)
+    same = {"in_range": coded_range, "out_range": coded_range}
+    same |= {"in_color_matrix": matrix, "out_color_matrix": matrix}
+    return video.filter("scale", source.info.width, source.info.height, flags=SCALE_FLAGS, **same)
 
 
 def _rgb(video: Any, source: VideoSource) -> Any:

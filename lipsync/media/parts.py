@@ -19,6 +19,7 @@ from lipsync.errors import OutputError
 from lipsync.media.encode import EncodeOptions, write_all
 from lipsync.media.ffmpeg_process import FfmpegProcess, url
 from lipsync.media.formats import FORMATS, Format
+from lipsync.media.frame_coding import FrameCoding
 from lipsync.media.output_sound import Soundtrack
 from lipsync.media.passthrough import Passthrough
 from lipsync.media.vfr_writer import timescale
@@ -44,9 +45,9 @@ def part_starts(parts: Sequence[range], info: VideoInfo) -> list[Fraction]:
 
 def encode_part(
     frames: Iterable[U8], part: range, info: VideoInfo, place: Path, form: Format,
-    options: EncodeOptions,
+    options: EncodeOptions, frame_coding: FrameCoding,
 ) -> None:  # fmt: skip
-    """Encode the frames of a part, (h, w, 3) each, as they are encoded in a file of that format.
+    """Encode the frames of a part as they are encoded in a file of that format.
 
     Args:
         info: of the target, with the times of the output.
@@ -62,10 +63,11 @@ def encode_part(
         stamps = info.stamps[part.start : part.stop]
         info = replace(info, stamps=tuple(one - stamps[0] for one in stamps))
     writer = video_writer(
-        info, None, place, coded, crf=options.crf, preset=options.preset, tags={}, scale=scale
-    )
+        info, None, place, coded, crf=options.crf, preset=options.preset, tags={}, scale=scale,
+        frame_coding=frame_coding,
+    )  # fmt: skip
     with writer:
-        if write_all(frames, info, writer, place) != len(part):
+        if write_all(frames, info, writer, place, frame_coding) != len(part):
             raise ValueError(f"encode_part: wanted {len(part)} frames, got fewer")
 
 

@@ -23,6 +23,8 @@ _RANGES = {1: "tv", 2: "pc"}
 # Decoders that support the transparency of these codecs; ffmpeg's own do not.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
+_PLANAR = ("yuv420p", "yuvj420p", "nv12", "nv21")
+
 
 @dataclass(frozen=True)
 class StreamInfo:
@@ -36,6 +38,7 @@ class StreamInfo:
     yuv: bool  # has a YUV → RGB matrix
     alpha: bool  # some of the first picture is transparent
     decoder: str | None  # to use instead of ffmpeg's default
+    planar: bool = False  # 4:2:0 of 8 bits
 
     @staticmethod
     def of(first: Any, video: Any) -> StreamInfo:
@@ -52,6 +55,7 @@ class StreamInfo:
             yuv=not (first.format.is_rgb or first.format.has_palette),
             alpha=decoder is not None or _transparent(first),
             decoder=decoder,
+            planar=first.format.name in _PLANAR,
         )
 
 

@@ -39,10 +39,12 @@ class VfrProcess(FfmpegProcess):
         *,
         sink: Callable[[bytes], object] | None = None,
         scale: int | None = None,
+        pixel_format: str = "rgb24",
     ) -> None:
         """`info`: with `stamps`; the k-th frame fed is shown at the k-th of them.
 
         Args:
+            pixel_format: of the frames, in ffmpeg's names.
             scale: ticks per second; None: as few as the stamps need.
         """
         super().__init__(arguments, feed=True, sink=sink)
@@ -53,7 +55,7 @@ class VfrProcess(FfmpegProcess):
         self._nut: Any = av.open(_Pipe(self), "w", format="nut")
         self._stream = self._nut.add_stream("rawvideo", rate=info.fps)
         self._stream.width, self._stream.height = info.width, info.height
-        self._stream.pix_fmt = "rgb24"
+        self._stream.pix_fmt = pixel_format
         self._stream.time_base = self._tick
 
     def feed(self, frame: U8) -> bool:

@@ -1,4 +1,4 @@
-"""ffmpeg's graph that encodes RGB frames and sound."""
+"""ffmpeg's graph that encodes frames and sound."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import ffmpeg
 
 from lipsync.media.ffmpeg_process import FfmpegProcess, url
 from lipsync.media.formats import Format
+from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.media.frames import SCALE_FLAGS
 from lipsync.media.output_sound import Soundtrack
 from lipsync.media.passthrough import Passthrough
@@ -55,8 +56,9 @@ def video_writer(
     passthrough: Passthrough | None = None,
     sink: Callable[[bytes], object] | None = None,
     scale: int | None = None,
+    frame_coding: FrameCoding = RGB,
 ) -> FfmpegProcess:
-    """Start ffmpeg writing `path`; feed it RGB frames of `info`'s size.
+    """Start ffmpeg writing `path`; feed it frames of `info`'s size.
 
     The picture has `info`'s times, depth and color coding. The sound is coded as it says
     (`Soundtrack.coding`); without `sound` the output is silent.
@@ -65,12 +67,13 @@ def video_writer(
         tags: of the container.
         sink: receives the stream, which is then not written to `path`.
         scale: ticks per second of irregular times; None: as few as `info`'s need.
+        frame_coding: of the frames.
 
     Raises:
         AudioError: there is no sound.
     """
     arguments = ffmpeg.output(
-        _picture(info, form),
+        _picture(info, frame_coding),
         *([sound.stream(form)] if sound is not None else []),
         "pipe:1" if sink else url(path),
         format=form.muxer,
@@ -81,7 +84,9 @@ def video_writer(
     arguments = finish_arguments(arguments, passthrough, tags)
     if info.stamps is None:
         return FfmpegProcess(arguments, feed=True, sink=sink)
-    return VfrProcess(arguments, info, sink=sink, scale=scale)
+    return VfrProcess(
+        arguments, info, sink=sink, scale=scale, pixel_format=frame_coding.pixel_format
+    )
 
 
 def finish_arguments(
@@ -152,33 +157,35 @@ def vp9_crf(crf: int) -> int:
     return min(63, round(crf if crf <= 16 else 16 + (crf - 16) * 17 / 7))
 
 
-def _picture(info: VideoInfo, form: Format) -> Any:
-    """RGB from our pipe → the target's YUV coding and tags."""
+def _picture(info: VideoInfo, frame_coding: FrameCoding) -> Any:
+    """What comes from our pipe → the target's YUV coding and tags."""
     matrix, coded_range = yuv_coding(info)
     # 4:2:0 needs even sizes; an odd picture keeps its size in 4:4:4.
     odd = info.width % 2 or info.height % 2
     tags = info.color
     if info.stamps is None:
-        raw = {"format": "rawvideo", "pix_fmt": "rgb24", "framerate": str(info.fps)}
+        raw = {
+            "format": "rawvideo",
+            "pix_fmt": frame_coding.pixel_format,
+            "framerate": str(info.fps),
+        }
         source = ffmpeg.input("pipe:", video_size=(info.width, info.height), **raw)
     else:
         source = ffmpeg.input("pipe:", format="nut")
-    return (
-        source["v:0"]
-        .filter(
+    picture = source["v:0"]
+    if frame_coding is RGB:
+        picture = picture.filter(
             "scale",
             flags=SCALE_FLAGS,
             in_range="pc",
             out_color_matrix=matrix,
             out_range=coded_range,
-        )
-        .filter("format", ("yuv444p" if odd else "yuv420p") + ("10le" if info.depth > 8 else ""))
-        # Untagged targets give untagged outputs: players then guess alike for both.
-        .filter(
-            "setparams",
-            color_primaries=tags.primaries or "unknown",
-            color_trc=tags.transfer or "unknown",
-            colorspace=tags.space or "unknown",
-            range=tags.range or "unknown",
-        )
+        ).filter("format", ("yuv444p" if odd else "yuv420p") + ("10le" if info.depth > 8 else ""))
+    # Untagged targets give untagged outputs: players then guess alike for both.
+    return picture.filter(
+        "setparams",
+        color_primaries=tags.primaries or "unknown",
+        color_trc=tags.transfer or "unknown",
+        colorspace=tags.space or "unknown",
+        range=tags.range or "unknown",
     )

@@ -227,4 +227,5 @@ def describe_result(
             *(line for one, log in logged for line in one.warnings(log)),
         ),
         seconds=run.seconds,
+        cpu_seconds=run.cpu_seconds,
     )

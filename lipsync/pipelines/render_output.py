@@ -19,6 +19,7 @@ from lipsync.marks.origin import (
     write_id,
 )
 from lipsync.media import encode
+from lipsync.media.frame_coding import RGB, own_coding
 from lipsync.media.parts import split_frames
 from lipsync.media.passthrough import Passthrough
 from lipsync.media.stdout_sink import StdoutSink
@@ -78,10 +79,11 @@ def write_output(
         form, straight = paths.output.format, timeline.retimed.straight
         passthrough, left = media.plan_passthrough(plan.info, form, plan.length.sound, straight)
     mark = marking.watermark()
-    drawings = [SpeakerDrawing(one, options, run, mark) for one in renders]
+    coding = RGB if form.frames or plan.info.depth > 8 else own_coding(plan.info)
+    drawings = [SpeakerDrawing(one, options, run, mark, coding) for one in renders]
     sheets = [_open_sheet(one) for one in renders] if paths.sheet is not None else []
     written = Written([one.log for one in drawings], list(left))
-    making = FrameMaking(plan.info, drawings, marking, sheets, run)
+    making = FrameMaking(plan.info, drawings, marking, sheets, run, coding)
 
     def seal(file: Path, digest: str | None = None) -> None:
         with timer.stage("marks"):
@@ -118,6 +120,7 @@ def _write_stream(
         making.make(parts), plan.info, plan.sound, paths.output, options.encode,
         tags=marking.tags, texts=marking.picture_texts, passthrough=passthrough, sink=sink.write,
         finalize=lambda file: seal(file, sink.sha256 if paths.output.format.pipe else None),
+        frame_coding=making.coding,
     )  # fmt: skip
 
 

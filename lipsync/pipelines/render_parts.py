@@ -56,7 +56,9 @@ def write_parts(
                 for part in group:
                     with store.write(part) as temporary:
                         some = islice(frames, len(part))
-                        encode_part(some, part, info, temporary, output.format, options)
+                        encode_part(
+                            some, part, info, temporary, output.format, options, making.coding
+                        )
                         store.commit(part, temporary, _log_of(making, part))
         _show_kept(making, [part for part in parts if part in kept], store)
         joined = store.folder / "joined.mp4"
@@ -127,11 +129,12 @@ def _group_missing(parts: Sequence[range], kept: set[range]) -> Iterator[list[ra
 def _show_kept(making: FrameMaking, kept: Sequence[range], store: PartStore) -> None:
     """Give the sheets what they show of parts that an earlier run made, as it was encoded."""
     for part in kept:
-        if any(i in sheet.wanted for sheet in making.sheets for i in part):
-            coded = media.read_frames(media.probe(store.place(part)))
+        if any(making.is_shown(i) for i in part):
+            coded = media.read_frames(media.probe(store.place(part)), coding=making.coding)
             with closing(making.read_target(part)) as targets, closing(coded) as frames:
                 for i, target, frame in zip(part, targets, frames, strict=True):
-                    making.show(i, target, frame)
+                    if making.is_shown(i):
+                        making.show(i, target, frame)
 
 
 def _describe(changed: Sequence[str], kept: set[range], parts: Sequence[range]) -> list[str]:

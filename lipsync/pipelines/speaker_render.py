@@ -21,10 +21,11 @@ import numpy as np
 from lipsync.face import landmarks
 from lipsync.marks.origin import ModelCard
 from lipsync.marks.watermark import Watermark
+from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.mouth import texture
 from lipsync.mouth.decoder import decoder_texture
 from lipsync.mouth.decoder.network import MouthDecoder
-from lipsync.mouth.finish.composite import composite_frames, fade
+from lipsync.mouth.finish.composite import Compositor, fade, find_boxes
 from lipsync.mouth.finish.jaw_warp import predict_jaw_offsets
 from lipsync.mouth.finish.teeth import finish_teeth
 from lipsync.mouth.finish.visibility import Visibility, measure_visibility
@@ -155,15 +156,20 @@ class SpeakerDrawing:
         options: RenderOptions,
         run: RunContext,
         mark: Watermark | None = None,
+        coding: FrameCoding = RGB,
     ) -> None:
-        """`mark`: put into every new mouth."""
+        """`mark`: put into every new mouth; `coding`: of the frames."""
         self.render, self._options, self._run, self._mark = render, options, run, mark
         self.log = FrameLog.empty(len(render.wanted))
-        model = render.scene.texture_model
+        model, info = render.scene.texture_model, render.scene.info
+        self._coding, self._shape = coding, (info.height, info.width)
+        target = render.wanted.target
+        self._corners, self._sizes = find_boxes(target, info.width, info.height, options.composite)
+        self._target = target.within(self._corners)
         self._source = texture.open_texture(render.material.bank, options.texture, model)
 
     def apply(self, frames: Iterable[U8], part: range) -> Iterator[U8]:
-        """The frames (h, w, 3) of a part with this mouth; those without it pass untouched."""
+        """The frames of a part with this mouth, changed in place; others pass untouched."""
         render, timer = self.render, self._run.timer
         material, wanted, options = render.material, render.wanted, self._options
         lead = range(max(0, part.start - round(LEAD_S * render.scene.info.fps)), part.stop)
@@ -174,24 +180,38 @@ class SpeakerDrawing:
         patches = islice(patches, part.start - lead.start, None)
         patches = self.log.record_distances(timer.each("teeth", patches), part.start)
         patches = fade(patches, render.visible[part.start : part.stop])
-        pictures = composite_frames(
-            frames,
-            timer.each("wait", read_ahead(patches)),
-            wanted.target,
+        compositor = Compositor(
+            self._target,
             options.composite,
             wanted.jaw_offsets,
             occluders=material.appearance.occluders if options.shown.occlusion else None,
             lips=wanted.lips.points,
             first=part.start,
+            frame_shape=self._shape,
         )
-        to_frame, times = wanted.target.to_frame, render.scene.timeline.times
-        for i, picture in zip(part, timer.each("composite", pictures), strict=True):
-            self.log.changed[i] = picture.alpha is not None
-            if self._mark is not None and picture.alpha is not None:
-                with timer.stage("watermark"):
-                    alpha, corner = picture.alpha, picture.corner
-                    self._mark.embed(picture.frame, to_frame[i], times[i], alpha, corner)
-            yield picture.frame
+        ahead = timer.each("wait", read_ahead(patches))
+        for i, frame, patch in zip(part, frames, ahead, strict=True):
+            if patch is not None:
+                with timer.stage("composite"):
+                    self._put(frame, i, patch, compositor)
+            yield frame
+
+    def _put(self, frame: U8, i: int, patch: Patch, compositor: Compositor) -> None:
+        """Put a patch, and the mark, into output frame i."""
+        (x, y), (width, height) = self._corners[i].tolist(), self._sizes[i].tolist()
+        if width == 0:
+            return
+        box = x, y, width, height
+        own = self._coding.cut(frame, box)
+        made = compositor.composite(i, own, patch.within(self._corners[i]))
+        if made.alpha is None:
+            return
+        self.log.changed[i] = True
+        if self._mark is not None:
+            to_box, time = self._target.to_frame[i], self.render.scene.timeline.times[i]
+            with self._run.timer.stage("watermark"):
+                self._mark.embed(made.frame, to_box, time, made.alpha, made.corner)
+        self._coding.paste(frame, box, own, made.frame)
 
 
 def prepare_speaker(

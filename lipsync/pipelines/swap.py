@@ -35,7 +35,7 @@ from lipsync.media.encode import encode_video
 from lipsync.media.frame_times import display_times
 from lipsync.media.passthrough import Passthrough
 from lipsync.mouth.finish.blend import Composited
-from lipsync.mouth.finish.composite import composite_frames, fade
+from lipsync.mouth.finish.composite import Compositor, composite_frames, fade
 from lipsync.options import SwapOptions
 from lipsync.pipelines.arguments import as_options, as_output
 from lipsync.pipelines.outputs import check_output, plan_marking
@@ -270,9 +270,11 @@ def _draw(
         composite_frames(
             backgrounds,
             fade(patches, visible),
-            face.at(np.arange(len(face))),
-            composite_options(options),
-            outlines=maker.mask_outlines(face, points, options.faces),
+            Compositor(
+                face.at(np.arange(len(face))),
+                composite_options(options),
+                outlines=maker.mask_outlines(face, points, options.faces),
+            ),
         ),
     )
 

@@ -17,7 +17,7 @@ from lipsync.faceswap.face_crop import smooth_landmarks
 from lipsync.faceswap.maker import FaceOptions, mask_outlines
 from lipsync.faceswap.preview import draw_grid
 from lipsync.media.png import write_png
-from lipsync.mouth.finish.composite import composite_frames
+from lipsync.mouth.finish.composite import Compositor
 from lipsync.options import SwapOptions
 from lipsync.pipelines.person import find_person
 from lipsync.pipelines.swap_setup import (
@@ -75,14 +75,12 @@ def preview(
 
 def composite_frame(frame: U8, patch: Patch, face: TrackedFace, options: FaceOptions) -> U8:
     """Composite a patch into the only frame of `face`, as `swap` does."""
-    composited = composite_frames(
-        [frame],
-        [patch],
+    compositor = Compositor(
         face.at(np.zeros(1, np.int64)),
         composite_options(SwapOptions(faces=options)),
         outlines=mask_outlines(face, smooth_landmarks(face), options),
     )
-    return next(composited).frame
+    return compositor.composite(0, frame, patch).frame
 
 
 def parse_time(text: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class RenderResult:
     marks: str  # the record's id, and who signed
     warnings: tuple[str, ...]
     seconds: dict[str, float]  # wall time spent in each stage
+    cpu_seconds: dict[str, float] = field(default_factory=dict)  # of the thread that ran the stage
     report: Path | None = None  # the page of an inspection of the output
     # (seconds, question) of the moments at which the output looks made; see `inspect`.
     look_at: tuple[tuple[float, str], ...] = ()

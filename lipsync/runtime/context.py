@@ -49,3 +49,8 @@ class RunContext:
     def seconds(self) -> dict[str, float]:
         """Seconds per stage so far, rounded for a result."""
         return {name: round(value, 3) for name, value in self.timer.seconds.items()}
+
+    @property
+    def cpu_seconds(self) -> dict[str, float]:
+        """Likewise, CPU time."""
+        return {name: round(value, 3) for name, value in self.timer.cpu_seconds.items()}

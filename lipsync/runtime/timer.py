@@ -1,4 +1,4 @@
-"""Wall time per stage."""
+"""Wall and CPU time per stage."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ class _Running(threading.local):
 
     def __init__(self) -> None:
         self.stages: list[str] = []
-        self.since = 0.0
+        self.since = self.worked_since = 0.0
 
 
 class StageTimer:
-    """Adds up wall time per stage.
+    """Adds up wall and CPU time per stage.
 
     Time is charged to the innermost stage: one that consumes another's stream is not charged for
     producing it. Each thread is timed by itself, so that parallel stages add up to more than the
-    time elapsed.
+    time elapsed. CPU time of threads that libraries start, and of ffmpeg, is nobody's.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
         self._running = _Running()
         self._adding = threading.Lock()
 
@@ -60,9 +61,13 @@ class StageTimer:
                 close()
 
     def _charge(self) -> None:
-        now = time.perf_counter()
+        now, worked = time.perf_counter(), time.thread_time()
         if self._running.stages:
             name = self._running.stages[-1]
             with self._adding:
-                self.seconds[name] = self.seconds.get(name, 0.0) + now - self._running.since
-        self._running.since = now
+                for total, spent in (
+                    (self.seconds, now - self._running.since),
+                    (self.cpu_seconds, worked - self._running.worked_since),
+                ):
+                    total[name] = total.get(name, 0.0) + spent
+        self._running.since, self._running.worked_since = now, worked

@@ -30,6 +30,7 @@ from lipsync.types.arrays import (
     I64,
     U8,
     Bools,
+    Box,
     Positions,
     require_array,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "AudioFeatures",
     "AudioInfo",
     "Bools",
+    "Box",
     "CellMeans",
     "ColorTags",
     "Damage",

@@ -12,6 +12,7 @@ F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Box = tuple[int, int, int, int]  # x, y, width, height, pixels
 Positions = NDArray[np.int64] | NDArray[np.float64]  # target frames, may be fractional
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -175,3 +175,9 @@ class Patch:
         require_array("Patch.rgb", self.rgb, np.uint8, (None, None, 3))
         require_array("Patch.alpha", self.alpha, np.float32, self.rgb.shape[:2])
         require_array("Patch.from_frame", self.from_frame, np.float32, (2, 3))
+
+    def within(self, corner: I64) -> Patch:
+        """The same patch for a box of the frame whose corner is at x, y."""
+        from_box = self.from_frame.copy()
+        from_box[:, 2] += from_box[:, :2] @ corner
+        return replace(self, from_frame=from_box)

@@ -61,8 +61,8 @@ def swapped(network: FaceAutoencoder, how: FaceOptions, n: int = 8) -> list[blen
     )
     options = swap_setup.composite_options(SwapOptions(faces=how))
     outlines = maker.mask_outlines(face, smooth_landmarks(face), how)
-    target = face.at(np.arange(n))
-    return list(composite.composite_frames(frames, made, target, options, outlines=outlines))
+    compositor = composite.Compositor(face.at(np.arange(n)), options, outlines=outlines)
+    return list(composite.composite_frames(frames, made, compositor))
 
 
 @pytest.mark.parametrize("mask", ["hull", "learned", "both"])

@@ -10,6 +10,7 @@ import pytest
 
 from lipsync import media
 from lipsync.media import frame_order
+from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.media.frame_interpolation import interpolate_frames
 from lipsync.retime import Motion, loops
 from lipsync.types import Timing, VideoInfo
@@ -71,9 +72,11 @@ def test_a_jump_of_less_than_a_second_is_decoded_through(
     """Seeking pays after a second or so, however many frames that is: 31 are 1.24 s or 0.13 s."""
     starts: list[int] = []
 
-    def counting(info: VideoInfo, start: int = 0, stop: int | None = None) -> object:
+    def counting(
+        info: VideoInfo, start: int = 0, stop: int | None = None, coding: FrameCoding = RGB
+    ) -> object:
         starts.append(start)
-        return media.read_frames(info, start, stop)
+        return media.read_frames(info, start, stop, coding)
 
     info = media.probe(clips.video(f"rate{rate}.mp4", "-c:v", "libx264", rate=str(rate), frames=70))
     frames = list(media.read_frames(info))

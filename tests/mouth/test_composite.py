@@ -9,7 +9,7 @@ import pytest
 from lipsync.face.similarity import affine_scale, apply_affine
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.finish.blend import blend_patch, laplacian_blend, match_colors, soft_mask
-from lipsync.mouth.finish.composite import CompositeOptions, composite_frames
+from lipsync.mouth.finish.composite import CompositeOptions, Compositor, composite_frames
 from lipsync.mouth.finish.foreign import MouthZone
 from lipsync.mouth.finish.grain import CORRELATION, STRENGTH, Grain
 from lipsync.mouth.texture.median import bounding_box
@@ -41,7 +41,9 @@ def scene() -> TrackedFace:
 
 def run(scene, frames, patches, options=None) -> list:  # type: ignore[no-untyped-def]
     target = scene.at(np.arange(N))
-    return list(composite_frames(frames, patches, target, options or CompositeOptions()))
+    return list(
+        composite_frames(frames, patches, Compositor(target, options or CompositeOptions()))
+    )
 
 
 def test_pixels_outside_the_mask_are_the_targets_bit_for_bit(scene) -> None:

@@ -14,7 +14,7 @@ from lipsync.face import landmarks
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.pixels import fill_polygon
 from lipsync.mouth.bank.mouth_bank import BankOptions, build
-from lipsync.mouth.finish.composite import CompositeOptions, composite_frames
+from lipsync.mouth.finish.composite import CompositeOptions, Compositor, composite_frames
 from lipsync.mouth.occlusion.before_face import _is_near, find_valid
 from lipsync.mouth.occlusion.hand_masks import _interpolate
 from lipsync.mouth.occlusion.looks import UNSEEN, Looks
@@ -117,11 +117,11 @@ def test_what_is_before_the_face_stays_before_the_new_mouth() -> None:
         patches.append(Patch(new, np.ones((260, 320), np.float32), shift))
     options = CompositeOptions(grain=False)
     target = face.at(np.arange(3))
-    done = list(composite_frames(frames, patches, target, options, occluders=occluders))
+    done = list(composite_frames(frames, patches, Compositor(target, options, occluders=occluders)))
     for frame, bar, made in zip(frames, bars, done, strict=True):
         assert np.array_equal(made.frame[bar], frame[bar])
         assert np.abs(made.frame[~bar].astype(int) - frame[~bar]).max() <= 3
-    bare = list(composite_frames(frames, patches, target, options))
+    bare = list(composite_frames(frames, patches, Compositor(target, options)))
     assert np.abs(bare[0].frame[bars[0]].astype(int) - 250).max() > 50
 
 
@@ -223,7 +223,7 @@ def test_a_caption_stays_whole(shared: Path) -> None:
     grays = [grey] * 75
     for occluders, whole in ((appearance.occluders, True), (None, False)):
         kept = letters = 0
-        done = composite_frames(frames, grays, target, options, occluders=occluders)
+        done = composite_frames(frames, grays, Compositor(target, options, occluders=occluders))
         for frame, made in zip(frames, done, strict=True):
             ink = (frame.min(-1) > 225) | (frame.max(-1) < 30)
             ink[:310] = False  # hair and eyes

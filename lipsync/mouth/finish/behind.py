@@ -18,14 +18,12 @@ from lipsync.face.tracked_face import SampledFace
 from lipsync.media.pixels import fill_polygon, to_three_channels
 from lipsync.mouth.occlusion.mask_space import draw_in_frame
 from lipsync.mouth.shape_free import REGION
-from lipsync.types import F32, U8, Occluders, Patch
+from lipsync.types import F32, U8, Box, Occluders, Patch
 
 SKIN_SIGMA = 0.12  # outer-eye distances from which skin is continued below a thing
 RIM = 0.75  # share of the outline's size; beyond it the new mouth's skin is compared
 ENOUGH_PX = 6.0  # of that σ in pixels: larger faces are reduced first
 LEAST_WEIGHT = 1e-3  # of skin near by; without any its mean takes over
-
-Box = tuple[int, int, int, int]  # x, y, width, height
 
 
 class Covered:

@@ -26,25 +26,36 @@ MIN_PIXELS, MAX_PIXELS = 64, 8000  # from which noise is measured
 class Grain:
     """Grain for the frames of one clip, which must be passed in order."""
 
-    def __init__(self, rate: float, seed: int = 0) -> None:
-        """`rate`: frames per second of the clip."""
+    def __init__(self, rate: float, seed: int = 0, shape: tuple[int, int] | None = None) -> None:
+        """`rate`: frames per second of the clip; `shape`: h, w of whole frames, None: as given."""
+        self._shape = shape
         self._correlation = CORRELATION ** (1 / (CORRELATION_S * rate))
         self._innovation = (1 - self._correlation**2) ** 0.5  # keeps the variance at 1
         self._random = np.random.default_rng(seed)
         self._field: F32 | None = None  # (h, w) of a whole frame, variance 1
         self._pool: F32 | None = None  # noise, larger than a frame by POOL
 
-    def add(self, frame: U8, target: U8, alpha: F32, corner: tuple[int, int]) -> None:
+    def add(
+        self,
+        frame: U8,
+        target: U8,
+        alpha: F32,
+        corner: tuple[int, int],
+        origin: tuple[int, int] = (0, 0),
+    ) -> None:
         """Bring the new mouth's noise to the target's noise level there, in place.
 
         Args:
             frame, target: (h, w, 3), with the new mouth and the original.
             alpha: (bh, bw), 0..1, of the new mouth in a box of the frame.
             corner: x, y of the box.
+            origin: x, y of `frame` in the whole one, if it is a part of it.
         """
         (x, y), (height, width) = corner, alpha.shape
         here = slice(y, y + height), slice(x, x + width)
-        grain = self._next(frame.shape[:2], here)
+        right, down = x + origin[0], y + origin[1]
+        place = slice(down, down + height), slice(right, right + width)
+        grain = self._next(self._shape or frame.shape[:2], place)
         inside = alpha > 0.5
         if inside.sum() < MIN_PIXELS:
             return
