@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.cost.speed import run_timed
+from bench.support.processes import run_measured
 from lipsync import media
 from lipsync.pipelines.render_costs import START_S
 
@@ -57,17 +57,17 @@ def measure(target: Path, speech: Path, folder: Path) -> list[Row]:
     command += ["--audio", str(speech), "--video", str(target), "--output", str(output)]
     for state in ("empty", "filled"):
         before = _size(cache)
-        estimate = json.loads(run_timed([*command, "--dry-run"], environment)[2])
-        seconds, memory, said = run_timed(command, environment)
+        estimate = json.loads(run_measured([*command, "--dry-run"], environment).out)
+        cost = run_measured(command, environment)
         name = f"{target.stem}, {info.width}×{info.height}, {float(info.duration):.0f} s"
         rows.append(
             Row(
                 name,
                 state,
                 estimate,
-                json.loads(said),
-                seconds,
-                memory * 2**20,
+                json.loads(cost.out),
+                cost.wall,
+                cost.memory * 1e6,
                 output.stat().st_size,
                 _size(cache) - before,
                 info.frame_count,

@@ -1,10 +1,13 @@
-"""Speed and memory of whole renders. Writes docs/benchmarks/speed.md.
+"""Speed and memory of whole renders, against merely re-encoding: docs/benchmarks/speed.md.
 
-    python -m bench.cost.speed [--shared ../shared] [--runs 3]
+    python -m bench.cost.speed [--shared ../shared] [--only SIZE ...] [--long]
 
-Whole processes are timed, start-up included, with cold and with warm caches; figures are medians
-over the runs. For reference, ffmpeg re-encodes the same number of frames of the same video. Peak
-memory is that of the largest single process.
+Whole processes are timed, start-up included: ffmpeg that decodes the target and encodes it again
+with the settings of a render, a render with an empty cache, and one with all in the cache. A minute
+of a GRID speaker is scaled to three sizes; a minute of a kitchen scene stands for the street. Run
+it on a quiet machine: ratios are of times measured one after the other.
+
+--long adds ten minutes of the smallest size, two renders at once, and takes half an hour more.
 """
 
 from __future__ import annotations
@@ -14,208 +17,239 @@ import datetime
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 import lipsync
-from lipsync import media
-from lipsync.face import landmarks
-from lipsync.mouth.bank.footage import Footage
-from lipsync.mouth.bank.mouth_bank import BankOptions
-from lipsync.mouth.finish.composite import CompositeOptions, Compositor, composite_frames
-from lipsync.mouth.finish.jaw_warp import JawOptions, predict_jaw_offsets
-from lipsync.mouth.finish.sharpen import learn_sharpness
-from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
-from lipsync.mouth.finish.teeth_relief import find_teeth
-from lipsync.mouth.texture import TextureOptions, open_texture
-from lipsync.mouth.wanted_mouths import WantedMouths
-from lipsync.runtime.cache import Cache
-from lipsync.runtime.prefetch import read_ahead
-from lipsync.speech.video_speech import VideoSpeech
-from lipsync.types import LipTrack
+from bench.cost.cold import SPEECHES
+from bench.support.processes import Cost, StartedCommand, run_measured
+from lipsync.media import ffmpeg_binary, read_audio
 
 REPO = Path(__file__).resolve().parents[2]
+RATE, SECONDS, LONG = 16000, 60, 600
+START = "from lipsync.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A target, and the bars of the ratios."""
+
+    name: str
+    source: str  # in the data
+    size: tuple[int, int]
+    warm: float | None = None  # × the re-encode
+    warm_real: float | None = None  # × real time
+    cold_real: float | None = None
+    memory: float | None = None  # MB
+
+
 CASES = (
-    ("grid_s1_120s.mp4", "jfk.flac", 1),
-    ("grid_s4_60s.mp4", "LJ001-0001.wav", 1),
-    ("englishvideo.mp4", "LJ001-0001.wav", 1),
-    ("grid_s1_120s.mp4", "jfk.flac", 6),
+    Case("360p", "targets/grid_s4_60s.mp4", (360, 288), warm_real=0.25),
+    Case("720p", "targets/grid_s4_60s.mp4", (1280, 720), 1.5, 0.6, 1.25, 700),
+    Case("1080p", "targets/grid_s4_60s.mp4", (1920, 1080), 1.4, None, 2.0, 1200),
+    Case("street", "wild/hands_and_objects.mp4", (1280, 720)),
 )
-STAGES = ("decode", "texture", "teeth", "composite", "encode", "pictures")
 
 
-def run_timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
-    """Run a process; wall seconds, peak memory (MB) and stdout."""
-    start = time.perf_counter()
-    with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        if status:
-            raise SystemExit(f"{' '.join(command)}: exit status {status}")
-        out.seek(0)
-        return seconds, usage.ru_maxrss / 1024, out.read().decode()
+@dataclass(frozen=True)
+class Measured:
+    """What one case cost."""
+
+    case: Case
+    seconds: float  # of output
+    encode: Cost
+    cold: Cost
+    warm: Cost
 
 
-def repeat_speech(speech: Path, times: int, folder: Path) -> Path:
-    """Repeat the speech `times` times, as one file."""
-    if times == 1:
-        return speech
-    long = folder / f"{speech.stem}x{times}.flac"
-    command = [media.ffmpeg_binary(), "-y", "-v", "error", "-stream_loop", str(times - 1)]
-    subprocess.run([*command, "-i", str(speech), str(long)], check=True)
-    return long
+def make_target(case: Case, data: Path, seconds: int, folder: Path) -> Path:
+    """The source, repeated and scaled, with its own sound."""
+    place = folder / f"{case.name}-{seconds}.mp4"
+    width, height = case.size
+    command = [
+        ffmpeg_binary(), "-y", "-nostdin", "-v", "error", "-stream_loop", "-1",
+        "-i", str(data / case.source), "-t", str(seconds), "-vf", f"scale={width}:{height}",
+        "-c:v", "libx264", "-crf", "14", "-preset", "veryfast", "-c:a", "aac", str(place),
+    ]  # fmt: skip
+    subprocess.run(command, check=True)
+    return place
 
 
-def measure(target: Path, speech: Path, runs: int, folder: Path) -> dict[str, object]:
-    """Time a case: cold once, then warm `runs` times, and ffmpeg's re-encoding."""
-    cache = folder / target.stem
-    known = cache.exists()
-    output = folder / "out.mp4"
-    render = [sys.executable, "-m", "lipsync", "render", "--json", "--overwrite"]
-    render += ["--audio", str(speech), "--video", str(target), "--output", str(output)]
-    cold, _, first = run_timed(render, {"XDG_CACHE_HOME": str(cache)})
-    warm, memory, stages, floor = [], [], [], []
-    frames = json.loads(first)["frames"]
-    again = [
-        media.ffmpeg_binary(),
-        "-y",
-        "-v",
-        "error",
-        "-stream_loop",
-        "-1",
-        "-i",
-        str(target),
-        "-an",
+def make_speech(data: Path, seconds: int, folder: Path) -> Path:
+    """Several voices, one after the other."""
+    place = folder / f"speech-{seconds}.wav"
+    waves = [read_audio(data / "speech" / name, RATE).samples for name in SPEECHES]
+    whole = np.concatenate(waves)
+    soundfile.write(place, np.resize(whole, seconds * RATE), RATE)
+    return place
+
+
+def encode_again(target: Path, frames: int, output: Path) -> list[str]:
+    """The command that decodes a target and encodes it as a render does."""
+    return [
+        ffmpeg_binary(), "-y", "-nostdin", "-v", "error", "-i", str(target), "-an",
+        "-frames:v", str(frames), "-c:v", "libx264", "-crf", "16", "-preset", "fast",
+        "-x264-params", "chroma-qp-offset=-8", str(output),
+    ]  # fmt: skip
+
+
+def render(target: Path, speech: Path, output: Path) -> list[str]:
+    """The command of a render."""
+    arguments = ["render", "--json", "--overwrite", "-a", str(speech), "-v", str(target)]
+    return [sys.executable, "-c", START, *arguments, "-o", str(output)]
+
+
+def measure(case: Case, data: Path, seconds: int, folder: Path) -> Measured:
+    """Encode again, then render with an empty and with a filled cache."""
+    target, speech = make_target(case, data, seconds, folder), make_speech(data, seconds, folder)
+    cache = {"XDG_CACHE_HOME": str(folder / f"cache-{case.name}-{seconds}")}
+    command = render(target, speech, folder / "out.mp4")
+    cold = run_measured(command, cache)
+    warm = run_measured(command, cache)
+    result = json.loads(warm.out)
+    again = encode_again(target, result["frames"], folder / "again.mp4")
+    length = float(result["frames"] / Fraction(result["fps"]))
+    return Measured(case, length, run_measured(again), cold, warm)
+
+
+def _over(value: float, bar: float | None) -> str:
+    if bar is None:
+        return f"{value:.2f}"
+    return f"{value:.2f} ({'met' if value <= bar else '**missed**'}: {bar:g})"
+
+
+def describe_cases(rows: list[Measured]) -> str:
+    """Times and memory, with the bars."""
+    lines = [
+        "| target | s | re-encode s, CPU s | warm s, CPU s | cold s, CPU s | warm / re-encode "
+        "| warm / real time | cold / real time | MB re-encode, warm, cold | with mapped files |",
+        "|" + " --- |" * 10,
     ]
-    again += ["-frames:v", str(frames), "-crf", "16", str(folder / "floor.mp4")]
-    for _ in range(runs):
-        seconds, peak, said = run_timed(render, {"XDG_CACHE_HOME": str(cache)})
-        warm.append(seconds)
-        memory.append(peak)
-        stages.append(json.loads(said)["seconds"])
-        floor.append(run_timed(again, {})[0])
-    info, duration = media.probe(target), json.loads(first)["duration"]
-    alone = picture_time(target)
-    tracking = json.loads(first)["seconds"]["landmarks"]
-    return {
-        "target": f"{target.stem}, {info.width}×{info.height}",
-        "frames": frames,
-        "duration": duration,
-        # The target was rendered before: its track is cached, so there is no cold time.
-        "cold": float("nan") if known else cold / duration,
-        "warm": statistics.median(warm) / duration,
-        "floor": statistics.median(floor) / duration,
-        "memory": max(memory),
-        "landmarks": float("nan") if known else 1000 * tracking / info.frame_count,
-        **{
-            stage: 1000 * statistics.median(s[stage] for s in stages) / frames
-            for stage in STAGES
-            if stage != "pictures"
-        },
-        "pictures": alone,
-    }
-
-
-def picture_time(target: Path, frames: int = 120) -> float:
-    """ms per frame of texture, teeth and composite together, without the encoder.
-
-    In a render the encoder shares the cores; this is the time of the stages alone.
-    """
-    info = media.probe(target)
-    with Cache(Cache.default_root()) as cache:
-        track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
-        footage = Footage.of([VideoSpeech(info)], [track])
-        face = footage.face
-        bank, appearance = footage.collect_bank(BankOptions(), cache)
-    count = min(frames, len(face) // 2)
-    order = np.arange(count)
-    lips = LipTrack(face.lips.points[count : 2 * count], face.fps)
-    wanted = WantedMouths(
-        lips,
-        face,
-        order,
-        jaw_offsets=predict_jaw_offsets(bank, lips, face.at(order), JawOptions()),
-        skin_color=appearance.skin_color[order],
-    )
-    shown = list(media.read_frames(info, 0, count))
-    source = open_texture(bank, TextureOptions())
-    teeth, sharp = find_teeth(bank), learn_sharpness(bank)
-
-    def made() -> float:
-        start = time.perf_counter()
-        patches = source.draw_patches(wanted)
-        patches = read_ahead(finish_teeth(patches, wanted, teeth, sharp, TeethOptions()))
-        compositor = Compositor(
-            wanted.target, CompositeOptions(), wanted.jaw_offsets, lips=lips.points
-        )
-        done = composite_frames(shown, patches, compositor)
-        for _ in done:
-            pass
-        return 1000 * (time.perf_counter() - start) / count
-
-    made()  # reads the bank from the disk
-    return statistics.median(made() for _ in range(3))
-
-
-def table(rows: list[dict[str, object]]) -> str:
-    text = (
-        "| target | output s | cold × | warm × | ffmpeg alone × | peak MB | landmarks | "
-        + " | ".join(STAGES)
-        + " |\n| --- |"
-        + " --- |" * (6 + len(STAGES))
-        + "\n"
-    )
     for row in rows:
+        case = row.case
+        worst = max(row.warm.memory, row.cold.memory)
+        bar = "" if case.memory is None else (
+            f" ({'met' if worst <= case.memory else '**missed**'}: {case.memory:g})"
+        )  # fmt: skip
+        costs = (row.encode, row.warm, row.cold)
         cells = [
-            f"{row['target']}",
-            *(f"{row[k]:.2f}" for k in ("duration", "cold", "warm", "floor")),
-            f"{row['memory']:.0f}",
-            *(f"{row[k]:.1f}" for k in ("landmarks", *STAGES)),
-        ]
-        text += "| " + " | ".join(cells).replace("nan", "–") + " |\n"
-    return text
+            f"{case.name}, {case.size[0]}×{case.size[1]}", f"{row.seconds:.0f}",
+            *(f"{one.wall:.1f}, {one.cpu:.0f}" for one in costs),
+            _over(row.warm.wall / row.encode.wall, case.warm),
+            _over(row.warm.wall / row.seconds, case.warm_real),
+            _over(row.cold.wall / row.seconds, case.cold_real),
+            ", ".join(f"{one.memory:.0f}" for one in costs) + bar,
+            ", ".join(f"{one.mapped:.0f}" for one in costs),
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def describe_stages(rows: list[Measured]) -> str:
+    """Where the time goes, cold and warm."""
+    told = {
+        f"{row.case.name} {how}": json.loads(cost.out)
+        for row in rows
+        for how, cost in (("cold", row.cold), ("warm", row.warm))
+    }
+    stages = dict.fromkeys(stage for one in told.values() for stage in one["seconds"])
+    lines = ["| stage | " + " | ".join(told) + " |", "| --- |" + " --- |" * len(told)]
+    for stage in stages:
+        cells = []
+        for one in told.values():
+            wall, cpu = one["seconds"].get(stage), one["cpu_seconds"].get(stage)
+            cells.append("–" if wall is None else f"{wall:.1f}, {cpu:.1f}")
+        lines.append(f"| {stage} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def describe_lengths(short: Measured, long: Measured) -> str:
+    """Cost per frame and memory of a minute and of ten."""
+    lines = [
+        "| s | warm, ms per frame | CPU, ms per frame | cold, ms per frame | MB warm, cold |",
+        "|" + " --- |" * 5,
+    ]
+    for row in (short, long):
+        frames = json.loads(row.warm.out)["frames"]
+        times = (row.warm.wall, row.warm.cpu, row.cold.wall)
+        cells = [f"{row.seconds:.0f}", *(f"{1000 * one / frames:.1f}" for one in times)]
+        cells.append(f"{row.warm.memory:.0f}, {row.cold.memory:.0f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    share = long.warm.memory / short.warm.memory
+    return "\n".join(lines) + f"\n\nMemory of the long one, warm: {_over(share, 1.05)} × the short."
+
+
+def describe_pair(data: Path, folder: Path) -> str:
+    """Two warm renders at once, against one after the other."""
+    case = CASES[0]
+    target, speech = make_target(case, data, SECONDS, folder), make_speech(data, SECONDS, folder)
+    cache = {"XDG_CACHE_HOME": str(folder / f"cache-{case.name}-{SECONDS}")}
+    commands = [render(target, speech, folder / f"{name}.mp4") for name in ("one", "other")]
+    run_measured(commands[0], cache)
+    apart = sum(run_measured(command, cache).wall for command in commands)
+    started = [StartedCommand(command, cache) for command in commands]
+    together = max(one.wait().wall for one in started)
+    return (
+        f"Two warm renders of the smallest target: one after the other {apart:.1f} s, at once "
+        f"{together:.1f} s, {_over(together / apart, 1.1)} of that."
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.cost.speed", description=__doc__)
-    parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
-    data = options.shared / "data"
-    rows = []
-    with tempfile.TemporaryDirectory() as name:
-        for target, speech, times in CASES:
-            sound = repeat_speech(data / "speech" / speech, times, Path(name))
-            rows.append(measure(data / "targets" / target, sound, options.runs, Path(name)))
-            print(json.dumps(rows[-1]), file=sys.stderr)
-            write(rows, options.runs)
-
-
-def write(rows: list[dict[str, object]], runs: int) -> None:
-    """Write the page with the rows so far."""
-    text = (
-        "# Speed\n\n"
-        "Written by `python -m bench.cost.speed`. `×` is wall time of the whole process over the "
-        "duration of the output, start-up included: cold (track, adaptation and bank made), warm "
-        f"(all from the cache, median of {runs}), and ffmpeg merely re-encoding as many frames "
-        "at the same quality. The right-hand columns are ms per frame inside the process: "
-        "landmarks per target frame when cold, the others per output frame when warm (encode is "
-        "the time spent waiting for the encoder). Decode, texture with teeth, composite and the "
-        "encoder work beside one another: what they take does not add up. Pictures: texture, "
-        "teeth and composite together, when the encoder does not take their cores.\n\n"
-        f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, lipsync {lipsync.__version__}.\n\n" + table(rows)
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    (REPO / "docs" / "benchmarks" / "speed.md").write_text(text, encoding="utf-8")
+    parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
+    parser.add_argument("--only", nargs="*", choices=[case.name for case in CASES])
+    parser.add_argument("--long", action="store_true")
+    args = parser.parse_args()
+    data = args.shared / "data"
+    chosen = [case for case in CASES if args.only is None or case.name in args.only]
+    sections = []
+    with tempfile.TemporaryDirectory(prefix="lipsync-speed-") as name:
+        folder = Path(name)
+        rows = []
+        for case in chosen:
+            rows.append(measure(case, data, SECONDS, folder))
+            print(describe_cases(rows), file=sys.stderr)
+        sections = [
+            "## A minute\n\n" + describe_cases(rows),
+            "## Stages, s of wall time and of CPU time of the thread that ran them\n\n"
+            "Texture, decoding and the rest of the drawing run beside one another and beside the "
+            "encoder: wall times do not add up. CPU time of ffmpeg and of threads that libraries "
+            "start is in the table above, not here.\n\n" + describe_stages(rows),
+        ]
+        if args.long:
+            long = measure(CASES[0], data, LONG, folder)
+            sections.append("## Ten minutes\n\n" + describe_lengths(rows[0], long))
+            sections.append("## Two at once\n\n" + describe_pair(data, folder))
+    write(sections)
+
+
+def write(sections: list[str]) -> None:
+    """Write the page."""
+    head = (
+        "# Speed\n\n"
+        "Written by `python -m bench.cost.speed`, "
+        f"{datetime.date.today()}, lipsync {lipsync.__version__}; {platform.machine()}, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}.\n\n"
+        "Wall times are of whole processes, start-up included; CPU time is of all their processes. "
+        "Re-encode: ffmpeg decodes the target and encodes as many frames with the settings of a "
+        "render (x264, fast, crf 16). Cold: nothing in the cache; warm: landmarks, adaptation and "
+        "mouth bank in it. Memory: the most that all processes of the command held at once, "
+        "without and with pages of mapped files, which the system can take back.\n"
+    )
+    page = head + "\n" + "\n\n".join(sections) + "\n"
+    (REPO / "docs" / "benchmarks" / "speed.md").write_text(page, encoding="utf-8")
+    print(page)
 
 
 if __name__ == "__main__":

@@ -80,9 +80,9 @@ class CoarseGrid:
         self.width, self.height = width, height
         if step is None:
             step = max(GRID_STEP, int(np.ceil(max(width, height) / MAX_GRID_POINTS)))
-        self._step = -(-step // reduction) * reduction
-        self.cells = (-(-width // self._step) + 2, -(-height // self._step) + 2)
-        x, y = ((np.arange(-1, n - 1) + 0.5) * self._step - 0.5 for n in self.cells)
+        self.step = -(-step // reduction) * reduction
+        self.cells = (-(-width // self.step) + 2, -(-height // self.step) + 2)
+        x, y = ((np.arange(-1, n - 1) + 0.5) * self.step - 0.5 for n in self.cells)
         self.points: F32 = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
 
     def shape(self, reduction: int = 1) -> tuple[int, int]:
@@ -91,7 +91,7 @@ class CoarseGrid:
 
     def upsample(self, coarse: F32, reduction: int = 1) -> F32:
         """Upsample a map (len(points), 2) bilinearly to (height, width, 2) or a fraction of it."""
-        step, (columns, rows) = self._step // reduction, self.cells
+        step, (columns, rows) = self.step // reduction, self.cells
         fine = cv2.resize(
             coarse.reshape(rows, columns, 2),
             (columns * step, rows * step),

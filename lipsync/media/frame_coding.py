@@ -47,6 +47,9 @@ class FrameCoding(Protocol):
     def to_rgb(self, frame: U8) -> U8:
         """The whole picture as RGB (h, w, 3)."""
 
+    def planes(self, frame: U8) -> list[U8]:
+        """Views of the picture's planes: RGB is one, (h, w, 3)."""
+
 
 class RgbCoding:
     """Full-range RGB, (h, w, 3)."""
@@ -74,6 +77,10 @@ class RgbCoding:
     def to_rgb(self, frame: U8) -> U8:
         """See `FrameCoding`."""
         return frame
+
+    def planes(self, frame: U8) -> list[U8]:
+        """See `FrameCoding`."""
+        return [frame]
 
 
 class Yuv420Coding:
@@ -116,7 +123,7 @@ class Yuv420Coding:
     def cut(self, frame: U8, box: Box) -> U8:
         """See `FrameCoding`."""
         x, y, width, height = box
-        luma, *chroma = self._planes(frame)
+        luma, *chroma = self.planes(frame)
         planes = [luma[y : y + height, x : x + width]]
         planes += [_enlarge(plane, box) for plane in chroma]
         return np.asarray(cv2.transform(cv2.merge(planes), self._to_rgb))
@@ -125,7 +132,7 @@ class Yuv420Coding:
         """See `FrameCoding`."""
         x, y, width, height = box
         change = cv2.transform(cv2.subtract(after, before, dtype=cv2.CV_32F), self._to_yuv)
-        planes, changes = self._planes(frame), cv2.split(change)
+        planes, changes = self.planes(frame), cv2.split(change)
         half, small = (width // 2, height // 2), slice(y // 2, (y + height) // 2)
         parts = [planes[0][y : y + height, x : x + width]]
         parts += [plane[small, x // 2 : (x + width) // 2] for plane in planes[1:]]
@@ -137,12 +144,11 @@ class Yuv420Coding:
         """See `FrameCoding`."""
         return self.cut(frame, (0, 0, *self.size(frame)))
 
-    @staticmethod
-    def _planes(frame: U8) -> tuple[U8, U8, U8]:
-        """Views of the planes."""
+    def planes(self, frame: U8) -> list[U8]:
+        """See `FrameCoding`."""
         width, height = frame.shape[1], frame.shape[0] * 2 // 3
         chroma = frame[height:].reshape(2, height // 2, width // 2)
-        return frame[:height], chroma[0], chroma[1]
+        return [frame[:height], chroma[0], chroma[1]]
 
 
 RGB = RgbCoding()

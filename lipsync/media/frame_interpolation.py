@@ -7,6 +7,9 @@ the nearer frame alone is shown, warped or, where its own flow is unreliable too
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -24,24 +27,49 @@ FINE_PX = 1.5
 
 def interpolate_frames(first: U8, second: U8, share: float) -> U8:
     """The picture `share` (0..1) of the way from `first` to `second`, both (h, w, 3)."""
+    return interpolate_planes([first], [second], share)[0]
+
+
+def interpolate_planes(first: Sequence[U8], second: Sequence[U8], share: float) -> list[U8]:
+    """`interpolate_frames` of pictures in planes: RGB (h, w, 3), or luma (h, w) and chroma.
+
+    Every plane may have a size of its own; motion is looked for in the first.
+    """
     share = float(share)  # numpy's own would make every map float64
     if share > 0.5:
-        return interpolate_frames(second, first, 1 - share)
-    there, back = _estimate_flows(first, second)
-    height, width = first.shape[:2]
+        return interpolate_planes(second, first, 1 - share)
+    there, back = _estimate_flows(first[0], second[0])
     from_first, sure_first = _backward_flow(there, back, share)
     from_second, sure_second = _backward_flow(back, there, 1 - share)
-    one, other = (
-        _warp(frame, shift, (width, height))
-        for frame, shift in ((first, from_first), (second, from_second))
-    )
-    small = sure_first.shape[::-1]
-    both = np.minimum(sure_first, sure_second) * _similarity(one, other, small)
-    sure, both = (cv2.resize(values, (width, height)) for values in (sure_first, both))
-    near = first + sure[..., None] * (one - first)  # where its own flow is lost: as it is
-    mix = (share * both)[..., None] * (other - near)
-    mixed = near + cv2.GaussianBlur(mix, (0, 0), FINE_PX)
-    return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
+    ones = [_warp(plane, from_first) for plane in first]
+    others = [_warp(plane, from_second) for plane in second]
+    both = np.minimum(sure_first, sure_second)
+    both *= _similarity(ones, others, sure_first.shape[::-1])
+    both *= np.float32(share)
+    fine = FINE_PX * np.array([plane.shape[1] / first[0].shape[1] for plane in first])
+    return [
+        _blend(plane, one, other, sure_first, both, sigma)
+        for plane, one, other, sigma in zip(first, ones, others, fine.tolist(), strict=True)
+    ]
+
+
+def _blend(first: U8, one: U8, other: U8, sure: F32, weight: F32, sigma: float) -> U8:
+    """One warped picture with a share of the other's, finer detail from the one alone.
+
+    Args:
+        first: what was warped; shown where `sure` is 0.
+        sure, weight: (h', w'), of the reduced size.
+    """
+    size = (first.shape[1], first.shape[0])
+    sure, weight = (cv2.resize(values, size) for values in (sure, weight))
+    if first.ndim == 3:
+        sure, weight = (cv2.merge([values] * 3) for values in (sure, weight))
+    change = cv2.multiply(cv2.subtract(one, first, dtype=cv2.CV_32F), sure)
+    near = cv2.add(first, change, dtype=cv2.CV_32F)
+    mix = cv2.multiply(cv2.subtract(other, near, dtype=cv2.CV_32F), weight)
+    side = 2 * round(3 * sigma) + 1
+    mixed = cv2.add(near, cv2.GaussianBlur(mix, (side, side), sigma), dtype=cv2.CV_8U)
+    return np.asarray(mixed)
 
 
 def _estimate_flows(first: U8, second: U8) -> tuple[F32, F32]:
@@ -49,11 +77,14 @@ def _estimate_flows(first: U8, second: U8) -> tuple[F32, F32]:
     reduction = max(1.0, max(first.shape[:2]) / FLOW_SIDE)
     size = tuple(max(16, round(side / reduction)) for side in first.shape[1::-1])
     one, other = (
-        cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
-        for frame in (first, second)
+        cv2.resize(_to_gray(frame), size, interpolation=cv2.INTER_AREA) for frame in (first, second)
     )
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return flow.calc(one, other, None), flow.calc(other, one, None)
+
+
+def _to_gray(plane: U8) -> U8:
+    return plane if plane.ndim == 2 else np.asarray(cv2.cvtColor(plane, cv2.COLOR_RGB2GRAY))
 
 
 def _backward_flow(there: F32, back: F32, share: float) -> tuple[F32, F32]:
@@ -79,23 +110,28 @@ def _sample(field: F32, places: F32) -> F32:
     )
 
 
-def _warp(frame: U8, shift: F32, size: tuple[int, int]) -> F32:
-    """The frame sampled at offsets of the reduced size."""
+def _warp(plane: U8, shift: F32) -> U8:
+    """A plane sampled at offsets of the reduced size."""
+    size = (plane.shape[1], plane.shape[0])
     scale = np.array([size[0] / shift.shape[1], size[1] / shift.shape[0]], np.float32)
     full = cv2.resize(shift * scale, size, interpolation=cv2.INTER_LINEAR)
-    places = _grid(full.shape) + full
-    found = cv2.remap(frame, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, np.float32)
+    places = cv2.add(full, _grid(full.shape))
+    found = cv2.remap(plane, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found)
 
 
-def _similarity(one: F32, other: F32, size: tuple[int, int]) -> F32:
+def _similarity(ones: Sequence[U8], others: Sequence[U8], size: tuple[int, ...]) -> F32:
     """How similar two pictures are in reduced size, 0..1, by denoised colors."""
-    off = cv2.resize(one - other, size, interpolation=cv2.INTER_AREA)
-    red, green, blue = cv2.split(np.abs(cv2.GaussianBlur(off, (0, 0), 1.5)))
-    most = cv2.max(cv2.max(red, green), blue)
+    most = np.zeros(size[::-1], np.float32)
+    for one, other in zip(ones, others, strict=True):
+        pair = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (one, other))
+        off = cv2.subtract(*pair, dtype=cv2.CV_32F)
+        for channel in cv2.split(cv2.absdiff(cv2.GaussianBlur(off, (0, 0), 1.5), 0.0)):
+            most = cv2.max(most, channel)
     return np.asarray(np.clip(2 - 2 * most / UNLIKE, 0, 1), np.float32)
 
 
+@lru_cache(maxsize=4)
 def _grid(shape: tuple[int, ...]) -> F32:
     """The coordinates of every pixel, (h, w, 2)."""
     x, y = np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)

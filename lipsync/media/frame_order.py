@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator, Iterator
 
 from lipsync.media.frame_coding import RGB, FrameCoding
-from lipsync.media.frame_interpolation import interpolate_frames
+from lipsync.media.frame_interpolation import interpolate_planes
 from lipsync.media.frames import read_frames
 from lipsync.types import U8, Timing, VideoInfo
 
@@ -44,13 +44,12 @@ def read_frames_in_order(
 
 
 def _between(one: U8, other: U8, share: float, coding: FrameCoding) -> U8:
-    """The picture between two; in the own coding it is the first one with what changes there."""
-    before = coding.to_rgb(one)
-    after = interpolate_frames(before, coding.to_rgb(other), share)
-    if coding is RGB:
-        return after
-    coding.paste(one, (0, 0, after.shape[1], after.shape[0]), before, after)
-    return one
+    """The picture between two."""
+    made = one.copy()
+    new = interpolate_planes(coding.planes(one), coding.planes(other), share)
+    for plane, picture in zip(coding.planes(made), new, strict=True):
+        plane[:] = picture
+    return made
 
 
 def _required_frames(sources: list[int], shares: list[float]) -> list[tuple[int, ...]]:

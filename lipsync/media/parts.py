@@ -19,7 +19,7 @@ from lipsync.errors import OutputError
 from lipsync.media.encode import EncodeOptions, write_all
 from lipsync.media.ffmpeg_process import FfmpegProcess, url
 from lipsync.media.formats import FORMATS, Format
-from lipsync.media.frame_coding import FrameCoding
+from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.media.output_sound import Soundtrack
 from lipsync.media.passthrough import Passthrough
 from lipsync.media.vfr_writer import timescale
@@ -45,7 +45,7 @@ def part_starts(parts: Sequence[range], info: VideoInfo) -> list[Fraction]:
 
 def encode_part(
     frames: Iterable[U8], part: range, info: VideoInfo, place: Path, form: Format,
-    options: EncodeOptions, frame_coding: FrameCoding,
+    options: EncodeOptions, frame_coding: FrameCoding = RGB,
 ) -> None:  # fmt: skip
     """Encode the frames of a part as they are encoded in a file of that format.
 

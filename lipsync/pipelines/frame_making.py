@@ -18,6 +18,7 @@ from lipsync.pipelines.speaker_render import SpeakerDrawing
 from lipsync.report.contact_sheet import ContactSheet
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.prefetch import read_ahead
+from lipsync.runtime.threads import single_threaded_drawing
 from lipsync.types import U8, VideoInfo
 
 
@@ -52,9 +53,12 @@ class FrameMaking:
         all earlier frames are needed.
         """
         first = parts[0].start
-        yield from self.marking.label(
-            self._make(parts), self.is_changed, self.info, first, self.coding
-        )
+        for drawing in self.drawings:
+            drawing.prepare()
+        with single_threaded_drawing():
+            yield from self.marking.label(
+                self._make(parts), self.is_changed, self.info, first, self.coding
+            )
 
     def _make(self, parts: Sequence[range]) -> Iterator[U8]:
         timer = self.run.timer

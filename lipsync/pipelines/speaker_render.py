@@ -168,6 +168,11 @@ class SpeakerDrawing:
         self._target = target.within(self._corners)
         self._source = texture.open_texture(render.material.bank, options.texture, model)
 
+    def prepare(self) -> None:
+        """Do once what all frames need."""
+        with self._run.timer.stage("appearance"):
+            self._source.prepare(self.render.wanted)
+
     def apply(self, frames: Iterable[U8], part: range) -> Iterator[U8]:
         """The frames of a part with this mouth, changed in place; others pass untouched."""
         render, timer = self.render, self._run.timer

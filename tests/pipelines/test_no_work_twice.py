@@ -11,6 +11,7 @@ import pytest
 
 import lipsync
 from lipsync.face.landmarks.mediapipe import MediaPipeDetector
+from lipsync.face.landmarks.orientation import PROBES
 from lipsync.media import probe
 from lipsync.options import RenderOptions
 from lipsync.runtime import checkpoint, hashing
@@ -57,8 +58,9 @@ def test_a_cold_render_does_nothing_twice(
     )
     assert result.changed_frames > 0
     frames = probe(target).frame_count
-    # Each frame and its mirror image, and a few parts of frames in which small faces are sought.
-    assert 2 * frames <= calls["frames looked at"] < 2.05 * frames
+    # Each frame and its mirror image, a few parts of frames in which small faces are sought, and
+    # some frames to tell whether the video is upside down.
+    assert 2 * frames <= calls["frames looked at"] < 2.05 * frames + 2 * PROBES
     assert calls["speech of target.mp4"] == 1, "adaptation and the mouth bank share it"
     assert calls["sounds searched for speech"] == 2, "the driving speech and the target's own"
     assert calls["asked for the hash of target.mp4"] >= 3  # faces, mouth bank, adaptation, sidecar

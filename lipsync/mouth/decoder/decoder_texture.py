@@ -60,6 +60,10 @@ class DecoderTexture(TextureSource):
         """See `TextureSource`."""
         return cls(bank, options, model)
 
+    def prepare(self, wanted: WantedMouths) -> None:
+        """See `TextureSource`."""
+        self._median.prepare(wanted)
+
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None
     ) -> Iterator[Patch | None]:

@@ -29,6 +29,7 @@ BORDER_SIGMA = 2.0  # pixels: one noisy pixel is no other material
 # Levels left after the match of colors, from which the frame's pixel starts to stay and stays.
 FOREIGN = (30.0, 55.0)
 FOREIGN_SIGMA = 0.03  # outer-eye distances: σ of the means that are compared
+FEW_PX = 1.5  # of that σ are enough: larger faces are reduced first
 # Outer-eye distances from the lips, the target's own or the new: up to the first all is new, beyond
 # the second what is foreign stays.
 NEAR_MOUTH = (0.10, 0.22)
@@ -42,15 +43,15 @@ class MouthZone:
     lips: F32  # (c, 18, 2), pixels of the frame
     scale: float  # pixels per outer-eye distance
 
-    def outside(self, corner: tuple[int, int], shape: tuple[int, int]) -> F32:
-        """How far outside of it each pixel of a box is, (h, w), 0 … 1."""
+    def outside(self, corner: tuple[int, int], shape: tuple[int, int], reduction: int = 1) -> F32:
+        """How far outside of it each pixel of a box is, (h, w), 0 … 1; the box may be reduced."""
         beyond = np.full(shape, 255, np.uint8)
         for lips in self.lips[np.isfinite(self.lips).all((1, 2))]:
             drawn = np.zeros(shape, np.uint8)
             hull = cv2.convexHull(np.asarray(lips - np.array(corner, np.float32)))[:, 0]
-            fill_polygon(drawn, hull)
+            fill_polygon(drawn, (hull + 0.5) / reduction - 0.5)
             beyond[drawn > 0] = 0
-        distance = cv2.distanceTransform(beyond, cv2.DIST_L2, 3) / self.scale
+        distance = cv2.distanceTransform(beyond, cv2.DIST_L2, 3) * (reduction / self.scale)
         near, far = NEAR_MOUTH
         return np.asarray(smoothstep(np.clip((distance - near) / (far - near), 0, 1)), np.float32)
 
@@ -92,8 +93,22 @@ def find_foreign(difference: F32, zone: MouthZone, corner: tuple[int, int]) -> F
         corner: x, y of the box in the frame.
     """
     sigma = max(FOREIGN_SIGMA * zone.scale, 0.5)
-    red, green, blue = cv2.split(cv2.absdiff(cv2.GaussianBlur(difference, (0, 0), sigma), 0.0))
+    height, width = difference.shape[:2]
+    # What is blurred is drawn reduced and enlarged.
+    reduction = max(1, int(sigma / FEW_PX))
+    size = -(-width // reduction), -(-height // reduction)
+    padded = cv2.copyMakeBorder(
+        difference, 0, size[1] * reduction - height, 0, size[0] * reduction - width,
+        cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    small = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
+    smooth = cv2.absdiff(cv2.GaussianBlur(small, (0, 0), sigma / reduction), 0.0)
+    red, green, blue = cv2.split(smooth)
     off = cv2.max(cv2.max(red, green), blue)
     low, high = FOREIGN
     strange = smoothstep(np.clip((off - low) / (high - low), 0, 1))
-    return np.asarray(strange * zone.outside(corner, off.shape), np.float32)
+    found = np.asarray(strange * zone.outside(corner, off.shape, reduction), np.float32)
+    if reduction == 1:
+        return found
+    whole = (size[0] * reduction, size[1] * reduction)
+    return np.asarray(cv2.resize(found, whole, interpolation=cv2.INTER_LINEAR)[:height, :width])

@@ -29,6 +29,7 @@ from lipsync.types import F32, N_LIPS, U8, Alignment, LipTrack, MouthBank
 REACH = 0.4  # outer-eye distances from the jaw line beyond which neck and background stay
 MAX_OFFSET = 0.2  # outer-eye distances
 MIN_OFFSET_PX = 0.3  # smaller offsets are not worth resampling the picture
+MOVED_PX = 0.05  # less is not seen: there the picture is not resampled
 MIN_BOX_PX = 16  # smaller faces are not warped
 PENALTY = 1e-3  # ridge λ, as a share of the features' mean variance
 SMOOTHING_S = 0.04  # σ over time: jaw landmarks are noisy, and so are the lips
@@ -122,9 +123,11 @@ class JawWarper:
         source = np.asarray(np.concatenate([jaw, fixed]) / scale, np.float32)
         plate = ThinPlate(wanted, around / scale, WARP_SMOOTHING)
         shift = plate.map_to(source - wanted) * scale
-        coords = grid.upsample(around + shift * self._weight(around, jaw, scale)[:, None])
+        shift *= self._weight(around, jaw, scale)[:, None]
+        rows, columns = _find_moved(grid, shift)
+        coords = grid.upsample(around + shift)[rows, columns]
         result = frame.copy()
-        result[low[1] : high[1], low[0] : high[0]] = cv2.remap(
+        result[low[1] : high[1], low[0] : high[0]][rows, columns] = cv2.remap(
             frame, coords, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         return result
@@ -134,3 +137,13 @@ class JawWarper:
         distance = np.linalg.norm(grid[:, None] - jaw[None], axis=-1).min(1)
         ramp = np.clip(1.5 - 1.5 * distance / (REACH * scale), 0, 1)
         return np.asarray(smoothstep(ramp), np.float32)
+
+
+def _find_moved(grid: CoarseGrid, shift: F32) -> tuple[slice, slice]:
+    """Rows and columns of a grid's picture that a shift (p, 2) moves, pixels."""
+    moved = grid.points[np.abs(shift).max(1) > MOVED_PX]
+    if not len(moved):
+        return slice(0, 0), slice(0, 0)
+    low = np.maximum(np.floor(moved.min(0)) - grid.step, 0).astype(int).tolist()
+    high = (np.ceil(moved.max(0)) + grid.step + 1).astype(int).tolist()
+    return slice(low[1], min(high[1], grid.height)), slice(low[0], min(high[0], grid.width))

@@ -10,6 +10,7 @@ merge             Weighted mean and median of many pictures of one mouth
 opening           What shows between the lips: structure of real mouths on the predicted picture
 selection         Selection of the bank entries that each wanted mouth is made from
 shape_space       The space of a bank's shape-free pictures, and the maps into it and out of it
+shared_detail     The detail that a mouth's nearest candidates share, in the mean shape
 source            Interface of texture sources: wanted lips in, patches of picture out
 """
 

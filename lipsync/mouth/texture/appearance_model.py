@@ -24,6 +24,7 @@ from lipsync.types import F32, F64, I64, U8, Bools
 
 MIN_ENTRIES, MAX_ENTRIES = 16, 2500  # used for the regression
 MAX_SPANNING, RANK = 800, 128  # entries that span the components; components
+BAND_CELLS = 1600  # of all pictures that are in memory as numbers
 # Kernel: a squared exponential of a width in RMS distances of the bank's descriptors from their
 # mean, plus LINEAR times their product. Width and noise (an entry's own variance), smoothest first:
 # few mouths allow only a smooth function, many a closer one. They are chosen by cross-validation
@@ -131,30 +132,45 @@ class AppearanceModel:
 
 
 def _find_components(pictures: U8, gains: F32) -> tuple[F32, F32, NDArray[np.float64]]:
-    """Principal components of pictures: their mean (p,), basis (r, p), and scores (m, r)."""
+    """Principal components of pictures: their mean (p,), basis (r, p), and scores (m, r).
+
+    A band of cells after the other, so that no more than that is in memory as numbers.
+    """
     count = len(pictures)
     flat = pictures.reshape(count, -1, 3)
+    cells = flat.shape[1]
+    bands = [slice(at, min(at + BAND_CELLS, cells)) for at in range(0, cells, BAND_CELLS)]
 
-    def lit(entries: I64) -> F32:
-        found = flat[entries].astype(np.float32) * gains[entries, None]
-        return found.reshape(len(entries), -1)
+    def lit(entries: I64 | slice, band: slice) -> F32:
+        found = flat[entries, band].astype(np.float32)
+        found *= gains[entries, None]
+        return found.reshape(len(found), -1)
+
+    def values_of(band: slice) -> slice:
+        return slice(3 * band.start, 3 * band.stop)
 
     chosen = np.linspace(0, count - 1, min(count, MAX_SPANNING)).round().astype(np.int64)
-    spanning = lit(chosen)
-    mean = spanning.mean(0)
-    spanning -= mean
+    mean = np.empty(3 * cells, np.float32)
+    products = np.zeros((len(chosen), len(chosen)))
+    for band in bands:
+        spanning = lit(chosen, band)
+        mean[values_of(band)] = spanning.mean(0)
+        spanning -= mean[values_of(band)]
+        products += spanning @ spanning.T
     rank = min(RANK, len(chosen) - 1)
     values, vectors = linalg.eigh(
-        (spanning @ spanning.T).astype(np.float64),
-        subset_by_index=(len(chosen) - rank, len(chosen) - 1),
+        products, subset_by_index=(len(chosen) - rank, len(chosen) - 1), overwrite_a=True
     )
     strong = values > values[-1] * 1e-6
-    basis = (vectors[:, strong] / np.sqrt(values[strong])).T.astype(np.float32) @ spanning
-    scores = [
-        (lit(some) - mean) @ basis.T
-        for some in np.array_split(np.arange(count), max(1, count // MAX_SPANNING))
-    ]
-    return mean, basis, np.concatenate(scores).astype(np.float64)
+    shares = (vectors[:, strong] / np.sqrt(values[strong])).T.astype(np.float32)
+    basis = np.empty((len(shares), 3 * cells), np.float32)
+    scores = np.zeros((count, len(shares)))
+    for band in bands:
+        every = lit(slice(None), band)
+        every -= mean[values_of(band)]
+        basis[:, values_of(band)] = part = shares @ every[chosen]
+        scores += every @ part.T
+    return mean, basis, scores
 
 
 def fill_covered(pictures: U8, valid: Bools) -> U8:

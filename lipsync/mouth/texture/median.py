@@ -24,11 +24,18 @@ from lipsync.face.lip_mask import mask_inner_lips, mask_opening
 from lipsync.face.similarity import affine_scale, apply_affine
 from lipsync.face.thin_plate import SMOOTHING, CoarseGrid, ThinPlate
 from lipsync.media.pixels import BASE_SCALE, FINE_SCALE, reduction_factor
-from lipsync.mouth.texture.bank_sampling import BankSampler
+from lipsync.mouth.texture.bank_sampling import LUMA, MAX_MEAN_ENTRIES, BankSampler
 from lipsync.mouth.texture.detail import INSIDE_SOFT, Box, add_detail
 from lipsync.mouth.texture.merge import deblur_mean, weighted_median
-from lipsync.mouth.texture.selection import MAX_GAIN, CandidateSelector, Selection
+from lipsync.mouth.texture.selection import (
+    MAX_GAIN,
+    CandidateSelector,
+    Modeled,
+    Selection,
+    light_gains,
+)
 from lipsync.mouth.texture.shape_space import MAX_CELLS
+from lipsync.mouth.texture.shared_detail import SharedDetail
 from lipsync.mouth.texture.source import TextureOptions, TextureSource
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.types import (
@@ -90,6 +97,33 @@ class MedianPatch:
     steady: U8  # (h, w, 3)
 
 
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What the appearance model makes of one mouth."""
+
+    picture: F32  # (s, s, 3), shape-free
+    details: SharedDetail
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """The box in which a mouth is drawn."""
+
+    corner: F32  # (2,), x and y, pixels
+    grid: CoarseGrid
+    plate: ThinPlate  # evaluated on the grid
+    reduction: int  # factor by which the picture is made smaller
+    fine: int  # and the mean luma
+
+
+@dataclass(frozen=True, eq=False)
+class _Steady:
+    """A mouth before its finest detail is added."""
+
+    rgb: U8  # (h, w, 3), perhaps reduced
+    mean: F32  # (h, w), luma of the candidates' mean, in full size
+
+
 class MedianTexture(TextureSource):
     """The bank's pictures combined: by its appearance model, or as a weighted median."""
 
@@ -111,6 +145,10 @@ class MedianTexture(TextureSource):
         """See `TextureSource`."""
         return cls(bank, options)
 
+    def prepare(self, wanted: WantedMouths) -> None:
+        """Fit the appearance model."""
+        self._selector.model(wanted.phones is not None)
+
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None
     ) -> Iterator[Patch | None]:
@@ -131,13 +169,15 @@ class MedianTexture(TextureSource):
                 yield from (None for _ in inside)
                 continue
             selections, first = self._select(wanted, run, block), int(block[0])
-            pictures = self._predict(
-                selections, wanted.phones is not None, inside.start - first, inside.stop - first
-            )
+            model = self._selector.model(wanted.phones is not None)
+            pictures = self._predict(selections, model, inside.start - first, inside.stop - first)
             for i, picture in zip(inside, pictures, strict=True):
                 selection = selections[i - first]
                 distance = self._distance(wanted.lips.points[i], selection.entries)
-                yield self._draw(targets(i), selection, picture, distance)
+                predicted = None
+                if model is not None and picture is not None:
+                    predicted = Predicted(picture, model.details)
+                yield self._draw(targets(i), selection, predicted, distance)
 
     def _select(self, wanted: WantedMouths, run: I64, block: I64) -> list[Selection]:
         """Select entries for a block; the same whichever of its frames are drawn."""
@@ -152,14 +192,13 @@ class MedianTexture(TextureSource):
         return known[2]
 
     def _predict(
-        self, selections: list[Selection], heard: bool, start: int, stop: int
+        self, selections: list[Selection], model: Modeled | None, start: int, stop: int
     ) -> Iterator[F32 | None]:
         """The appearance model's shape-free pictures (s, s, 3); None: there is no model.
 
         Of selections start … stop − 1. So many are predicted at once as if it were of all, since
         matrix products round by their size.
         """
-        model = self._selector.model(heard)
         for first in range(0, len(selections), PREDICTED_AT_ONCE):
             some = selections[first : first + PREDICTED_AT_ONCE]
             wanted = slice(max(start - first, 0), max(stop - first, 0))
@@ -180,60 +219,93 @@ class MedianTexture(TextureSource):
         return float(np.sqrt(squared.min()))
 
     def _draw(
-        self, mouth: MouthTarget, chosen: Selection, picture: F32 | None, distance: float
+        self, mouth: MouthTarget, chosen: Selection, predicted: Predicted | None, distance: float
     ) -> MedianPatch:
-        entries, options = chosen.entries, self._options
+        options = self._options
         scale = 1 / affine_scale(mouth.to_canonical)
-        detailed = options.detail > 0 and len(entries) > 1
-        enough = BASE_SCALE if picture is None else MAX_CELLS
+        detailed = options.detail > 0 and len(chosen.entries) > 1
+        enough = BASE_SCALE if predicted is None else MAX_CELLS
         reduction = reduction_factor(scale, enough) if detailed else 1
         fine = reduction_factor(scale, FINE_SCALE) if detailed else 1
-        both = math.lcm(reduction, fine)
-        corner, width, height = bounding_box(mouth.outline, both)
-        grid = CoarseGrid(width, height, both)
+        corner, width, height = bounding_box(mouth.outline, math.lcm(reduction, fine))
+        grid = CoarseGrid(width, height, math.lcm(reduction, fine))
         canonical = apply_affine(mouth.to_canonical, grid.points + corner)
         plate = ThinPlate(mouth.control, canonical, SMOOTHING) if options.warp else None
+        lips, shape = mouth.lips - corner, (height, width)
+        if predicted is not None and plate is not None:
+            place = _Place(corner, grid, plate, reduction, fine)
+            drawn = self._place_predicted(predicted, mouth, chosen, place)
+            inside = mask_opening(lips, shape, OPENING_SOFT * scale)
+        else:
+            drawn = self._combine(mouth, chosen, canonical, grid, plate, reduction, fine)
+            inside = mask_inner_lips(lips, shape, INSIDE_SOFT * scale)
+        rgb = steady = drawn.rgb
+        if detailed:
+            if reduction > 1:
+                steady = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
+            details = chosen.details
+            middle = len(details) // 2
+            coords = self._find_in_crops(details, canonical, plate)
+            lumas = self._sampler.sample_lumas(details, mouth.skin_color, coords, grid)
+
+            def single(box: Box) -> U8:
+                return self._sampler.sample_part(
+                    details[middle], mouth.skin_color, coords[middle], grid, box
+                )
+
+            # The model's teeth have their edges; those of a single mouth would lie beside them.
+            teeth = single if predicted is None else None
+            rgb = add_detail(steady, drawn.mean, lumas, teeth, inside, scale, options.detail)
+        shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
+        opaque = np.ones(shape, np.float32)
+        return MedianPatch(Patch(rgb, opaque, shift, distance), steady)
+
+    def _place_predicted(
+        self, predicted: Predicted, mouth: MouthTarget, chosen: Selection, place: _Place
+    ) -> _Steady:
+        """The model's picture and the candidates' mean, both warped to the wanted mouth."""
+        scale, grid = 1 / affine_scale(mouth.to_canonical), place.grid
+        both = math.lcm(place.reduction, place.fine)
+        step = CoarseGrid(grid.width, grid.height, both, max(1, round(PLACED_STEP * scale)))
+        at = apply_affine(mouth.to_canonical, step.points + place.corner)
+        cells = self._find_in_shape(mouth.control, at, grid, place.plate, step)
+        at_cells = step.upsample(cells, place.reduction)
+        rgb = self._place(predicted.picture, at_cells, mouth.skin_color)
+        some, weights = chosen.entries[:MAX_MEAN_ENTRIES], chosen.weights[:MAX_MEAN_ENTRIES]
+        weights = weights / weights.sum()
+        mean = predicted.details.mean(some, weights)
+        mean *= float(weights @ light_gains(self._bank, some, mouth.skin_color) @ LUMA)
+        if place.fine != place.reduction:
+            at_cells = step.upsample(cells, place.fine)
+        mean = cv2.remap(mean, at_cells, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return _Steady(rgb, upsample_mean(mean, grid, blurred=False))
+
+    def _combine(
+        self,
+        mouth: MouthTarget,
+        chosen: Selection,
+        canonical: F32,
+        grid: CoarseGrid,
+        plate: ThinPlate | None,
+        reduction: int,
+        fine: int,
+    ) -> _Steady:
+        """The weighted median of the candidates, and their mean.
+
+        Args:
+            canonical: (p, 2), the grid's points.
+            reduction, fine: factors by which picture and mean are made smaller.
+        """
+        entries, skin = chosen.entries, mouth.skin_color
         # For many pictures at different subpixel offsets linear interpolation is as good as cubic
         # and faster: its blur is known and undone.
         linear = len(entries) >= MIN_LINEAR
         how = cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC
         coords = self._find_in_crops(entries, canonical, plate)
-        lips, shape = mouth.lips - corner, (height, width)
-        if picture is not None and plate is not None:
-            step = CoarseGrid(width, height, both, max(1, round(PLACED_STEP * scale)))
-            at = apply_affine(mouth.to_canonical, step.points + corner)
-            cells = self._find_in_shape(mouth.control, at, grid, plate, step)
-            rgb = steady = self._place(picture, step.upsample(cells, reduction), mouth.skin_color)
-            inside = mask_opening(lips, shape, OPENING_SOFT * scale)
-        else:
-            stack = self._sampler.sample_colors(
-                entries, mouth.skin_color, coords, grid, reduction, how
-            )
-            rgb = steady = weighted_median(stack, chosen.weights)
-            if linear:
-                rgb = steady = deblur_mean(rgb)
-            inside = mask_inner_lips(lips, shape, INSIDE_SOFT * scale)
-        if detailed:
-            if reduction > 1:
-                steady = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC)
-            mean = self._sampler.sample_mean_luma(chosen, mouth.skin_color, coords, grid, fine, how)
-            mean = upsample_mean(mean, grid, linear)
-            details = chosen.details
-            middle = len(details) // 2
-            detail_coords = self._find_in_crops(details, canonical, plate)
-            lumas = self._sampler.sample_lumas(details, mouth.skin_color, detail_coords, grid)
-
-            def single(box: Box) -> U8:
-                return self._sampler.sample_part(
-                    details[middle], mouth.skin_color, detail_coords[middle], grid, box
-                )
-
-            # The model's teeth have their edges; those of a single mouth would lie beside them.
-            teeth = single if picture is None else None
-            rgb = add_detail(steady, mean, lumas, teeth, inside, scale, options.detail)
-        shift = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
-        opaque = np.ones(shape, np.float32)
-        return MedianPatch(Patch(rgb, opaque, shift, distance), steady)
+        stack = self._sampler.sample_colors(entries, skin, coords, grid, reduction, how)
+        rgb = weighted_median(stack, chosen.weights)
+        mean = self._sampler.sample_mean_luma(chosen, skin, coords, grid, fine, how)
+        return _Steady(deblur_mean(rgb) if linear else rgb, upsample_mean(mean, grid, linear))
 
     def _place(self, picture: F32, cells: F32, skin_color: F32 | None) -> U8:
         """Resample a shape-free picture (s, s, 3) at its cells (h, w, 2), in the target's light."""

@@ -22,6 +22,7 @@ from lipsync.mouth.texture.continuity import find_smoothest_path
 from lipsync.mouth.texture.detail import DETAIL_STEP_S, DETAIL_WINDOW
 from lipsync.mouth.texture.opening import Opening
 from lipsync.mouth.texture.shape_space import ShapeSpace
+from lipsync.mouth.texture.shared_detail import SharedDetail
 from lipsync.mouth.texture.source import TextureOptions
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.threads import single_threaded_blas
@@ -47,6 +48,7 @@ class Modeled:
 
     appearance: AppearanceModel
     opening: Opening
+    details: SharedDetail
     look: Callable[[F32], F32]  # components (n, r) → looks (n, q) of their openings
 
 
@@ -143,7 +145,8 @@ class CandidateSelector:
         following = place[find_successors(bank)[entries]]
         following = np.where(following < 0, np.arange(len(entries)), following)
         opening = Opening.of(self.space, pictures, gains, following)
-        return Modeled(appearance, opening, appearance.map_linearly(opening.look))
+        details = SharedDetail.of(bank, entries, pictures)
+        return Modeled(appearance, opening, details, appearance.map_linearly(opening.look))
 
 
 def around(picks: I64, rate: float) -> I64:

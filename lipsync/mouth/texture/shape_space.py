@@ -15,6 +15,7 @@ import numpy as np
 from lipsync.face.thin_plate import SMOOTHING, CoarseGrid, ThinPlate
 from lipsync.media.pixels import cell_means, reduction_factor
 from lipsync.mouth.shape_free import REGION, Cells, mean_shape
+from lipsync.runtime.threads import single_threaded_blas
 from lipsync.types import F32, I64, U8, Alignment, MouthBank
 
 # Cells per outer-eye distance: a little more than the footage's pixels, since a picture is
@@ -24,6 +25,7 @@ STEP = 2  # cells between the points at which the map is evaluated: lips are 10 
 # Newton steps of the inverse, the longest of them (outer-eye distances), and the smallest factor of
 # area that is believed: between shut lips the map folds, and has no inverse.
 ITERATIONS, LONGEST, MIN_AREA = 5, 0.03, 0.2
+EXACT = 1e-4  # outer-eye distances, a hundredth of a pixel: no further step
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,18 +55,19 @@ class ShapeSpace:
         across, grid = self.cells.across, self._grid
         pictures = np.empty((len(entries), across, across, 3), np.uint8)
         scales = Alignment(bank.to_crop[entries]).scale
-        for i, entry in enumerate(entries.tolist()):
-            reduction = reduction_factor(float(scales[i]), round(1 / self.cells.size))
-            crop = cell_means(np.asarray(bank.crops[entry]), reduction)
-            coords = (self._plate.map_to(bank.control[entry]) + 0.5) / reduction - 0.5
-            cv2.remap(
-                crop,
-                grid.upsample(coords.astype(np.float32)),
-                None,
-                cv2.INTER_CUBIC,
-                dst=pictures[i],
-                borderMode=cv2.BORDER_REPLICATE,
-            )
+        with single_threaded_blas():
+            for i, entry in enumerate(entries.tolist()):
+                reduction = reduction_factor(float(scales[i]), round(1 / self.cells.size))
+                crop = cell_means(np.asarray(bank.crops[entry]), reduction)
+                coords = (self._plate.map_to(bank.control[entry]) + 0.5) / reduction - 0.5
+                cv2.remap(
+                    crop,
+                    grid.upsample(coords.astype(np.float32)),
+                    None,
+                    cv2.INTER_CUBIC,
+                    dst=pictures[i],
+                    borderMode=cv2.BORDER_REPLICATE,
+                )
         return pictures
 
     def locate(self, control: F32, points: F32, start: F32) -> F32:
@@ -86,19 +89,23 @@ class ShapeSpace:
         slopes = np.concatenate([by_x, by_y], -1).astype(np.float32)
         corner = self.cells.to_canonical(grid.points[:1])
         best, nearest = start.copy(), np.full(len(points), np.inf, np.float32)
-        at = start.astype(np.float32)
+        left, at = np.arange(len(points)), start.astype(np.float32)  # points that are not there yet
         for _ in range(ITERATIONS + 1):
             place = ((at - corner) / np.float32(unit)).reshape(-1, 1, 2)
             there, slope = (
                 cv2.remap(
                     values, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-                ).reshape(len(points), -1)
+                ).reshape(len(at), -1)
                 for values in (mapped, slopes)
             )
-            missing = points - there
+            missing = points[left] - there
             far = np.square(missing).sum(1)
-            closer = far < nearest
-            best[closer], nearest[closer] = at[closer], far[closer]
+            closer = far < nearest[left]
+            best[left[closer]], nearest[left[closer]] = at[closer], far[closer]
+            away = far > EXACT**2
+            if not away.any():
+                break
+            left, at, missing, slope = left[away], at[away], missing[away], slope[away]
             xx, yx, xy, yy = slope.T  # ∂x/∂x, ∂y/∂x, ∂x/∂y, ∂y/∂y
             area = xx * yy - xy * yx
             area = np.where(np.abs(area) < MIN_AREA, np.copysign(MIN_AREA, area), area)

@@ -49,6 +49,9 @@ class TextureSource(Protocol):
         """Create a source that draws from `bank`; `model` is what `load_model` returned."""
         ...
 
+    def prepare(self, wanted: WantedMouths) -> None:
+        """Do once what all mouths of a render need, before the first is drawn."""
+
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None
     ) -> Iterator[Patch | None]:
