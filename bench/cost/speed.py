@@ -213,25 +213,29 @@ def main() -> None:
     args = parser.parse_args()
     data = args.shared / "data"
     chosen = [case for case in CASES if args.only is None or case.name in args.only]
-    sections = []
     with tempfile.TemporaryDirectory(prefix="lipsync-speed-") as name:
         folder = Path(name)
         rows = []
         for case in chosen:
             rows.append(measure(case, data, SECONDS, folder))
-            print(describe_cases(rows), file=sys.stderr)
-        sections = [
-            "## A minute\n\n" + describe_cases(rows),
-            "## Stages, s of wall time and of CPU time of the thread that ran them\n\n"
-            "Texture, decoding and the rest of the drawing run beside one another and beside the "
-            "encoder: wall times do not add up. CPU time of ffmpeg and of threads that libraries "
-            "start is in the table above, not here.\n\n" + describe_stages(rows),
-        ]
+            sections = describe(rows)
+            write(sections)
         if args.long:
             long = measure(CASES[0], data, LONG, folder)
             sections.append("## Ten minutes\n\n" + describe_lengths(rows[0], long))
             sections.append("## Two at once\n\n" + describe_pair(data, folder))
-    write(sections)
+            write(sections)
+
+
+def describe(rows: list[Measured]) -> list[str]:
+    """The sections on renders of a minute."""
+    return [
+        "## A minute\n\n" + describe_cases(rows),
+        "## Stages, s of wall time and of CPU time of the thread that ran them\n\n"
+        "Texture, decoding and the rest of the drawing run beside one another and beside the "
+        "encoder: wall times do not add up. CPU time of ffmpeg and of threads that libraries "
+        "start is in the table above, not here.\n\n" + describe_stages(rows),
+    ]
 
 
 def write(sections: list[str]) -> None:

@@ -9,7 +9,12 @@ import pytest
 from lipsync.face.similarity import affine_scale, apply_affine
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.finish.blend import blend_patch, laplacian_blend, match_colors, soft_mask
-from lipsync.mouth.finish.composite import CompositeOptions, Compositor, composite_frames
+from lipsync.mouth.finish.composite import (
+    CompositeOptions,
+    Compositor,
+    composite_frames,
+    find_boxes,
+)
 from lipsync.mouth.finish.foreign import MouthZone
 from lipsync.mouth.finish.grain import CORRELATION, STRENGTH, Grain
 from lipsync.mouth.texture.median import bounding_box
@@ -302,3 +307,25 @@ def test_a_clean_mouth_gets_the_frames_noise_and_no_more(scene) -> None:  # type
     assert std["grained"] == pytest.approx(STRENGTH * frame.std(), rel=0.1)
     assert np.array_equal(grained.frame, again.frame), "identical input, identical output"
     assert np.array_equal(left.frame, same.frame), "what is noisier than the frame gets nothing"
+
+
+def test_the_box_of_a_frame_is_enough(scene) -> None:
+    """With a moved jaw and grain: all that changes lies in the box, and comes out the same."""
+    smooth = [cv2.GaussianBlur(noise(420, 520), (0, 0), 3) for _ in range(N)]
+    target, options = scene.at(np.arange(N)), CompositeOptions()
+    jaw = np.zeros(target.jaw.shape, np.float32)
+    jaw[..., 1] = 6
+    patches = [patch_for(pose, (150, 110, 90)) for pose in POSES]
+    whole = Compositor(target, options, jaw)
+    made = [whole.composite(i, smooth[i], patch).frame for i, patch in enumerate(patches)]
+    corners, sizes = find_boxes(target, 520, 420, options)
+    boxed = Compositor(target.within(corners), options, jaw, frame_shape=(420, 520))
+    for i, patch in enumerate(patches):
+        (x, y), (width, height) = corners[i], sizes[i]
+        assert width * height < 0.7 * 420 * 520
+        box = np.s_[y : y + height, x : x + width]
+        part = boxed.composite(i, smooth[i][box].copy(), patch.within(corners[i])).frame
+        assert np.abs(part.astype(int) - made[i][box]).max() <= 1
+        outside = np.ones((420, 520), bool)
+        outside[box] = False
+        assert np.array_equal(made[i][outside], smooth[i][outside])
