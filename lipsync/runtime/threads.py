@@ -43,8 +43,8 @@ def single_threaded_torch() -> Iterator[None]:
 def single_threaded_drawing() -> Iterator[None]:
     """Run numpy's matrix products and OpenCV on the threads that call them.
 
-    Stages that run beside one another have every core busy; splitting small pictures among further
-    threads takes more time of all than it saves (a third, measured on two cores).
+    Stages that run beside one another have every core busy: splitting small pictures among further
+    threads takes more of their time than it saves.
     """
     import cv2
 

@@ -17,7 +17,7 @@ from lipsync.mouth.finish.composite import (
 )
 from lipsync.mouth.finish.foreign import MouthZone
 from lipsync.mouth.finish.grain import CORRELATION, STRENGTH, Grain
-from lipsync.mouth.texture.median import bounding_box
+from lipsync.mouth.texture.mouth_targets import bounding_box
 from lipsync.types import Patch
 from tests.support.faces import similarity, track_of
 

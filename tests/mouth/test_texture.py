@@ -33,8 +33,8 @@ from lipsync.mouth.texture.detail import (
     add_detail,
     raise_detail,
 )
-from lipsync.mouth.texture.median import bounding_box
 from lipsync.mouth.texture.merge import weighted_mean, weighted_median
+from lipsync.mouth.texture.mouth_targets import bounding_box
 from lipsync.mouth.texture.selection import find_successors
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.types import Alignment, LipTrack, MouthBank, Patch

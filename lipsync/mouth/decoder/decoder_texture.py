@@ -19,7 +19,8 @@ from lipsync.face.identity import SAME_PERSON, compare_faces
 from lipsync.face.similarity import compose_affine
 from lipsync.mouth.decoder.crop import LANDMARK_VALUES, describe_mouths
 from lipsync.mouth.decoder.network import MouthDecoder, to_tensor
-from lipsync.mouth.texture.median import MedianPatch, MedianTexture, number_runs
+from lipsync.mouth.texture.median import MedianPatch, MedianTexture
+from lipsync.mouth.texture.mouth_targets import number_runs
 from lipsync.mouth.texture.source import TextureOptions, TextureSource
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.types import F32, U8, MouthBank, Patch

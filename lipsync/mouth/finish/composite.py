@@ -108,10 +108,10 @@ class Compositor:
 
 
 def composite_frames(
-    frames: Iterable[U8], patches: Iterable[Patch | None], compositor: Compositor, first: int = 0
+    frames: Iterable[U8], patches: Iterable[Patch | None], compositor: Compositor
 ) -> Iterator[Composited]:
-    """Blend one patch into every frame from `first` on; frames without one pass unchanged."""
-    for i, (frame, patch) in enumerate(zip(frames, patches, strict=True), first):
+    """Blend one patch into every frame; frames without one pass unchanged."""
+    for i, (frame, patch) in enumerate(zip(frames, patches, strict=True)):
         if patch is None:
             yield Composited(frame, frame, None, (0, 0))
         else:

@@ -7,6 +7,7 @@ continuity        Temporal continuity: one candidate per frame by dynamic progra
 detail            The finest detail: the candidates' mean, amplified to single-frame strength
 median            The texture from the bank: the model's picture or a median, plus detail
 merge             Weighted mean and median of many pictures of one mouth
+mouth_targets     What is drawn: one wanted mouth per frame, in runs and blocks, and its box
 opening           What shows between the lips: structure of real mouths on the predicted picture
 selection         Selection of the bank entries that each wanted mouth is made from
 shape_space       The space of a bank's shape-free pictures, and the maps into it and out of it

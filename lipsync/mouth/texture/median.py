@@ -14,7 +14,7 @@ picture of a large face is made at reduced size: its cost hardly grows with the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -27,6 +27,13 @@ from lipsync.media.pixels import BASE_SCALE, FINE_SCALE, reduction_factor
 from lipsync.mouth.texture.bank_sampling import LUMA, MAX_MEAN_ENTRIES, BankSampler
 from lipsync.mouth.texture.detail import INSIDE_SOFT, Box, add_detail
 from lipsync.mouth.texture.merge import deblur_mean, weighted_median
+from lipsync.mouth.texture.mouth_targets import (
+    MouthTarget,
+    bounding_box,
+    number_runs,
+    split_into_blocks,
+    target_reader,
+)
 from lipsync.mouth.texture.selection import (
     MAX_GAIN,
     CandidateSelector,
@@ -42,51 +49,15 @@ from lipsync.types import (
     F32,
     I64,
     U8,
-    Bools,
     MouthBank,
     Patch,
 )
 
-BLOCK = 500  # frames for which candidates are selected at once
 PREDICTED_AT_ONCE = 16  # frames whose predicted pictures are in memory
 OPENING_SOFT = 0.02  # outer-eye distances: reach of teeth and tongue beyond the lips' inner edge
 # Outer-eye distances: step at which the model's picture is warped; the opening may be no higher.
 PLACED_STEP = 0.03
 MIN_LINEAR = 16  # candidates from which their subpixel offsets count as evenly distributed
-
-
-@dataclass(frozen=True, eq=False)
-class MouthTarget:
-    """One wanted mouth in one frame."""
-
-    control: F32  # (k, 2), control points of the warp, canonical
-    lips: F32  # (18, 2), pixels
-    outline: F32  # (o, 2) of mouth and chin, pixels
-    to_canonical: F32  # (2, 3)
-    skin_color: F32 | None  # (3,), of the frame, levels; None: unknown
-
-
-def _target_reader(wanted: WantedMouths) -> Callable[[int], MouthTarget]:
-    """A function from the index of an output frame to its wanted mouth."""
-    target, offsets = wanted.target, wanted.jaw_offsets
-    outlines = target.outlines()
-
-    def target_of(i: int) -> MouthTarget:
-        surround, outline = target.surround[i], outlines[i]
-        if offsets is not None:
-            surround, outline = surround.copy(), outline.copy()
-            surround[: offsets.shape[1]] += offsets[i]
-            outline[: offsets.shape[1]] += offsets[i]
-        lips, inverse = wanted.lips.points[i], target.to_canonical[i]
-        return MouthTarget(
-            control=np.concatenate([lips, apply_affine(inverse, surround)]),
-            lips=apply_affine(target.to_frame[i], lips),
-            outline=outline,
-            to_canonical=inverse,
-            skin_color=None if wanted.skin_color is None else wanted.skin_color[i],
-        )
-
-    return target_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +131,8 @@ class MedianTexture(TextureSource):
         """The patches of `draw_patches`, each with its picture before the detail."""
         part = range(len(wanted)) if part is None else part
         run = number_runs(wanted.present, wanted.target.shots)
-        targets = _target_reader(wanted)
-        for block in _split_into_blocks(run):
+        targets = target_reader(wanted)
+        for block in split_into_blocks(run):
             inside = range(max(part.start, int(block[0])), min(part.stop, int(block[-1]) + 1))
             if not inside:
                 continue
@@ -352,27 +323,3 @@ def upsample_mean(mean: F32, grid: CoarseGrid, blurred: bool) -> F32:
     if sharp.shape[::-1] == size:
         return sharp
     return np.asarray(cv2.resize(sharp, size, interpolation=cv2.INTER_CUBIC))
-
-
-def number_runs(shown: Bools, shots: I64) -> I64:
-    """Number the runs of consecutive frames of one shot that are all shown or all not, (n,)."""
-    starts = (np.diff(shown) != 0) | (np.diff(shots) != 0)
-    return np.concatenate([[0], np.cumsum(starts)]).astype(np.int64)
-
-
-def _split_into_blocks(runs: I64) -> Iterator[I64]:
-    """The frames of each run, at most BLOCK at a time."""
-    for run in np.split(np.arange(len(runs)), np.flatnonzero(np.diff(runs)) + 1):
-        for first in range(0, len(run), BLOCK):
-            yield run[first : first + BLOCK]
-
-
-def bounding_box(outline: F32, multiple: int = 1) -> tuple[F32, int, int]:
-    """Bound points (k, 2) by a box of whole pixels: corner (2,), width, height.
-
-    Args:
-        multiple: width and height are multiples of it.
-    """
-    low, high = np.floor(outline.min(0)) - 1, np.ceil(outline.max(0)) + 1
-    width, height = -(-((high - low).astype(int) + 1) // multiple) * multiple
-    return low.astype(np.float32), int(width), int(height)
