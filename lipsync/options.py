@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_type_hints
 
 import yaml
 from cyclopts import Parameter
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from typing_extensions import Self
 
 from lipsync.dialogue.soundtrack import SoundOptions
@@ -59,6 +59,8 @@ class RunOptions:
     """Keep face tracks and mouth banks on disk, so that the next render of a target is quicker."""
     cache_size: SizeText = DEFAULT_SIZE
     """Room that they may take, e.g. 500M or 20G; those not used for longest go first."""
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+    """Processes that make frames side by side; 0: one per core, at most four."""
 
     @contextmanager
     def open(self, progress: Progress | None) -> Iterator[RunContext]:

@@ -56,6 +56,9 @@ class RgbCoding:
 
     pixel_format = "rgb24"
 
+    def __reduce__(self) -> str:
+        return "RGB"  # there is but one, in every process
+
     def shape(self, width: int, height: int) -> tuple[int, ...]:
         """See `FrameCoding`."""
         return (height, width, 3)
@@ -131,13 +134,14 @@ class Yuv420Coding:
     def paste(self, frame: U8, box: Box, before: U8, after: U8) -> None:
         """See `FrameCoding`."""
         x, y, width, height = box
-        change = cv2.transform(cv2.subtract(after, before, dtype=cv2.CV_32F), self._to_yuv)
-        planes, changes = self.planes(frame), cv2.split(change)
-        half, small = (width // 2, height // 2), slice(y // 2, (y + height) // 2)
+        change = cv2.subtract(after, before, dtype=cv2.CV_32F)
+        small = cv2.resize(change, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        changes = [cv2.transform(change, self._to_yuv[:1])]
+        changes += cv2.split(cv2.transform(small, self._to_yuv[1:]))
+        planes, half = self.planes(frame), slice(y // 2, (y + height) // 2)
         parts = [planes[0][y : y + height, x : x + width]]
-        parts += [plane[small, x // 2 : (x + width) // 2] for plane in planes[1:]]
-        for k, (part, own) in enumerate(zip(parts, changes, strict=True)):
-            added = own if k == 0 else cv2.resize(own, half, interpolation=cv2.INTER_AREA)
+        parts += [plane[half, x // 2 : (x + width) // 2] for plane in planes[1:]]
+        for part, added in zip(parts, changes, strict=True):
             part[:] = cv2.add(part, added, dtype=cv2.CV_8U)
 
     def to_rgb(self, frame: U8) -> U8:

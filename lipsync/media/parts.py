@@ -26,7 +26,8 @@ from lipsync.media.vfr_writer import timescale
 from lipsync.media.writer import finish_arguments, video_writer
 from lipsync.types import U8, VideoInfo
 
-PART_S = 10.0  # seconds of an output's part: what is lost at most when a render is stopped
+# Seconds of an output's part: what is lost when a render is stopped, and what processes share.
+PART_S = 5.0
 SUFFIX = ".mp4"  # of parts: exact times, and every codec that is written here
 
 
@@ -45,13 +46,14 @@ def part_starts(parts: Sequence[range], info: VideoInfo) -> list[Fraction]:
 
 def encode_part(
     frames: Iterable[U8], part: range, info: VideoInfo, place: Path, form: Format,
-    options: EncodeOptions, frame_coding: FrameCoding = RGB,
+    options: EncodeOptions, frame_coding: FrameCoding = RGB, threads: int | None = None,
 ) -> None:  # fmt: skip
     """Encode the frames of a part as they are encoded in a file of that format.
 
     Args:
         info: of the target, with the times of the output.
         place: of the part; ends in SUFFIX.
+        threads: of the encoder; None: as many as it likes.
 
     Raises:
         OutputError: it cannot be written.
@@ -64,7 +66,7 @@ def encode_part(
         info = replace(info, stamps=tuple(one - stamps[0] for one in stamps))
     writer = video_writer(
         info, None, place, coded, crf=options.crf, preset=options.preset, tags={}, scale=scale,
-        frame_coding=frame_coding,
+        frame_coding=frame_coding, threads=threads,
     )  # fmt: skip
     with writer:
         if write_all(frames, info, writer, place, frame_coding) != len(part):

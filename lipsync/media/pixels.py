@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from lipsync.types import F32, U8
 # Pixels per outer-eye distance that resolve all but the finest detail, and the part of the finest
 # detail that many pictures share.
 BASE_SCALE, FINE_SCALE = 48, 80
+ENOUGH_SIGMA = 2.5  # pixels: of wider Gaussians this much is computed
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601), as in OpenCV
 POLYGON_SHIFT = 4  # fractional bits of a polygon's coordinates: 1/16 pixel
 
@@ -29,8 +32,30 @@ def reduction_factor(scale: float, enough: int = BASE_SCALE) -> int:
     return max(1, int(scale / enough))
 
 
-def cell_means(picture: U8, reduction: int) -> U8:
-    """Reduce a picture (h, w[, 3]) to the means of cells `reduction` pixels across."""
+Pixels = TypeVar("Pixels", U8, F32)
+
+
+def blur_reduced(picture: Pixels, sigma: float) -> Pixels:
+    """Gaussian blur of σ pixels; what has no fine detail left is computed reduced and enlarged."""
+    reduction = max(1, int(sigma / ENOUGH_SIGMA))
+    small = cv2.GaussianBlur(cell_means(picture, reduction), (0, 0), sigma / reduction)
+    return enlarge(np.asarray(small), reduction, picture.shape[:2])
+
+
+def enlarge(small: Pixels, reduction: int, shape: tuple[int, ...]) -> Pixels:
+    """The opposite of `cell_means`, to h, w, by linear interpolation."""
+    if reduction == 1:
+        return small
+    size = (small.shape[1] * reduction, small.shape[0] * reduction)
+    large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large[: shape[0], : shape[1]])
+
+
+def cell_means(picture: Pixels, reduction: int) -> Pixels:
+    """Reduce a picture (h, w[, 3]) to the means of cells `reduction` pixels across.
+
+    Cells that the picture does not fill repeat its last pixels.
+    """
     if reduction == 1:
         return picture
     height, width = picture.shape[:2]

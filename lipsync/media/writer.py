@@ -57,6 +57,7 @@ def video_writer(
     sink: Callable[[bytes], object] | None = None,
     scale: int | None = None,
     frame_coding: FrameCoding = RGB,
+    threads: int | None = None,
 ) -> FfmpegProcess:
     """Start ffmpeg writing `path`; feed it frames of `info`'s size.
 
@@ -68,6 +69,7 @@ def video_writer(
         sink: receives the stream, which is then not written to `path`.
         scale: ticks per second of irregular times; None: as few as `info`'s need.
         frame_coding: of the frames.
+        threads: of the encoder; None: as many as it likes.
 
     Raises:
         AudioError: there is no sound.
@@ -79,6 +81,7 @@ def video_writer(
         format=form.muxer,
         **form.flags,
         **_video_coding(info, form, crf, preset, scale),
+        **({} if threads is None else {"threads:v": threads}),
         **(sound.coding(form) if sound is not None else {}),
     ).get_args()
     arguments = finish_arguments(arguments, passthrough, tags)

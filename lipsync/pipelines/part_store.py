@@ -68,7 +68,7 @@ class PartStore:
     @contextmanager
     def write(self, part: range) -> Iterator[Path]:
         """A temporary place for the part's pictures; afterwards `commit` it."""
-        temporary = self.folder / f"making{SUFFIX}"
+        temporary = self.folder / f"making-{part.start:08d}{SUFFIX}"
         try:
             yield temporary
         finally:

@@ -25,10 +25,12 @@ from lipsync.media.passthrough import Passthrough
 from lipsync.media.stdout_sink import StdoutSink
 from lipsync.options import RenderOptions
 from lipsync.pipelines.frame_making import FrameMaking
+from lipsync.pipelines.output_frames import OutputFrames
 from lipsync.pipelines.outputs import OutputPaths
 from lipsync.pipelines.render_parts import write_parts
 from lipsync.pipelines.render_plan import OutputPlan, Script
-from lipsync.pipelines.speaker_render import FrameLog, SpeakerDrawing, SpeakerRender
+from lipsync.pipelines.speaker_drawing import FrameLog, SpeakerDrawing
+from lipsync.pipelines.speaker_render import SpeakerRender
 from lipsync.report.contact_sheet import ContactSheet, select_sheet_frames
 from lipsync.runtime.atomic import name_written
 from lipsync.runtime.code_digest import digest_code
@@ -41,7 +43,7 @@ from lipsync.types import Bools
 FRAME_CODE = (
     "lipsync.pipelines.render_plan",
     "lipsync.pipelines.speaker_render",
-    "lipsync.pipelines.frame_making",
+    "lipsync.pipelines.part_making",
     "lipsync.media.parts",
     "lipsync.mouth.texture.median",
     "lipsync.mouth.decoder.decoder_texture",
@@ -80,10 +82,14 @@ def write_output(
         passthrough, left = media.plan_passthrough(plan.info, form, plan.length.sound, straight)
     mark = marking.watermark()
     coding = RGB if form.frames or plan.info.depth > 8 else own_coding(plan.info)
-    drawings = [SpeakerDrawing(one, options, run, mark, coding) for one in renders]
+    drawings = [
+        SpeakerDrawing(one.drawing(options), plan.info, mark, coding, one.scene.texture_model)
+        for one in renders
+    ]
     sheets = [_open_sheet(one) for one in renders] if paths.sheet is not None else []
     written = Written([one.log for one in drawings], list(left))
-    making = FrameMaking(plan.info, drawings, marking, sheets, run, coding)
+    making = FrameMaking(plan.info, timeline.retimed.timing, drawings, coding)
+    frames = OutputFrames(making, marking, sheets, run)
 
     def seal(file: Path, digest: str | None = None) -> None:
         with timer.stage("marks"):
@@ -92,12 +98,13 @@ def write_output(
 
     with timer.stage("encode"):
         if form.pipe or form.frames:
-            _write_stream(making, plan, paths, options, passthrough, seal)
+            _write_stream(frames, plan, paths, options, passthrough, seal)
         else:
             facts = list_facts(script, options, marking, len(timeline))
             notes = write_parts(
-                making, plan, paths.output, options.encode, passthrough, facts, seal
-            )
+                frames, plan, paths.output, options.encode, passthrough, facts, seal,
+                options.run.workers,
+            )  # fmt: skip
             written.notes.extend(notes)
     if paths.sheet is not None:
         with name_written(paths.output.path):
@@ -106,7 +113,7 @@ def write_output(
 
 
 def _write_stream(
-    making: FrameMaking,
+    frames: OutputFrames,
     plan: OutputPlan,
     paths: OutputPaths,
     options: RenderOptions,
@@ -114,10 +121,12 @@ def _write_stream(
     seal: Callable[[Path, str | None], None],
 ) -> None:
     """Encode all frames as they come: into a pipe, or a folder of pictures."""
-    sink, marking = StdoutSink(), making.marking
+    sink, marking, making = StdoutSink(), frames.marking, frames.making
     parts = split_frames(len(making), plan.info.fps)
+    with frames.run.timer.stage("appearance"):
+        making.prepare(frames.run.cache)
     encode.encode_video(
-        making.make(parts), plan.info, plan.sound, paths.output, options.encode,
+        frames.make(parts), plan.info, plan.sound, paths.output, options.encode,
         tags=marking.tags, texts=marking.picture_texts, passthrough=passthrough, sink=sink.write,
         finalize=lambda file: seal(file, sink.sha256 if paths.output.format.pipe else None),
         frame_coding=making.coding,

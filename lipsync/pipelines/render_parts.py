@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from itertools import islice
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from lipsync import media
 from lipsync.errors import OutputError
 from lipsync.media.encode import EncodeOptions
 from lipsync.media.formats import Output
-from lipsync.media.parts import encode_part, join_parts, mux, part_starts, split_frames
+from lipsync.media.parts import join_parts, mux, part_starts, split_frames
 from lipsync.media.passthrough import Passthrough
-from lipsync.pipelines.frame_making import FrameMaking
-from lipsync.pipelines.part_store import Facts, PartLog, PartStore, open_parts
+from lipsync.pipelines.output_frames import OutputFrames
+from lipsync.pipelines.part_making import PartMaker
+from lipsync.pipelines.part_store import Facts, PartStore, open_parts
+from lipsync.pipelines.part_workers import POLL_S, PartQueue, count_processes, start_workers
 from lipsync.pipelines.render_plan import OutputPlan
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 
 
 def write_parts(
-    making: FrameMaking,
+    frames: OutputFrames,
     plan: OutputPlan,
     output: Output,
     options: EncodeOptions,
     passthrough: Passthrough | None,
     facts: Facts,
     seal: Callable[[Path, str | None], None],
+    workers: int = 0,
 ) -> list[str]:
     """Write a file, complete or not at all; finished parts stay if it is not.
 
     Args:
         facts: what decides the frames; see `open_parts`.
         seal: called with the complete temporary file.
+        workers: processes that make parts, 0: what suits the machine.
 
     Returns:
         What the user should know of parts that an earlier run left.
@@ -42,36 +42,65 @@ def write_parts(
     Raises:
         OutputError: it cannot be written.
     """
-    parts, info = split_frames(len(making), plan.info.fps), plan.info
+    making, run, info = frames.making, frames.run, plan.info
+    parts = split_frames(len(making), info.fps)
     with (
-        open_parts(making.run.cache.root, output.path, facts) as store,
+        open_parts(run.cache.root, output.path, facts) as store,
         atomic_write(output.path) as file,
         _errors_of(output.path, store.folder, file),
     ):
         with os_errors_as_output_errors(output.path):
             file.touch()  # before the work, not after it
-        kept = _take_over(store, parts, making)
-        for group in _group_missing(parts, kept):
-            with closing(making.make(group)) as frames:
-                for part in group:
-                    with store.write(part) as temporary:
-                        some = islice(frames, len(part))
-                        encode_part(
-                            some, part, info, temporary, output.format, options, making.coding
-                        )
-                        store.commit(part, temporary, _log_of(making, part))
-        _show_kept(making, [part for part in parts if part in kept], store)
+        # A notice is drawn where a changed stretch begins: all that lies before must be known.
+        apart = len(parts) > 1 and making.is_portable() and not frames.marking.options.label
+        maker = PartMaker(making, output.format, options, 1 if apart else None)
+        kept = _take_over(store, parts, maker)
+        missing = [part for part in parts if part not in kept]
+        _make_parts(frames, maker, missing, store, workers if apart else 1)
+        frames.show_parts(parts, store)
         joined = store.folder / "joined.mp4"
         join_parts([store.place(part) for part in parts], part_starts(parts, info), joined)
         mux(
             joined, info, plan.sound, file, output.format,
-            tags=making.marking.tags, passthrough=passthrough,
+            tags=frames.marking.tags, passthrough=passthrough,
         )  # fmt: skip
         joined.unlink()
         with os_errors_as_output_errors(output.path):
             seal(file, None)
     store.clear()
     return _describe(store.changed, kept, parts)
+
+
+def _make_parts(
+    frames: OutputFrames, maker: PartMaker, missing: list[range], store: PartStore, workers: int
+) -> None:
+    """Make and keep the missing parts, here and in further processes."""
+    if not missing:
+        return
+    run, total = frames.run, len(maker.making)
+    parts = PartQueue(missing, total - sum(len(part) for part in missing))
+    with run.timer.stage("appearance"):
+        maker.making.prepare(run.cache)
+
+    def report() -> None:
+        parts.count()
+        run.report("render", parts.done, total)
+
+    more = count_processes(workers, len(missing)) - 1
+    with start_workers(more, maker, parts, store, run.timer) as others:
+        while True:
+            while (part := parts.take()) is not None:
+                with store.write(part) as temporary:
+                    log = maker.make(part, temporary, run.timer, report, frames.label)
+                    store.commit(part, temporary, log)
+                for other in others:
+                    other.is_busy()  # or what went wrong there
+            # Reports come from this thread alone: callers may stop a render in them.
+            if not (busy := [other for other in others if other.is_busy()]):
+                break
+            with run.timer.stage("wait"):
+                busy[0].wait(POLL_S)
+            run.report("render", parts.done, total)
 
 
 @contextmanager
@@ -91,50 +120,15 @@ def _errors_of(output: Path, *temporary: Path) -> Iterator[None]:
         raise OutputError(text) from None
 
 
-def _take_over(store: PartStore, parts: Sequence[range], making: FrameMaking) -> set[range]:
+def _take_over(store: PartStore, parts: Sequence[range], maker: PartMaker) -> set[range]:
     """The parts that are finished; their logs are taken over."""
     kept = set()
     for part in parts:
         log = store.read(part)
-        if log is not None and len(log.changed) == len(making.drawings):
+        if log is not None and len(log.changed) == len(maker.making.drawings):
             kept.add(part)
-            for k, drawing in enumerate(making.drawings):
-                drawing.log.changed[part.start : part.stop] = log.changed[k]
-                drawing.log.distances[part.start : part.stop] = log.distances[k]
+            maker.take_over(part, log)
     return kept
-
-
-def _log_of(making: FrameMaking, part: range) -> PartLog:
-    here = slice(part.start, part.stop)
-    logs = [one.log for one in making.drawings]
-    return PartLog(
-        np.stack([one.changed[here] for one in logs]),
-        np.stack([one.distances[here] for one in logs]),
-    )
-
-
-def _group_missing(parts: Sequence[range], kept: set[range]) -> Iterator[list[range]]:
-    """The parts to be made, those that follow one another together: their frames are one stream."""
-    group: list[range] = []
-    for part in parts:
-        if part not in kept:
-            group.append(part)
-        elif group:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def _show_kept(making: FrameMaking, kept: Sequence[range], store: PartStore) -> None:
-    """Give the sheets what they show of parts that an earlier run made, as it was encoded."""
-    for part in kept:
-        if any(making.is_shown(i) for i in part):
-            coded = media.read_frames(media.probe(store.place(part)), coding=making.coding)
-            with closing(making.read_target(part)) as targets, closing(coded) as frames:
-                for i, target, frame in zip(part, targets, frames, strict=True):
-                    if making.is_shown(i):
-                        making.show(i, target, frame)
 
 
 def _describe(changed: Sequence[str], kept: set[range], parts: Sequence[range]) -> list[str]:

@@ -5,33 +5,28 @@
     face ─ alignment → mouth bank ─┘
        └→ adaptation ─ weights for the lip model
 
-`prepare_speaker` does what is done once for the whole clip; `SpeakerDrawing` puts the mouth into a
-stream of frames. With several speakers each works on the frames that the one before made.
+`prepare_speaker` does what is done once for the whole clip; `speaker_drawing` then puts the mouth
+into frames.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from lipsync.face import landmarks
 from lipsync.marks.origin import ModelCard
-from lipsync.marks.watermark import Watermark
-from lipsync.media.frame_coding import RGB, FrameCoding
-from lipsync.mouth import texture
 from lipsync.mouth.decoder import decoder_texture
 from lipsync.mouth.decoder.network import MouthDecoder
-from lipsync.mouth.finish.composite import Compositor, fade, find_boxes
 from lipsync.mouth.finish.jaw_warp import predict_jaw_offsets
-from lipsync.mouth.finish.teeth import finish_teeth
 from lipsync.mouth.finish.visibility import Visibility, measure_visibility
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.options import RenderOptions
 from lipsync.pipelines.person import Person
+from lipsync.pipelines.speaker_drawing import FrameLog, MouthDrawing
 from lipsync.pipelines.speaker_plan import (
     Material,
     PlannedLips,
@@ -44,40 +39,10 @@ from lipsync.report import diagnostics
 from lipsync.report.diagnostics import UnchangedFrames
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.positions import sample_at
-from lipsync.runtime.prefetch import read_ahead
 from lipsync.types import (
     F32,
-    U8,
-    Bools,
     LipTrack,
-    Patch,
 )
-
-# Before a part, patches are drawn that are not shown: the sharpness of the first one that is shown
-# depends on those before it.
-LEAD_S = 0.5
-
-
-@dataclass(eq=False)
-class FrameLog:
-    """What happened to each of n output frames; filled in while they are made."""
-
-    changed: Bools  # (n,), the mouth is new
-    distances: F32  # (n,), of the nearest real mouth from the wanted one
-
-    @staticmethod
-    def empty(n: int) -> FrameLog:
-        """A log of n frames."""
-        return FrameLog(np.zeros(n, bool), np.zeros(n, np.float32))
-
-    def record_distances(
-        self, patches: Iterable[Patch | None], first: int
-    ) -> Iterator[Patch | None]:
-        """Pass patches from `first` on and note how far their nearest real mouths were."""
-        for i, patch in enumerate(patches, first):
-            if patch is not None:
-                self.distances[i] = patch.distance
-            yield patch
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +57,22 @@ class SpeakerRender:
     wanted: WantedMouths
     visible: F32  # (n,) 0..1, in the output's frames
     notes: tuple[str, ...]
+
+    def drawing(self, options: RenderOptions) -> MouthDrawing:
+        """What is needed to draw it."""
+        material, shown = self.material, options.shown
+        return MouthDrawing(
+            wanted=self.wanted,
+            visible=self.visible,
+            times=self.scene.timeline.times,
+            bank=material.bank,
+            teeth=material.teeth,
+            sharpness=material.sharpness,
+            occluders=material.appearance.occluders if shown.occlusion else None,
+            texture=options.texture,
+            finish=options.teeth,
+            composite=options.composite,
+        )
 
     def model_cards(self) -> list[ModelCard]:
         """Of the speech model that moves the mouth, and of the decoder that draws it, if any."""
@@ -142,81 +123,6 @@ class SpeakerRender:
         points, wanted = self.lips.predicted.points.copy(), self.lips.in_spans > 0
         points[~wanted] = np.median(points[wanted], axis=0)
         return LipTrack(points, self.lips.predicted.rate)
-
-
-class SpeakerDrawing:
-    """One speaker's mouth being drawn into frames, part by part.
-
-    A part is the same whatever was drawn before it: it can be made in another run, or elsewhere.
-    """
-
-    def __init__(
-        self,
-        render: SpeakerRender,
-        options: RenderOptions,
-        run: RunContext,
-        mark: Watermark | None = None,
-        coding: FrameCoding = RGB,
-    ) -> None:
-        """`mark`: put into every new mouth; `coding`: of the frames."""
-        self.render, self._options, self._run, self._mark = render, options, run, mark
-        self.log = FrameLog.empty(len(render.wanted))
-        model, info = render.scene.texture_model, render.scene.info
-        self._coding, self._shape = coding, (info.height, info.width)
-        target = render.wanted.target
-        self._corners, self._sizes = find_boxes(target, info.width, info.height, options.composite)
-        self._target = target.within(self._corners)
-        self._source = texture.open_texture(render.material.bank, options.texture, model)
-
-    def prepare(self) -> None:
-        """Do once what all frames need."""
-        with self._run.timer.stage("appearance"):
-            self._source.prepare(self.render.wanted)
-
-    def apply(self, frames: Iterable[U8], part: range) -> Iterator[U8]:
-        """The frames of a part with this mouth, changed in place; others pass untouched."""
-        render, timer = self.render, self._run.timer
-        material, wanted, options = render.material, render.wanted, self._options
-        lead = range(max(0, part.start - round(LEAD_S * render.scene.info.fps)), part.stop)
-        drawn = timer.each("texture", self._source.draw_patches(wanted, lead))
-        patches = finish_teeth(
-            drawn, wanted, material.teeth, material.sharpness, options.teeth, lead.start
-        )
-        patches = islice(patches, part.start - lead.start, None)
-        patches = self.log.record_distances(timer.each("teeth", patches), part.start)
-        patches = fade(patches, render.visible[part.start : part.stop])
-        compositor = Compositor(
-            self._target,
-            options.composite,
-            wanted.jaw_offsets,
-            occluders=material.appearance.occluders if options.shown.occlusion else None,
-            lips=wanted.lips.points,
-            first=part.start,
-            frame_shape=self._shape,
-        )
-        ahead = timer.each("wait", read_ahead(patches))
-        for i, frame, patch in zip(part, frames, ahead, strict=True):
-            if patch is not None:
-                with timer.stage("composite"):
-                    self._put(frame, i, patch, compositor)
-            yield frame
-
-    def _put(self, frame: U8, i: int, patch: Patch, compositor: Compositor) -> None:
-        """Put a patch, and the mark, into output frame i."""
-        (x, y), (width, height) = self._corners[i].tolist(), self._sizes[i].tolist()
-        if width == 0:
-            return
-        box = x, y, width, height
-        own = self._coding.cut(frame, box)
-        made = compositor.composite(i, own, patch.within(self._corners[i]))
-        if made.alpha is None:
-            return
-        self.log.changed[i] = True
-        if self._mark is not None:
-            to_box, time = self._target.to_frame[i], self.render.scene.timeline.times[i]
-            with self._run.timer.stage("watermark"):
-                self._mark.embed(made.frame, to_box, time, made.alpha, made.corner)
-        self._coding.paste(frame, box, own, made.frame)
 
 
 def prepare_speaker(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -59,6 +59,13 @@ class StageTimer:
             close = getattr(stream, "close", None)
             if close is not None:
                 close()
+
+    def add(self, seconds: Mapping[str, float], cpu_seconds: Mapping[str, float]) -> None:
+        """Add what another timer measured."""
+        with self._adding:
+            for total, more in ((self.seconds, seconds), (self.cpu_seconds, cpu_seconds)):
+                for name, value in more.items():
+                    total[name] = total.get(name, 0.0) + value
 
     def _charge(self) -> None:
         now, worked = time.perf_counter(), time.thread_time()

@@ -31,6 +31,11 @@ class Damage:
     replaced: set[int] = field(default_factory=set)  # frames replaced by the picture before them
     partly_decoded: int = 0  # pictures
 
+    def add(self, other: Damage) -> None:
+        """Add what was met elsewhere in reading the same video."""
+        self.replaced |= other.replaced
+        self.partly_decoded = max(self.partly_decoded, other.partly_decoded)
+
 
 @dataclass(frozen=True)
 class VideoInfo:

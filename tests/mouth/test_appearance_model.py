@@ -48,7 +48,7 @@ def described() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def learned(described: np.ndarray) -> AppearanceModel:
-    return AppearanceModel(described, np.rint(paint(described)).astype(np.uint8), LIT)
+    return AppearanceModel.fit(described, np.rint(paint(described)).astype(np.uint8), LIT)
 
 
 def test_unseen_pictures_are_predicted(learned: AppearanceModel) -> None:
@@ -62,7 +62,7 @@ def test_unseen_pictures_are_predicted(learned: AppearanceModel) -> None:
 
 def test_noise_of_single_entries_is_not_learned(described: np.ndarray) -> None:
     pictures = np.clip(paint(described) + RNG.normal(0, 15, (300, SIDE, SIDE, 3)), 0, 255)
-    model = AppearanceModel(described, np.rint(pictures).astype(np.uint8), LIT)
+    model = AppearanceModel.fit(described, np.rint(pictures).astype(np.uint8), LIT)
     made = model.draw(model.predict(described))
     assert np.abs(made - paint(described)).mean() < 5  # the noise's own mean is 12
 
@@ -89,7 +89,7 @@ def test_pictures_in_another_light_are_brought_to_one(described: np.ndarray) -> 
     dark = np.where(np.arange(300) % 2, 0.5, 1.0).astype(np.float32)
     pictures = np.rint(paint(described) * dark[:, None, None, None]).astype(np.uint8)
     gains = np.repeat(1 / dark[:, None], 3, axis=1).astype(np.float32)
-    model = AppearanceModel(described, pictures, gains)
+    model = AppearanceModel.fit(described, pictures, gains)
     off = model.draw(model.predict(described[:20])) - paint(described[:20])
     assert np.abs(off).mean() < 3
 

@@ -16,6 +16,7 @@ from lipsync.face.thin_plate import CoarseGrid
 from lipsync.face.tracked_face import TrackedFace
 from lipsync.mouth.decoder.network import DecoderDims, MouthDecoder
 from lipsync.mouth.texture import TEXTURES, TextureOptions, load_model, open_texture
+from lipsync.mouth.texture.bank_model import find_successors
 from lipsync.mouth.texture.candidates import (
     MASS,
     CandidateSearch,
@@ -35,7 +36,6 @@ from lipsync.mouth.texture.detail import (
 )
 from lipsync.mouth.texture.merge import weighted_mean, weighted_median
 from lipsync.mouth.texture.mouth_targets import bounding_box
-from lipsync.mouth.texture.selection import find_successors
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.types import Alignment, LipTrack, MouthBank, Patch
 from tests.support.faces import FPS, mouth, similarity, track_of

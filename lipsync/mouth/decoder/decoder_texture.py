@@ -23,6 +23,7 @@ from lipsync.mouth.texture.median import MedianPatch, MedianTexture
 from lipsync.mouth.texture.mouth_targets import number_runs
 from lipsync.mouth.texture.source import TextureOptions, TextureSource
 from lipsync.mouth.wanted_mouths import WantedMouths
+from lipsync.runtime.cache import Cache
 from lipsync.types import F32, U8, MouthBank, Patch
 
 
@@ -61,9 +62,9 @@ class DecoderTexture(TextureSource):
         """See `TextureSource`."""
         return cls(bank, options, model)
 
-    def prepare(self, wanted: WantedMouths) -> None:
+    def prepare(self, wanted: WantedMouths, cache: Cache) -> None:
         """See `TextureSource`."""
-        self._median.prepare(wanted)
+        self._median.prepare(wanted, cache)
 
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None

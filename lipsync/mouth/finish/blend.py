@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipsync.media.pixels import fill_polygon, to_three_channels
+from lipsync.media.pixels import cell_means, enlarge, fill_polygon, to_three_channels
 from lipsync.mouth.finish.foreign import (
     LIGHT_REACH,
     MouthZone,
@@ -30,6 +30,8 @@ EDGE_GAIN = 8
 RELAXATIONS = 6  # of the membrane, per level
 FINE_PX = 96  # boxes at least this large are solved at half their resolution
 BORDER_BLUR = 1.5  # pixels, σ of the local means along the border
+# Pixels per outer-eye distance that are enough to match colors: of larger faces means are compared.
+ENOUGH_SCALE = 100
 SURE_GAIN = 4  # cells with 1/4 border pixels or more keep the border's value
 
 
@@ -141,10 +143,22 @@ def match_colors(difference: F32, alpha: F32, zone: MouthZone | None) -> F32:
     border = ((alpha > 0) & (alpha < 0.5)).astype(np.float32)
     if zone is None:
         return solve_membrane(difference, border)
+    reduction = max(1, int(zone.scale / ENOUGH_SCALE))
+    if reduction > 1:
+        difference, border = _reduce(difference, border, reduction)
     cast = find_cast(difference, border)
     rest = difference - cast
     border *= trust_border(rest, border)
-    return cast + solve_membrane(rest, border, LIGHT_REACH * zone.scale)
+    field = cast + solve_membrane(rest, border, LIGHT_REACH * zone.scale / reduction)
+    return enlarge(np.asarray(field, np.float32), reduction, alpha.shape)
+
+
+def _reduce(difference: F32, border: F32, reduction: int) -> tuple[F32, F32]:
+    """Means of a difference (h, w, 3) over the border (h, w) in every cell, and its share there."""
+    weighted = cv2.multiply(difference, to_three_channels(border))
+    sums, shares = (cell_means(one, reduction) for one in (np.asarray(weighted), border))
+    means = cv2.divide(sums, to_three_channels(np.maximum(shares, 1e-6)))
+    return np.asarray(means), shares
 
 
 def solve_membrane(difference: F32, border: F32, reach: float = math.inf) -> F32:

@@ -15,7 +15,7 @@ import numpy as np
 
 from lipsync.face.lip_mask import mask_opening
 from lipsync.face.similarity import affine_scale
-from lipsync.media.pixels import crop_replicated, to_three_channels
+from lipsync.media.pixels import blur_reduced, crop_replicated, to_three_channels
 from lipsync.types import F32, N_LIPS, U8, MouthBank
 
 MAX_ENTRIES = 400  # bank entries whose sharpness is measured
@@ -97,9 +97,7 @@ def raise_edges(rgb: U8, shares: tuple[float, float], lips: F32, scale: float) -
     """
     if max(shares) < MIN_SHARE:
         return rgb
-    fine, coarse = (
-        cv2.GaussianBlur(rgb, (0, 0), max(sigma * scale, MIN_SIGMA)) for sigma in EDGE_BAND
-    )
+    fine, coarse = (blur_reduced(rgb, max(sigma * scale, MIN_SIGMA)) for sigma in EDGE_BAND)
     band = cv2.subtract(fine, coarse, dtype=cv2.CV_32F)
     opening = mask_opening(lips, (rgb.shape[0], rgb.shape[1]), OPENING_SOFT * scale)
     share = to_three_channels(np.asarray(shares[0] + (shares[1] - shares[0]) * opening, np.float32))

@@ -1,10 +1,12 @@
 """Texture sources: wanted lips as pictures of mouth and chin.
 
 appearance_model  A person's appearance model: the picture of a mouth, predicted from all mouths
+bank_model        What is learned from all mouths of a bank, fitted once and kept in the cache
 bank_sampling     Sample the bank's pictures: warped to a wanted mouth, corrected to its light
 candidates        Candidate search: nearest bank entries of a wanted mouth, and their weights
 continuity        Temporal continuity: one candidate per frame by dynamic programming
 detail            The finest detail: the candidates' mean, amplified to single-frame strength
+light             The light of the bank's entries, corrected to that of a wanted mouth
 median            The texture from the bank: the model's picture or a median, plus detail
 merge             Weighted mean and median of many pictures of one mouth
 mouth_targets     What is drawn: one wanted mouth per frame, in runs and blocks, and its box

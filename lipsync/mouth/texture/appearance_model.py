@@ -14,6 +14,7 @@ Symbols: m entries of the bank, d numbers of a descriptor, r components, s cells
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -38,41 +39,53 @@ MAX_COMPARED = 500  # entries in the cross-validation, spread evenly
 MARGIN = 0.1
 
 
+@dataclass(frozen=True, eq=False)
 class Regression:
     """Gaussian-process regression of several values on descriptors."""
 
-    def __init__(self, descriptors: F32, values: F64, width: float, noise: float) -> None:
+    width: float  # of the kernel
+    center: F32  # (d,), mean of the descriptors
+    spread: float  # their RMS distance from it
+    known: F64  # (m, d), descriptors about the center, in units of the spread
+    kernel_mean: F64  # (m,), of each entry's kernel with all
+    total_mean: float
+    usual: F64  # (r,), mean of the values
+    weights: F64  # (m, r)
+
+    @staticmethod
+    def fit(descriptors: F32, values: F64, width: float, noise: float) -> Regression:
         """Fit the regression.
 
         Args:
             descriptors: (m, d); values: (m, r).
             width, noise: see KERNELS.
         """
-        self._width = width
-        self._center = descriptors.mean(0)
-        centered = descriptors - self._center
-        self._spread = max(float(np.sqrt(np.square(centered).sum(1).mean())), 1e-6)
-        self._known = (centered / self._spread).astype(np.float64)
-        kernel = self._kernel(self._known)
-        self._kernel_mean, self._total_mean = kernel.mean(0), float(kernel.mean())
-        kernel += self._total_mean - self._kernel_mean - self._kernel_mean[:, None]
+        center = descriptors.mean(0)
+        centered = descriptors - center
+        spread = max(float(np.sqrt(np.square(centered).sum(1).mean())), 1e-6)
+        known = (centered / spread).astype(np.float64)
+        kernel = _kernel(known, known, width)
+        kernel_mean, total_mean = kernel.mean(0), float(kernel.mean())
+        kernel += total_mean - kernel_mean - kernel_mean[:, None]
         kernel[np.diag_indices_from(kernel)] += noise
-        self._usual = values.mean(0)
-        factor = linalg.cho_factor(kernel, lower=True)
-        self._weights = linalg.cho_solve(factor, values - self._usual)
-
-    def _kernel(self, points: F64) -> F64:
-        product = points @ self._known.T
-        norms = (points**2).sum(1)[:, None] + (self._known**2).sum(1)
-        squared = np.maximum(norms - 2 * product, 0)
-        return np.asarray(np.exp(-squared / (2 * self._width**2)) + LINEAR * product)
+        usual = values.mean(0)
+        weights = linalg.cho_solve(linalg.cho_factor(kernel, lower=True), values - usual)
+        return Regression(width, center, spread, known, kernel_mean, total_mean, usual, weights)
 
     def predict(self, wanted: F32) -> F64:
         """Predict the values (n, r) of wanted descriptors (n, d)."""
-        points = ((wanted - self._center) / self._spread).astype(np.float64)
-        kernel = self._kernel(points)
-        kernel += self._total_mean - self._kernel_mean - kernel.mean(1, keepdims=True)
-        return np.asarray(self._usual + kernel @ self._weights)
+        points = ((wanted - self.center) / np.float32(self.spread)).astype(np.float64)
+        kernel = _kernel(points, self.known, self.width)
+        kernel += self.total_mean - self.kernel_mean - kernel.mean(1, keepdims=True)
+        return np.asarray(self.usual + kernel @ self.weights)
+
+
+def _kernel(points: F64, known: F64, width: float) -> F64:
+    """Of points (n, d) with known ones (m, d), (n, m)."""
+    product = points @ known.T
+    norms = (points**2).sum(1)[:, None] + (known**2).sum(1)
+    squared = np.maximum(norms - 2 * product, 0)
+    return np.asarray(np.exp(-squared / (2 * width**2)) + LINEAR * product)
 
 
 def _choose_regression(descriptors: F32, scores: F64) -> Regression:
@@ -86,18 +99,39 @@ def _choose_regression(descriptors: F32, scores: F64) -> Regression:
         for fold in np.array_split(at, FOLDS):
             near = (at >= fold[0] - margin) & (at <= fold[-1] + margin)
             if (~near).sum() < MIN_ENTRIES:
-                return Regression(descriptors, scores, *KERNELS[0])
-            known = Regression(x[~near], y[~near], *kernel)
+                return Regression.fit(descriptors, scores, *KERNELS[0])
+            known = Regression.fit(x[~near], y[~near], *kernel)
             error += float(np.square(known.predict(x[fold]) - y[fold]).sum())
         if error < (1 - GAIN) * best[0]:
             best = error, kernel
-    return Regression(descriptors, scores, *best[1])
+    return Regression.fit(descriptors, scores, *best[1])
 
 
+@dataclass(frozen=True, eq=False)
+class LinearLook:
+    """From an appearance model's components to what a linear function of its pictures gives."""
+
+    base: F32  # (1, q), of the mean picture
+    parts: F32  # (r, q), of every component
+
+    def __call__(self, scores: F32) -> F32:
+        """Of components (n, r), (n, q)."""
+        return self.base + scores @ self.parts
+
+
+@dataclass(frozen=True, eq=False)
 class AppearanceModel:
     """Predicts shape-free pictures from descriptors."""
 
-    def __init__(self, descriptors: F32, pictures: U8, gains: F32) -> None:
+    shape: tuple[int, ...]  # of a picture: s, s, 3
+    mean: F32  # (s · s · 3,)
+    basis: F32  # (r, s · s · 3)
+    regression: Regression
+    low: F64  # (r,), components are predicted no lower
+    high: F64  # (r,)
+
+    @staticmethod
+    def fit(descriptors: F32, pictures: U8, gains: F32) -> AppearanceModel:
         """Fit the model.
 
         Args:
@@ -105,30 +139,29 @@ class AppearanceModel:
             pictures: (m, s, s, 3), shape-free.
             gains: (m, 3), that bring all pictures to one light.
         """
-        self._shape = pictures.shape[1:]
-        self._mean, self._basis, scores = _find_components(pictures, gains)
-        self._regression = _choose_regression(descriptors, scores)
+        mean, basis, scores = _find_components(pictures, gains)
+        regression = _choose_regression(descriptors, scores)
         low, high = scores.min(0), scores.max(0)
-        self._low, self._high = low - MARGIN * (high - low), high + MARGIN * (high - low)
+        low, high = low - MARGIN * (high - low), high + MARGIN * (high - low)
+        return AppearanceModel(pictures.shape[1:], mean, basis, regression, low, high)
 
     def predict(self, wanted: F32) -> F32:
         """Predict components (n, r) of wanted descriptors (n, d)."""
-        scores = self._regression.predict(wanted)
-        return np.asarray(np.clip(scores, self._low, self._high), np.float32)
+        scores = self.regression.predict(wanted)
+        return np.asarray(np.clip(scores, self.low, self.high), np.float32)
 
     def draw(self, scores: F32) -> F32:
         """Draw pictures (n, s, s, 3), levels, of components (n, r)."""
-        pictures = self._mean + scores @ self._basis
-        return np.asarray(pictures, np.float32).reshape(-1, *self._shape)
+        pictures = self.mean + scores @ self.basis
+        return np.asarray(pictures, np.float32).reshape(-1, *self.shape)
 
-    def map_linearly(self, look: Callable[[F32], F32]) -> Callable[[F32], F32]:
-        """From components (n, r) to what a linear function of pictures (n, s, s, 3) gives, (n, q).
+    def map_linearly(self, look: Callable[[F32], F32]) -> LinearLook:
+        """What a linear function of pictures (n, s, s, 3) gives, (n, q), without drawing them.
 
-        No picture is drawn: the function is taken once of the mean and of every component.
+        The function is taken once of the mean and of every component.
         """
-        base = look(self._mean.reshape(1, *self._shape))
-        parts = look(self._basis.reshape(-1, *self._shape))
-        return lambda scores: base + scores @ parts
+        base = look(self.mean.reshape(1, *self.shape))
+        return LinearLook(base, look(self.basis.reshape(-1, *self.shape)))
 
 
 def _find_components(pictures: U8, gains: F32) -> tuple[F32, F32, NDArray[np.float64]]:

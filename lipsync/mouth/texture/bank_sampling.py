@@ -13,8 +13,9 @@ import numpy as np
 from lipsync.face.thin_plate import CoarseGrid
 from lipsync.media.pixels import LUMA_WEIGHTS
 from lipsync.mouth.texture.detail import Box
+from lipsync.mouth.texture.light import light_gains
 from lipsync.mouth.texture.merge import weighted_mean
-from lipsync.mouth.texture.selection import Selection, light_gains
+from lipsync.mouth.texture.selection import Selection
 from lipsync.types import F32, I64, U8, CellMeans, MouthBank
 
 # Deviations of a gain from 1 that are corrected: less changes colors by about one level, and detail

@@ -24,8 +24,10 @@ from lipsync.face.lip_mask import mask_inner_lips, mask_opening
 from lipsync.face.similarity import affine_scale, apply_affine
 from lipsync.face.thin_plate import SMOOTHING, CoarseGrid, ThinPlate
 from lipsync.media.pixels import BASE_SCALE, FINE_SCALE, reduction_factor
+from lipsync.mouth.texture.bank_model import BankModel
 from lipsync.mouth.texture.bank_sampling import LUMA, MAX_MEAN_ENTRIES, BankSampler
 from lipsync.mouth.texture.detail import INSIDE_SOFT, Box, add_detail
+from lipsync.mouth.texture.light import MAX_GAIN, light_gains
 from lipsync.mouth.texture.merge import deblur_mean, weighted_median
 from lipsync.mouth.texture.mouth_targets import (
     MouthTarget,
@@ -35,16 +37,14 @@ from lipsync.mouth.texture.mouth_targets import (
     target_reader,
 )
 from lipsync.mouth.texture.selection import (
-    MAX_GAIN,
     CandidateSelector,
-    Modeled,
     Selection,
-    light_gains,
 )
 from lipsync.mouth.texture.shape_space import MAX_CELLS
 from lipsync.mouth.texture.shared_detail import SharedDetail
 from lipsync.mouth.texture.source import TextureOptions, TextureSource
 from lipsync.mouth.wanted_mouths import WantedMouths
+from lipsync.runtime.cache import Cache
 from lipsync.types import (
     F32,
     I64,
@@ -116,9 +116,9 @@ class MedianTexture(TextureSource):
         """See `TextureSource`."""
         return cls(bank, options)
 
-    def prepare(self, wanted: WantedMouths) -> None:
-        """Fit the appearance model."""
-        self._selector.model(wanted.phones is not None)
+    def prepare(self, wanted: WantedMouths, cache: Cache) -> None:
+        """Load the bank's model, or fit it."""
+        self._selector.prepare(wanted.phones is not None, cache)
 
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None
@@ -163,7 +163,7 @@ class MedianTexture(TextureSource):
         return known[2]
 
     def _predict(
-        self, selections: list[Selection], model: Modeled | None, start: int, stop: int
+        self, selections: list[Selection], model: BankModel | None, start: int, stop: int
     ) -> Iterator[F32 | None]:
         """The appearance model's shape-free pictures (s, s, 3); None: there is no model.
 

@@ -85,28 +85,20 @@ class ShapeSpace:
         columns, rows = grid.cells
         mapped = self._plate.map_to(control.astype(np.float32)).reshape(rows, columns, 2)
         unit = STEP * self.cells.size  # canonical, between two points of the map
-        by_y, by_x = (np.asarray(np.gradient(mapped, axis=axis)) / unit for axis in (0, 1))
-        slopes = np.concatenate([by_x, by_y], -1).astype(np.float32)
         corner = self.cells.to_canonical(grid.points[:1])
         best, nearest = start.copy(), np.full(len(points), np.inf, np.float32)
         left, at = np.arange(len(points)), start.astype(np.float32)  # points that are not there yet
         for _ in range(ITERATIONS + 1):
-            place = ((at - corner) / np.float32(unit)).reshape(-1, 1, 2)
-            there, slope = (
-                cv2.remap(
-                    values, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-                ).reshape(len(at), -1)
-                for values in (mapped, slopes)
-            )
+            there, slope = _sample_map(mapped, (at - corner) / np.float32(unit))
             missing = points[left] - there
             far = np.square(missing).sum(1)
             closer = far < nearest[left]
             best[left[closer]], nearest[left[closer]] = at[closer], far[closer]
-            away = far > EXACT**2
+            away = closer & (far > EXACT**2)  # a step that leads away found no inverse
             if not away.any():
                 break
             left, at, missing, slope = left[away], at[away], missing[away], slope[away]
-            xx, yx, xy, yy = slope.T  # ∂x/∂x, ∂y/∂x, ∂x/∂y, ∂y/∂y
+            xx, yx, xy, yy = slope.T / np.float32(unit)  # ∂x/∂x, ∂y/∂x, ∂x/∂y, ∂y/∂y
             area = xx * yy - xy * yx
             area = np.where(np.abs(area) < MIN_AREA, np.copysign(MIN_AREA, area), area)
             step = np.stack(
@@ -115,3 +107,25 @@ class ShapeSpace:
             )
             at = at + np.clip(step / area[:, None], -LONGEST, LONGEST).astype(np.float32)
         return best
+
+
+def _sample_map(mapped: F32, at: F32) -> tuple[F32, F32]:
+    """Sample a map (rows, columns, 2) between its points, and its slopes there.
+
+    Args:
+        at: (p, 2), x and y in points of the map; what lies outside is on its border.
+
+    Returns:
+        (p, 2), bilinear, and (p, 4): by x, then by y. OpenCV's own interpolation knows 32 places
+        between two points, too few for what is looked for.
+    """
+    rows, columns = mapped.shape[:2]
+    at = np.clip(at, 0, np.array([columns - 1, rows - 1], np.float32))
+    cell = np.minimum(at.astype(np.int64), [columns - 2, rows - 2])
+    x, y = (at - cell).astype(np.float32).T[:, :, None]
+    flat, first = mapped.reshape(-1, 2), cell[:, 1] * columns + cell[:, 0]
+    left, right = flat[first], flat[first + 1]
+    low, low_right = flat[first + columns], flat[first + columns + 1]
+    top, bottom = left + x * (right - left), low + x * (low_right - low)
+    by_x = (right - left) + y * ((low_right - low) - (right - left))
+    return top + y * (bottom - top), np.concatenate([by_x, bottom - top], axis=1)

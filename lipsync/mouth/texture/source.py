@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import Field
 
 from lipsync.mouth.wanted_mouths import WantedMouths
+from lipsync.runtime.cache import Cache
 from lipsync.runtime.option_spec import option_group
 from lipsync.types import MouthBank, Patch
 
@@ -49,8 +50,11 @@ class TextureSource(Protocol):
         """Create a source that draws from `bank`; `model` is what `load_model` returned."""
         ...
 
-    def prepare(self, wanted: WantedMouths) -> None:
-        """Do once what all mouths of a render need, before the first is drawn."""
+    def prepare(self, wanted: WantedMouths, cache: Cache) -> None:
+        """Do once what all mouths of a render need, before the first is drawn.
+
+        What it learns of the bank goes to the cache; afterwards the source can be pickled.
+        """
 
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None

@@ -1,0 +1,72 @@
+"""All frames of an output in this process: with the notice, looked at by sheets, reported."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+
+from lipsync.marks.marking import Marking
+from lipsync.media import probe, read_frames
+from lipsync.pipelines.frame_making import FrameMaking
+from lipsync.pipelines.part_store import PartStore
+from lipsync.report.contact_sheet import ContactSheet
+from lipsync.runtime.context import RunContext
+from lipsync.types import F32, U8
+
+
+@dataclass(frozen=True, eq=False)
+class OutputFrames:
+    """The frames of one output, and who looks at them."""
+
+    making: FrameMaking
+    marking: Marking
+    sheets: Sequence[ContactSheet]  # one per speaker, or none
+    run: RunContext
+
+    def make(self, parts: Sequence[range]) -> Generator[U8, None, None]:
+        """All frames, for an output that is one stream."""
+        making = self.making
+        for part in parts:
+            with closing(making.make(part, self.run.timer)) as frames:
+                for i, frame in enumerate(self.label(frames, part.start), part.start):
+                    if self._is_shown(i):
+                        with closing(making.read_target(range(i, i + 1))) as targets:
+                            self._show(i, next(targets), frame)
+                    yield frame
+                    self.run.report("render", i + 1, len(making))
+
+    def label(self, frames: Iterator[U8], first: int) -> Iterator[U8]:
+        """Frames from `first` on with the notice, if one is wanted; all before have been made."""
+        making = self.making
+        return self.marking.label(frames, making.is_changed, making.info, first, making.coding)
+
+    def show_parts(self, parts: Sequence[range], store: PartStore) -> None:
+        """Give the sheets what they show of finished parts, as it was encoded."""
+        making = self.making
+        for part in parts:
+            wanted = [i for i in part if self._is_shown(i)]
+            if not wanted:
+                continue
+            some = range(wanted[0], wanted[-1] + 1)
+            coded = read_frames(
+                probe(store.place(part)), some.start - part.start, some.stop - part.start,
+                coding=making.coding,
+            )  # fmt: skip
+            with closing(making.read_target(some)) as targets, closing(coded) as frames:
+                for i, target, frame in zip(some, targets, frames, strict=True):
+                    if self._is_shown(i):
+                        self._show(i, target, frame)
+
+    def _is_shown(self, i: int) -> bool:
+        return any(i in sheet.wanted for sheet in self.sheets)
+
+    def _show(self, i: int, target: U8, frame: U8) -> None:
+        """Offer an output frame to the sheets."""
+        making = self.making
+        target, frame = (making.coding.to_rgb(one) for one in (target, frame))
+        for sheet, drawing in zip(self.sheets, making.drawings, strict=True):
+            to_frame: F32 = np.asarray(drawing.head[i])
+            sheet.add(i, target, frame, to_frame)

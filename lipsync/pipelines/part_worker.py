@@ -1,0 +1,82 @@
+"""A process that makes parts: reads what to make from its standard input, answers on its output.
+
+Started by `part_workers`; both speak in pickles, one after the other. It ends when its input does,
+also in the middle of a part: whoever started it is gone then.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lipsync.pipelines.part_making import PartMaker
+from lipsync.runtime.timer import StageTimer
+
+FRAMES_A_REPORT = 10
+
+
+def main() -> None:
+    """Make parts until there are no more."""
+    # The terminal sends its signals to every process; who started this one decides what ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("lipsync").addHandler(logging.NullHandler())  # the starter has told it
+    orders = sys.stdin.buffer
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not get into the answers
+    maker: PartMaker = pickle.load(orders)  # noqa: S301 — from the process that started this one
+    wanted: queue.SimpleQueue[tuple[range, Path]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders, wanted), daemon=True).start()
+    while True:
+        _make(maker, *wanted.get(), answers)
+
+
+def _listen(orders: BinaryIO, wanted: queue.SimpleQueue[tuple[range, Path]]) -> None:
+    """Pass orders on; at their end, end."""
+    with suppress(Exception):
+        while True:
+            wanted.put(pickle.load(orders))  # noqa: S301
+    # Not sys.exit: the other thread is in the middle of something. Its encoder ends when its input
+    # does.
+    os._exit(0)
+
+
+def _make(maker: PartMaker, part: range, place: Path, answers: BinaryIO) -> None:
+    """Make one part, and tell how it goes."""
+    timer, done = StageTimer(), 0
+
+    def report() -> None:
+        nonlocal done
+        done += 1
+        if done % FRAMES_A_REPORT == 0:
+            _send(answers, ("frames", FRAMES_A_REPORT))
+
+    damage = maker.making.info.damage
+    damage.replaced.clear()
+    try:
+        with timer.stage("encode"):
+            log = maker.make(part, place, timer, report)
+    except Exception as error:
+        _send(answers, ("error", error))
+        return
+    _send(answers, ("frames", done % FRAMES_A_REPORT))
+    _send(answers, ("part", (log, timer.seconds, timer.cpu_seconds, damage)))
+
+
+def _send(answers: BinaryIO, message: Any) -> None:
+    try:
+        answers.write(pickle.dumps(message))
+    except (pickle.PicklingError, TypeError, AttributeError):  # an error that cannot travel
+        answers.write(pickle.dumps((message[0], RuntimeError(repr(message[1])))))
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()
