@@ -13,8 +13,16 @@ from lipsync import media
 from lipsync.errors import OutputError
 from lipsync.media.encode import EncodeOptions
 from lipsync.media.formats import Output
-from lipsync.media.parts import encode_part, join_parts, mux, part_starts, split_frames
+from lipsync.media.parts import (
+    encode_part,
+    join_parts,
+    mux,
+    part_starts,
+    share_parameters,
+    split_frames,
+)
 from lipsync.media.passthrough import Passthrough
+from lipsync.media.video_encoders import is_hardware
 from lipsync.pipelines.frame_making import FrameMaking
 from lipsync.pipelines.part_store import Facts, PartLog, PartStore, open_parts
 from lipsync.pipelines.render_plan import OutputPlan
@@ -50,19 +58,17 @@ def write_parts(
     ):
         with os_errors_as_output_errors(output.path):
             file.touch()  # before the work, not after it
+        places = [store.place(part) for part in parts]
         kept = _take_over(store, parts, making)
-        for group in _group_missing(parts, kept):
-            with closing(making.make(group)) as frames:
-                for part in group:
-                    with store.write(part) as temporary:
-                        some = islice(frames, len(part))
-                        encode_part(
-                            some, part, info, temporary, output.format, options, making.coding
-                        )
-                        store.commit(part, temporary, _log_of(making, part))
+        made = set(parts) - kept
+        _make_parts(_group_missing(parts, kept), making, store, output, options)
+        recoded = kept and is_hardware(options.encoder) and not share_parameters(places)
+        if recoded:
+            _make_parts(_group_missing(parts, made), making, store, output, options)
+            kept = set()
         _show_kept(making, [part for part in parts if part in kept], store)
         joined = store.folder / "joined.mp4"
-        join_parts([store.place(part) for part in parts], part_starts(parts, info), joined)
+        join_parts(places, part_starts(parts, info), joined)
         mux(
             joined, info, plan.sound, file, output.format,
             tags=making.marking.tags, passthrough=passthrough,
@@ -71,7 +77,25 @@ def write_parts(
         with os_errors_as_output_errors(output.path):
             seal(file, None)
     store.clear()
-    return _describe(store.changed, kept, parts)
+    changed = [*store.changed, *(["the encoder's driver or device"] if recoded else [])]
+    return _describe(changed, kept, parts)
+
+
+def _make_parts(
+    groups: Iterator[list[range]],
+    making: FrameMaking,
+    store: PartStore,
+    output: Output,
+    options: EncodeOptions,
+) -> None:
+    """Make parts, encode them and keep each as soon as it is finished."""
+    for group in groups:
+        with closing(making.make(group)) as frames:
+            for part in group:
+                with store.write(part) as temporary:
+                    some, form = islice(frames, len(part)), output.format
+                    encode_part(some, part, making.info, temporary, form, options, making.coding)
+                    store.commit(part, temporary, _log_of(making, part))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,8 +20,10 @@ import pytest
 import lipsync
 from lipsync import media
 from lipsync.errors import OutputError
+from lipsync.media import encoder_check
 from lipsync.media import parts as parts_module
 from lipsync.media.parts import split_frames
+from lipsync.media.video_encoders import ENCODERS
 from lipsync.options import RenderOptions
 from lipsync.pipelines import render_parts
 from lipsync.pipelines.part_store import open_parts
@@ -122,13 +125,43 @@ def test_parts_are_not_taken_over_by_another_render(
         _stop_after(patched, 2)
         with pytest.raises(_StoppedError):
             _render(output)
-    found = _render(output, crf=20)
+    found = _render(output, crf=20, encoder="libx265")
     assert [line for line in found.warnings if "not used" in line] == [
-        "parts of an earlier run were not used: not the same are --crf, record"
+        "parts of an earlier run were not used: not the same are --crf, --encoder, record"
     ]
     other = tmp_path / "other.mp4"
-    _render(other, crf=20)
+    _render(other, crf=20, encoder="libx265")
     assert hash_file(other) == hash_file(output)
+
+
+def test_parts_of_another_driver_are_made_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libx264 stands in for a chip, and its main profile for another driver of it."""
+    old = replace(ENCODERS["libx264"], hardware=True)
+    new = replace(old, extra={"profile:v": "main"})
+    monkeypatch.setattr(encoder_check, "list_encoders", lambda: frozenset(["h264_nvenc"]))
+    output, made = tmp_path / "out.mp4", []
+    encode_part = parts_module.encode_part
+    monkeypatch.setitem(ENCODERS, "h264_nvenc", old)
+    with monkeypatch.context() as patched:
+        _stop_after(patched, 2)
+        with pytest.raises(_StoppedError):
+            _render(output, encoder="h264_nvenc")
+
+    def encode(frames: Iterator[U8], part: range, *rest: object) -> None:
+        made.append(part)
+        encode_part(frames, part, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(render_parts, "encode_part", encode)
+    monkeypatch.setitem(ENCODERS, "h264_nvenc", new)
+    found = _render(output, encoder="h264_nvenc")
+    assert [line for line in found.warnings if "earlier run" in line] == [
+        "parts of an earlier run were not used: not the same are the encoder's driver or device"
+    ]
+    parts = split_frames(found.frames, found.fps)
+    assert made == parts[2:] + parts[:2]
+    assert media.probe(output).frame_count == found.frames
 
 
 def test_a_damaged_part_is_made_again(
