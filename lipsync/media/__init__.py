@@ -7,6 +7,7 @@ them, and PyAV inspects files beforehand.
     container            Opening files with PyAV; faults become one line
     damage_report        Damage met while frames were read, in words
     encode               Frames and sound → the finished file, encoded once
+    encoder_check        Whether an encoder works on this machine, tried on a few pictures
     ffmpeg_process       The ffmpeg binary as a child process
     formats              Output formats: containers, what they hold, how their streams are coded
     frame_coding         How pictures lie in memory: RGB, or YUV of which only boxes become RGB
@@ -30,6 +31,7 @@ them, and PyAV inspects files beforehand.
     target_video         How a target is read: frame times, dynamic range
     timestamps           Display times of a stream's pictures, from its packets or by decoding
     vfr_writer           Frames with individual timestamps, piped to ffmpeg
+    video_encoders       Video encoders: what each can code, its options for our crf and presets
     video_info           Inspection of a video without decoding it all
     writer               ffmpeg's graph that encodes frames and sound
 """
@@ -38,6 +40,12 @@ from __future__ import annotations
 
 from lipsync.media.container import container_tags
 from lipsync.media.damage_report import describe_damage
+from lipsync.media.encoder_check import (
+    check_encoder,
+    check_encoder_takes,
+    list_encoders,
+    try_encoder,
+)
 from lipsync.media.ffmpeg_process import ffmpeg_binary
 from lipsync.media.formats import FORMATS, Format, Output
 from lipsync.media.frames import read_frames
@@ -53,10 +61,12 @@ from lipsync.media.sound import (
 )
 from lipsync.media.sound_tracks import count_sound_tracks
 from lipsync.media.target_video import ReadOptions, probe_target
+from lipsync.media.video_encoders import ENCODERS
 from lipsync.media.video_info import probe, yuv_coding
 from lipsync.media.writer import Writer, video_writer
 
 __all__ = [
+    "ENCODERS",
     "FORMATS",
     "SOUND_NAME",
     "Format",
@@ -68,11 +78,14 @@ __all__ = [
     "Soundtrack",
     "Writer",
     "check_audio_codec",
+    "check_encoder",
+    "check_encoder_takes",
     "container_tags",
     "count_sound_tracks",
     "describe_damage",
     "ffmpeg_binary",
     "find_coding_changes",
+    "list_encoders",
     "plan_passthrough",
     "png_xmp_text",
     "probe",
@@ -84,6 +97,7 @@ __all__ = [
     "read_frames",
     "read_png_texts",
     "sound_start_offset",
+    "try_encoder",
     "video_writer",
     "yuv_coding",
 ]

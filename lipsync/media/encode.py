@@ -15,6 +15,7 @@ from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.media.image_sequence import FrameFolderWriter
 from lipsync.media.output_sound import AudioCodec, Soundtrack
 from lipsync.media.passthrough import Passthrough
+from lipsync.media.video_encoders import Encoder
 from lipsync.media.writer import Writer, video_writer
 from lipsync.runtime.atomic import atomic_folder, atomic_write, os_errors_as_output_errors
 from lipsync.runtime.option_spec import option_group
@@ -32,6 +33,11 @@ class EncodeOptions:
     # On two cores, fast is 0.1 to 0.3 dB worse than medium and saves 20 to 33 % of the time.
     preset: Preset = "fast"
     """Encoder effort: slower gives a slightly better picture and takes longer."""
+    encoder: Encoder = "auto"
+    """Encoder of the picture. auto: libx264, for more than 8 bits libx265, in .webm libvpx-vp9. On
+    a GPU: those that end in nvenc (NVIDIA), qsv (Intel), amf (AMD), vaapi (Intel and AMD on Linux)
+    or videotoolbox (Apple), each with its own scale of quality for --crf. It is tried before the
+    work; `lipsync doctor` lists the encoders that work on this machine."""
     audio_codec: AudioCodec = "auto"
     """auto: the sound is copied if every player of the container knows its codec (in .mp4 and .mov:
     AAC), else encoded (AAC; FLAC in .mkv; Opus in .webm); copy: copied wherever the container can
@@ -88,8 +94,8 @@ def encode_video(
             temporary = place if pipe else stack.enter_context(atomic_write(place))
             writer = video_writer(
                 info, sound, temporary, output.format, crf=options.crf, preset=options.preset,
-                tags=tags or {}, passthrough=passthrough, sink=sink if pipe else None,
-                frame_coding=frame_coding,
+                encoder=options.encoder, tags=tags or {}, passthrough=passthrough,
+                sink=sink if pipe else None, frame_coding=frame_coding,
             )  # fmt: skip
         done = write_all(frames, info, stack.enter_context(writer), place, frame_coding)
         if finalize:

@@ -1,6 +1,7 @@
 """The picture of an output in parts: cut at fixed frames, encoded one by one, joined as they are.
 
-Every part is a file of closed groups of pictures with its own clock. To join them their packets are
+Every part is a file of closed groups of pictures with its own clock; `lipsync.media.video_encoders`
+says what that takes. To join them their packets are
 copied with the times that they have in the output; no picture is encoded twice.
 """
 
@@ -65,8 +66,8 @@ def encode_part(
         stamps = info.stamps[part.start : part.stop]
         info = replace(info, stamps=tuple(one - stamps[0] for one in stamps))
     writer = video_writer(
-        info, None, place, coded, crf=options.crf, preset=options.preset, tags={}, scale=scale,
-        frame_coding=frame_coding, threads=threads,
+        info, None, place, coded, crf=options.crf, preset=options.preset, encoder=options.encoder,
+        tags={}, scale=scale, frame_coding=frame_coding, threads=threads,
     )  # fmt: skip
     with writer:
         if write_all(frames, info, writer, place, frame_coding) != len(part):
@@ -95,6 +96,25 @@ def join_parts(places: Sequence[Path], starts: Sequence[Fraction], joined: Path)
     except (av.FFmpegError, OSError) as error:
         why = getattr(error, "strerror", None) or error
         raise OutputError(f"{joined}: cannot be written ({why})") from None
+
+
+def share_parameters(places: Sequence[Path]) -> bool:
+    """Whether parts have the same parameter sets; a joined file has those of the first.
+
+    An encoder in hardware may write others under another driver or on another chip, which parts of
+    an earlier run can have met. Not for libx265: it notes there on how many cores it ran.
+    """
+    return len({_read_parameters(place) for place in places}) <= 1
+
+
+def _read_parameters(place: Path) -> bytes:
+    with av.open(str(place)) as part:
+        return part.streams.video[0].codec_context.extradata or b""
+
+
+def _read_codec(place: Path) -> str:
+    with av.open(str(place)) as file:
+        return str(file.streams.video[0].codec_context.name)
 
 
 def _copy_packets(part: Any, source: Any, start: Fraction, output: Any, stream: Any) -> None:
@@ -126,7 +146,7 @@ def mux(
         AudioError: there is no sound in it.
     """
     coding: dict[str, Any] = {"c:v": "copy"}
-    if info.depth > 8 and not form.vp9 and form.boxes:
+    if form.boxes and _read_codec(pictures) == "hevc":
         coding["tag:v"] = "hvc1"
     if form.boxes and info.stamps is not None:
         coding["video_track_timescale"] = timescale(info)

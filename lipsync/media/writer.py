@@ -15,15 +15,9 @@ from lipsync.media.frames import SCALE_FLAGS
 from lipsync.media.output_sound import Soundtrack
 from lipsync.media.passthrough import Passthrough
 from lipsync.media.vfr_writer import VfrProcess, timescale
+from lipsync.media.video_encoders import Encoder, VideoEncoder, choose_encoder
 from lipsync.media.video_info import yuv_coding
 from lipsync.types import U8, VideoInfo
-
-# libvpx's effort (cpu-used) for x264's preset names.
-_VP9_EFFORT = {"ultrafast": 8, "veryfast": 6, "faster": 5, "fast": 4, "medium": 3, "slow": 2}
-
-# Quantizer offset of chroma against luma: a seam around the new mouth shows first as a tint of the
-# skin.
-CHROMA_QP = -8
 
 
 class Writer(Protocol):
@@ -53,6 +47,7 @@ def video_writer(
     crf: int,
     preset: str,
     tags: Mapping[str, str],
+    encoder: Encoder = "auto",
     passthrough: Passthrough | None = None,
     sink: Callable[[bytes], object] | None = None,
     scale: int | None = None,
@@ -74,13 +69,14 @@ def video_writer(
     Raises:
         AudioError: there is no sound.
     """
+    chosen = choose_encoder(encoder, form, info.depth)
     arguments = ffmpeg.output(
-        _picture(info, frame_coding),
+        _picture(info, frame_coding, chosen),
         *([sound.stream(form)] if sound is not None else []),
         "pipe:1" if sink else url(path),
         format=form.muxer,
         **form.flags,
-        **_video_coding(info, form, crf, preset, scale),
+        **_video_coding(info, form, chosen, crf, preset, scale),
         **({} if threads is None else {"threads:v": threads}),
         **(sound.coding(form) if sound is not None else {}),
     ).get_args()
@@ -130,21 +126,12 @@ def _with_passthrough(arguments: list[str], passthrough: Passthrough | None) -> 
 
 
 def _video_coding(
-    info: VideoInfo, form: Format, crf: int, preset: str, scale: int | None
+    info: VideoInfo, form: Format, encoder: VideoEncoder, crf: int, preset: str, scale: int | None
 ) -> dict[str, Any]:
     """Options of the video codec."""
-    if form.vp9:
-        effort = _VP9_EFFORT.get(preset, 1)
-        coding = {"c:v": "libvpx-vp9", "crf:v": vp9_crf(crf), "b:v": 0, "row-mt": 1}
-        coding |= {"deadline": "good", "cpu-used": effort}
-    elif info.depth > 8:
-        coding = {"c:v": "libx265", "crf:v": crf, "preset:v": preset}
-        offsets = f"cbqpoffs={CHROMA_QP}:crqpoffs={CHROMA_QP}"
-        coding |= {"x265-params": f"log-level=error:repeat-headers=0:{offsets}"}
-        coding |= {"tag:v": "hvc1"} if form.boxes else {}
-    else:
-        coding = {"c:v": "libx264", "crf:v": crf, "preset:v": preset}
-        coding |= {"x264-params": f"chroma-qp-offset={CHROMA_QP}"}
+    coding = encoder.coding(crf, preset, info.depth)
+    # Players of these boxes know HEVC only under this name.
+    coding |= {"tag:v": "hvc1"} if form.boxes and encoder.codec == "hevc" else {}
     if info.stamps is not None:
         coding |= {"fps_mode": "passthrough", "enc_time_base:v": "demux"}
         if form.boxes:
@@ -152,19 +139,10 @@ def _video_coding(
     return coding
 
 
-def vp9_crf(crf: int) -> int:
-    """VP9's constant quality (0–63) of the same PSNR as x264's (0–51).
-
-    Measured on GRID: 16 is the same in both (44.8 dB), 33 corresponds to x264's 23 (40.2 dB).
-    """
-    return min(63, round(crf if crf <= 16 else 16 + (crf - 16) * 17 / 7))
-
-
-def _picture(info: VideoInfo, frame_coding: FrameCoding) -> Any:
-    """What comes from our pipe → the target's YUV coding and tags."""
+def _picture(info: VideoInfo, frame_coding: FrameCoding, encoder: VideoEncoder) -> Any:
+    """What comes from our pipe → the target's YUV coding and tags, as the encoder takes it."""
     matrix, coded_range = yuv_coding(info)
-    # 4:2:0 needs even sizes; an odd picture keeps its size in 4:4:4.
-    odd = info.width % 2 or info.height % 2
+    pixels = encoder.pixel_format(info.depth, bool(info.width % 2 or info.height % 2))
     tags = info.color
     if info.stamps is None:
         raw = {
@@ -183,12 +161,15 @@ def _picture(info: VideoInfo, frame_coding: FrameCoding) -> Any:
             in_range="pc",
             out_color_matrix=matrix,
             out_range=coded_range,
-        ).filter("format", ("yuv444p" if odd else "yuv420p") + ("10le" if info.depth > 8 else ""))
+        ).filter("format", pixels)
+    elif pixels != frame_coding.pixel_format:
+        picture = picture.filter("format", pixels)  # the same samples in another order
     # Untagged targets give untagged outputs: players then guess alike for both.
-    return picture.filter(
+    picture = picture.filter(
         "setparams",
         color_primaries=tags.primaries or "unknown",
         color_trc=tags.transfer or "unknown",
         colorspace=tags.space or "unknown",
         range=tags.range or "unknown",
     )
+    return encoder.prepare(picture)

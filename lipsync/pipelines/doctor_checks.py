@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lipsync import media
 from lipsync.errors import LipsyncError
 from lipsync.marks.certificate import load_identity, local_place
 from lipsync.marks.content_credentials import check_identity
@@ -29,13 +30,12 @@ NEEDED = {
     "aac": "sound in mp4 and mov",
     "libopus": "sound in webm",
 }
-# Encoders that no output needs, but that tell what the machine can do.
+# Encoders that no output needs, but that tell what the machine can do: those of --encoder, and AV1.
 OPTIONAL = (
-    "libsvtav1", "libaom-av1", "h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_videotoolbox",
-    "hevc_videotoolbox", "h264_qsv", "h264_vaapi",
-)  # fmt: skip
-SOUND = frozenset(("aac", "libopus"))
-TRY_S = 20.0  # an encoder that takes longer for a few pictures does not work
+    *(name for name in media.ENCODERS if name not in NEEDED),
+    *("libsvtav1", "libaom-av1", "av1_nvenc"),
+)
+ANSWER_S = 20.0  # for ffmpeg to say its version
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "mediapipe", "av", "c2pa-python")
 OTHER_OPENCV = ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
 LEAST_DISK = 5 * 10**9  # bytes: an hour of output, its sound and a mouth bank
@@ -81,15 +81,14 @@ def check_ffmpeg() -> Iterator[Check]:
     try:
         binary = ffmpeg_binary()
         said = _run([binary, "-version"])
-        listed = _run([binary, "-hide_banner", "-encoders"])
+        names = media.list_encoders()
     except (LipsyncError, OSError, subprocess.SubprocessError) as error:
         yield Check("ffmpeg", str(error), remedy)
         return
     number = re.search(r"ffmpeg version (\S+)", said)
     yield Check("ffmpeg", f"{number[1] if number else 'unknown version'}, {binary}")
-    names = set(re.findall(r"^ [VA]\S{5} (\S+)", listed, re.MULTILINE))
     tried = {
-        name: name in names and _encodes(binary, name)
+        name: name in names and media.try_encoder(name) is None
         for name in (*NEEDED, *(one for one in OPTIONAL if one in names))
     }
     missing = [f"{name} ({use})" for name, use in NEEDED.items() if not tried[name]]
@@ -226,21 +225,8 @@ def _weight_fault(name: str, digest: str) -> str | None:
         return f"{name} is missing"
 
 
-def _encodes(binary: str, name: str) -> bool:
-    """Whether an encoder makes something of a few pictures, or of a moment of sound."""
-    source, coding = "testsrc2=s=256x256:r=25:d=0.2", ["-pix_fmt", "yuv420p", "-c:v", name]
-    if name in SOUND:
-        source, coding = "sine=d=0.2:sample_rate=48000", ["-c:a", name]
-    command = [binary, "-nostdin", "-v", "error", "-f", "lavfi", "-i", source, *coding]
-    try:
-        _run([*command, "-f", "null", "-"])
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return True
-
-
 def _run(command: list[str]) -> str:
     done = subprocess.run(  # noqa: S603  (a list, no shell)
-        command, capture_output=True, check=True, timeout=TRY_S, stdin=subprocess.DEVNULL
+        command, capture_output=True, check=True, timeout=ANSWER_S, stdin=subprocess.DEVNULL
     )
     return done.stdout.decode("utf-8", "replace")

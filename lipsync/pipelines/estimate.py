@@ -67,6 +67,7 @@ def estimate_render(
             given.output, **places, inputs=script.inputs.values(), overwrite=overwrite
         )
         media.check_audio_codec(paths.output.format, given.options.encode.audio_codec)
+        media.check_encoder(paths.output.format, given.options.encode.encoder)
         return estimate_script(script, paths, given.options)
 
 

@@ -102,6 +102,7 @@ def render(
             given.output, **places, inputs=script.inputs.values(), overwrite=overwrite
         )
         media.check_audio_codec(paths.output.format, given.options.encode.audio_codec)
+        media.check_encoder(paths.output.format, given.options.encode.encoder)
         result = render_script(script, paths, given.options, progress)
         return replace(result, warnings=tuple(map(piped.rename, result.warnings)))
 

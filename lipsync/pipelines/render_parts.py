@@ -9,8 +9,15 @@ from pathlib import Path
 from lipsync.errors import OutputError
 from lipsync.media.encode import EncodeOptions
 from lipsync.media.formats import Output
-from lipsync.media.parts import join_parts, mux, part_starts, split_frames
+from lipsync.media.parts import (
+    join_parts,
+    mux,
+    part_starts,
+    share_parameters,
+    split_frames,
+)
 from lipsync.media.passthrough import Passthrough
+from lipsync.media.video_encoders import is_hardware
 from lipsync.pipelines.output_frames import OutputFrames
 from lipsync.pipelines.part_making import PartMaker
 from lipsync.pipelines.part_store import Facts, PartStore, open_parts
@@ -53,13 +60,20 @@ def write_parts(
             file.touch()  # before the work, not after it
         # A notice is drawn where a changed stretch begins: all that lies before must be known.
         apart = len(parts) > 1 and making.is_portable() and not frames.marking.options.label
-        maker = PartMaker(making, output.format, options, 1 if apart else None)
+        hardware = is_hardware(options.encoder)
+        maker = PartMaker(making, output.format, options, 1 if apart and not hardware else None)
+        processes = workers if apart else 1
+        places = [store.place(part) for part in parts]
         kept = _take_over(store, parts, maker)
-        missing = [part for part in parts if part not in kept]
-        _make_parts(frames, maker, missing, store, workers if apart else 1)
+        made = [part for part in parts if part not in kept]
+        _make_parts(frames, maker, made, store, processes)
+        recoded = kept and hardware and not share_parameters(places)
+        if recoded:
+            _make_parts(frames, maker, [part for part in parts if part in kept], store, processes)
+            kept = set()
         frames.show_parts(parts, store)
         joined = store.folder / "joined.mp4"
-        join_parts([store.place(part) for part in parts], part_starts(parts, info), joined)
+        join_parts(places, part_starts(parts, info), joined)
         mux(
             joined, info, plan.sound, file, output.format,
             tags=frames.marking.tags, passthrough=passthrough,
@@ -68,7 +82,8 @@ def write_parts(
         with os_errors_as_output_errors(output.path):
             seal(file, None)
     store.clear()
-    return _describe(store.changed, kept, parts)
+    changed = [*store.changed, *(["the encoder's driver or device"] if recoded else [])]
+    return _describe(changed, kept, parts)
 
 
 def _make_parts(
@@ -89,18 +104,18 @@ def _make_parts(
     more = count_processes(workers, len(missing)) - 1
     with start_workers(more, maker, parts, store, run.timer) as others:
         while True:
-            while (part := parts.take()) is not None:
+            busy = [other for other in others if other.is_busy()]
+            if (part := parts.take()) is not None:
                 with store.write(part) as temporary:
                     log = maker.make(part, temporary, run.timer, report, frames.label)
                     store.commit(part, temporary, log)
-                for other in others:
-                    other.is_busy()  # or what went wrong there
-            # Reports come from this thread alone: callers may stop a render in them.
-            if not (busy := [other for other in others if other.is_busy()]):
+            elif busy:
+                # Reports come from this thread alone: callers may stop a render in them.
+                with run.timer.stage("wait"):
+                    busy[0].wait(POLL_S)
+                run.report("render", parts.done, total)
+            else:  # none was busy, and then no part was left
                 break
-            with run.timer.stage("wait"):
-                busy[0].wait(POLL_S)
-            run.report("render", parts.done, total)
 
 
 @contextmanager

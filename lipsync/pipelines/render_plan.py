@@ -102,6 +102,7 @@ def plan_output(
         info = media.probe_target(
             script.video, options.reading, span.seconds, form, span.keeps_order
         )
+        media.check_encoder_takes(info, options.encode.encoder)
     with timer.stage("audio"):
         parts, notes = fit_spans_to_target(script.parts, info.duration)
         length = OutputLength.of(info, info.duration if script.timed else speech, options.timing)

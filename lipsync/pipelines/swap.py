@@ -166,6 +166,7 @@ def swap(
     target_name = as_output(output, video.with_name(f"{video.stem}.swap.mp4"))
     place = _check_output(target_name, [video, model], overwrite)
     media.check_audio_codec(place.format, options.encode.audio_codec)
+    media.check_encoder(place.format, options.encode.encoder)
     marking, unsigned = plan_marking(
         place, GENERATED_FACE, options.marks,
         identify_output(faces, video, model, consent, options), consent,
@@ -220,6 +221,7 @@ def _check_output(name: str | Path, inputs: list[Path], overwrite: bool) -> medi
 def _read_target(video: Path, output: media.Output, options: SwapOptions) -> _Target:
     """Probe the target and plan what is passed through."""
     info = media.probe_target(video, options.reading, None, output.format)
+    media.check_encoder_takes(info, options.encode.encoder)
     sound, length = _plan_sound(info, output.format)
     if sound is not None:
         sound = replace(sound, codec=options.encode.audio_codec)

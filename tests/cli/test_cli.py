@@ -292,6 +292,37 @@ def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]
     assert '"render"' in capsys.readouterr().err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a script stands in for ffmpeg")
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_an_encoder_that_does_not_work_stops_before_the_work(
+    more: tuple[str, ...], speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """As ffmpeg lists NVENC on machines without such a GPU."""
+    program = tmp_path / "ffmpeg"
+    program.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        '*-encoders*) printf " V....D libx264 x\\n V....D h264_nvenc x\\n";;\n'
+        "*nvenc*) echo '[h264_nvenc @ 0x1] Cannot load libcuda.so.1' >&2; exit 255;;\n"
+        f'*) exec "{media.ffmpeg_binary()}" "$@";;\n'
+        "esac\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("LIPSYNC_FFMPEG", str(program))
+    media.ffmpeg_binary.cache_clear()
+    try:
+        where = ("-o", tmp_path / "out.mp4", "--encoder", "h264_nvenc")
+        assert run("render", "-a", speech, "-v", TARGET, *where, *more) == 2
+        assert run("render", "-a", speech, "-v", TARGET, *where[:2], "--encoder", "nvenc") == 2
+    finally:
+        media.ffmpeg_binary.cache_clear()
+    said = capsys.readouterr()
+    assert "h264_nvenc does not work here (Cannot load libcuda.so.1); encoders that work here: " \
+        "libx264" in " ".join(said.err.split())  # fmt: skip
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ffmpeg", "speech.wav"]
+
+
 def test_a_full_disk_is_one_line_and_leaves_nothing(speech: Path, tmp_path: Path) -> None:
     """A limit on file size stands in for the disk: the system refuses the write likewise."""
     output = tmp_path / "out.mp4"

@@ -17,7 +17,7 @@ from lipsync.errors import AudioError, OptionsError, OutputError
 from lipsync.media import Output
 from lipsync.media.encode import EncodeOptions, encode_video
 from lipsync.media.output_sound import AudioCodec, check_audio_codec
-from lipsync.media.writer import vp9_crf
+from lipsync.media.video_encoders import vp9_crf
 from lipsync.pipelines.outputs import check_output
 from tests.support import clips
 from tests.support.streams import QUICK, measure_lag, moving_pictures, psnr, video_info, write_click

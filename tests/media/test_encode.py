@@ -17,7 +17,7 @@ import pytest
 
 from lipsync import media
 from lipsync.errors import AudioError, OutputError
-from lipsync.media import writer
+from lipsync.media import video_encoders
 from lipsync.media.encode import EncodeOptions, encode_video
 from lipsync.media.output_sound import AudioCodec
 from lipsync.pipelines.outputs import check_output
@@ -359,15 +359,15 @@ def test_colors_are_kept_finer_than_at_the_encoder_s_own_setting(
     deep = replace(info, depth=depth)
     speech = shared / "data/speech/jfk.flac"
     lost, sizes = {}, {}
-    for offset in (0, writer.CHROMA_QP):
-        monkeypatch.setattr(writer, "CHROMA_QP", offset)
+    for offset in (0, video_encoders.CHROMA_QP):
+        monkeypatch.setattr(video_encoders, "CHROMA_QP", offset)
         out = tmp_path / f"{offset}.mp4"
         encode_video(frames, deep, speech, out, EncodeOptions())
         back = media.read_frames(media.probe(out))
         off = [_tint(a) - _tint(b) for a, b in zip(back, frames, strict=True)]
         lost[offset], sizes[offset] = np.mean(np.square(off)), out.stat().st_size
-    assert lost[writer.CHROMA_QP] < 0.8 * lost[0]
-    assert sizes[writer.CHROMA_QP] < 1.5 * sizes[0]
+    assert lost[video_encoders.CHROMA_QP] < 0.8 * lost[0]
+    assert sizes[video_encoders.CHROMA_QP] < 1.5 * sizes[0]
 
 
 def _tint(frame: np.ndarray) -> np.ndarray:

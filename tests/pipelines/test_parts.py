@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -19,18 +21,20 @@ import pytest
 import lipsync
 from lipsync import media
 from lipsync.errors import OutputError
+from lipsync.media import encoder_check
 from lipsync.media import parts as parts_module
 from lipsync.media.parts import split_frames
+from lipsync.media.video_encoders import ENCODERS
 from lipsync.options import RenderOptions
-from lipsync.pipelines import render_parts
+from lipsync.pipelines import part_making, part_workers
 from lipsync.pipelines.part_store import open_parts
 from lipsync.runtime.hashing import hash_file
 from lipsync.types import U8, VideoInfo
 
 SAMPLE = Path(lipsync.__file__).parents[1] / "assets" / "sample"
 SPEECH, TARGET = SAMPLE / "speech.wav", SAMPLE / "target.mp4"
-# A signature is never the same twice.
-PLAIN = {"content_credentials": False, "adapt": "never"}
+# A signature is never the same twice; what is patched here is not patched in other processes.
+PLAIN = {"content_credentials": False, "adapt": "never", "workers": 1}
 SHORT_S = 0.6  # seconds of a part
 OUTPUTS, MOST_KILLS = 2, 3  # that are made, and how often each is killed at most
 # A render in a process of its own whose parts are that short.
@@ -87,7 +91,7 @@ def _stop_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
         encode_part(*args)  # type: ignore[arg-type]
         made += 1
 
-    monkeypatch.setattr(render_parts, "encode_part", encode)
+    monkeypatch.setattr(part_making, "encode_part", encode)
 
 
 def test_a_stopped_render_goes_on_and_ends_the_same(
@@ -114,6 +118,77 @@ def test_a_stopped_render_goes_on_and_ends_the_same(
     assert not any((root / "parts").iterdir())
 
 
+# Programs of the other process, by what happens to it.
+WORKS = part_workers.PROGRAM
+DIES_AT_ONCE = "raise SystemExit"
+BEGINS = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+DIES_IN_A_PART = f"""{BEGINS}
+import os
+from lipsync.pipelines import part_worker
+send = part_worker._send
+part_worker._send = lambda *message: (send(*message), os._exit(1))
+part_worker.main()
+"""
+CANNOT_WRITE = f"""{BEGINS}
+from lipsync.errors import OutputError
+from lipsync.pipelines import part_making, part_worker
+def encode_part(*given):
+    raise OutputError("no room")
+part_making.encode_part = encode_part
+part_worker.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output that one process makes."""
+    place = tmp_path_factory.mktemp("whole")
+    shutil.copytree(filled, place / "cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts_module, "PART_S", SHORT_S)
+        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+        _render(place / "out.mp4")
+    return place / "out.mp4"
+
+
+@pytest.mark.parametrize("program", [WORKS, DIES_AT_ONCE, DIES_IN_A_PART])
+def test_two_processes_make_the_same_output_as_one(
+    whole: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    """Also where the second dies: the first makes all then."""
+    here = []
+    make = part_making.PartMaker.make
+
+    def noted(self: part_making.PartMaker, part: range, *rest: Any) -> Any:
+        here.append(part)
+        return make(self, part, *rest)
+
+    monkeypatch.setattr(part_making.PartMaker, "make", noted)
+    monkeypatch.setattr(part_workers, "PROGRAM", program)
+    done = []
+    options = RenderOptions.of(**PLAIN | {"workers": 2})
+    found = lipsync.render(
+        SPEECH, TARGET, tmp_path / "out.mp4", options=options,
+        progress=lambda stage, now, _: done.append(now) if stage == "render" else None,
+    )  # fmt: skip
+    assert hash_file(tmp_path / "out.mp4") == hash_file(whole)
+    every = split_frames(found.frames, found.fps)
+    works = program == WORKS
+    assert (len(here) < len(every)) if works else (sorted(here, key=list) == every)
+    assert done[-1] == found.frames
+    assert found.changed_frames == found.frames - found.frames_without_face
+    assert not any((root / "parts").iterdir())
+
+
+def test_an_error_of_another_process_is_that_of_the_render(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part_workers, "PROGRAM", CANNOT_WRITE)
+    with pytest.raises(OutputError, match="no room"):
+        _render(tmp_path / "out.mp4", workers=2)
+    assert not (tmp_path / "out.mp4").exists()
+
+
 def test_parts_are_not_taken_over_by_another_render(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,13 +197,43 @@ def test_parts_are_not_taken_over_by_another_render(
         _stop_after(patched, 2)
         with pytest.raises(_StoppedError):
             _render(output)
-    found = _render(output, crf=20)
+    found = _render(output, crf=20, encoder="libx265")
     assert [line for line in found.warnings if "not used" in line] == [
-        "parts of an earlier run were not used: not the same are --crf, record"
+        "parts of an earlier run were not used: not the same are --crf, --encoder, record"
     ]
     other = tmp_path / "other.mp4"
-    _render(other, crf=20)
+    _render(other, crf=20, encoder="libx265")
     assert hash_file(other) == hash_file(output)
+
+
+def test_parts_of_another_driver_are_made_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libx264 stands in for a chip, and its main profile for another driver of it."""
+    old = replace(ENCODERS["libx264"], hardware=True)
+    new = replace(old, extra={"profile:v": "main"})
+    monkeypatch.setattr(encoder_check, "list_encoders", lambda: frozenset(["h264_nvenc"]))
+    output, made = tmp_path / "out.mp4", []
+    encode_part = parts_module.encode_part
+    monkeypatch.setitem(ENCODERS, "h264_nvenc", old)
+    with monkeypatch.context() as patched:
+        _stop_after(patched, 2)
+        with pytest.raises(_StoppedError):
+            _render(output, encoder="h264_nvenc")
+
+    def encode(frames: Iterator[U8], part: range, *rest: object) -> None:
+        made.append(part)
+        encode_part(frames, part, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(part_making, "encode_part", encode)
+    monkeypatch.setitem(ENCODERS, "h264_nvenc", new)
+    found = _render(output, encoder="h264_nvenc")
+    assert [line for line in found.warnings if "earlier run" in line] == [
+        "parts of an earlier run were not used: not the same are the encoder's driver or device"
+    ]
+    parts = split_frames(found.frames, found.fps)
+    assert made == parts[2:] + parts[:2]
+    assert media.probe(output).frame_count == found.frames
 
 
 def test_a_damaged_part_is_made_again(

@@ -15,7 +15,7 @@ from lipsync import media
 from lipsync.cli.app import main
 from lipsync.media.frame_coding import own_coding
 from lipsync.options import RenderOptions
-from lipsync.pipelines import render_parts
+from lipsync.pipelines import part_making
 from lipsync.types import U8
 from tests.support.clips import run
 from tests.support.renders import lips_in, predict_lips
@@ -57,7 +57,7 @@ class Seen:
     def __init__(self, target: Path) -> None:
         self._target = target
         self.changed: list[tuple[bool, bool]] = []  # left half, right half
-        self._encode = render_parts.encode_part
+        self._encode = part_making.encode_part
 
     def __call__(self, frames: Iterable[U8], part: range, *rest: Any) -> None:
         def noted() -> Iterator[U8]:
@@ -78,7 +78,7 @@ def spoken(pair: Path, shared: Path) -> tuple[lipsync.RenderResult, Seen]:
     speech = shared / "data" / "speech"
     seen = Seen(pair)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render_parts, "encode_part", seen)
+        patch.setattr(part_making, "encode_part", seen)
         result = lipsync.render(
             None,
             pair,
