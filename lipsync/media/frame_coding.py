@@ -173,7 +173,8 @@ def own_coding(info: VideoInfo) -> FrameCoding:
     source = inspect_source(info.path, info.stamps is not None, info.tonemapped)
     matrix, coded_range = yuv_coding(info)
     even = info.width % 2 == 0 and info.height % 2 == 0
-    if info.still or info.tonemapped or not (source.coding.planar and even and matrix in _LUMA):
+    plain = source.coding.planar and not source.coding.alpha and matrix in _LUMA
+    if info.still or info.tonemapped or not (plain and even):
         return RGB
     return Yuv420Coding(matrix, coded_range == "pc")
 

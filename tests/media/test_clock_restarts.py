@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,10 @@ def test_the_clock_goes_on(kind: str, clocks: tuple[int, ...], tmp_path: Path) -
     frames = list(media.read_frames(info))
     want = as_ffmpeg_reads_it(info.path)
     assert len(frames) == len(want)
-    assert all(np.array_equal(one, other) for one, other in zip(frames, want, strict=True))
+    # The same pictures; swscale rounds otherwise than we do. Consecutive ones differ by far more.
+    for one, other in zip(frames, want, strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 1
+    assert min(np.abs(a.astype(int) - b).mean() for a, b in pairwise(frames)) > 1.5
     # A late start is counted, not looked up by a time that comes twice.
     later = next(media.read_frames(info, 30))
     assert np.array_equal(later, frames[30])
