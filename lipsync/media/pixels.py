@@ -75,9 +75,14 @@ def crop_replicated(frame: U8, corner: F32, width: int, height: int) -> U8:
     h, w = frame.shape[:2]
     if x >= 0 and y >= 0 and x + width <= w and y + height <= h:
         return frame[y : y + height, x : x + width]
-    rows = np.clip(np.arange(y, y + height), 0, h - 1)
-    columns = np.clip(np.arange(x, x + width), 0, w - 1)
-    return frame[np.ix_(rows, columns)]
+    # What lies inside, at least the nearest row and column, and how far the box reaches beyond.
+    top, left = min(max(-y, 0), height - 1), min(max(-x, 0), width - 1)
+    first, begin = min(max(y, 0), h - 1), min(max(x, 0), w - 1)
+    inside = frame[first : max(1, min(y + height, h)), begin : max(1, min(x + width, w))]
+    bottom, right = height - top - inside.shape[0], width - left - inside.shape[1]
+    return np.asarray(
+        cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REPLICATE), frame.dtype
+    )
 
 
 def fill_polygon(mask: U8, points: NDArray[np.floating]) -> None:

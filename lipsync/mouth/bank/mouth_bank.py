@@ -39,6 +39,7 @@ from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.disk_space import create_array
 from lipsync.runtime.hashing import hash_array
 from lipsync.runtime.option_spec import option_group
+from lipsync.runtime.prefetch import read_ahead
 from lipsync.types import (
     F32,
     I64,
@@ -245,7 +246,7 @@ def _scan(
         all_tints=np.zeros((len(face), size), np.float16),
         upper_faces={},
     )
-    for i, frame in enumerate(frames):
+    for i, frame in enumerate(read_ahead(iter(frames))):
         if i in looked_at:
             thumbnail = make_face_thumbnail(frame, to_frame[i])
             seen.upper_faces.setdefault(int(shot[i]), []).append(thumbnail)

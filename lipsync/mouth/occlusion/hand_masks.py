@@ -5,6 +5,7 @@ Symbols: f frames, k hands in a frame.
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 import cv2
@@ -29,6 +30,7 @@ LEAST_SPAN = 0.75
 FINGER, FOREARM = 0.2, 0.35  # thickness, outer-eye distances
 FOREARM_LENGTH = 1.5  # palms
 MAX_STEP = 0.7  # outer-eye distances that a hand moves from one searched frame to the next
+AHEAD = 4  # searches that wait, at most
 LEAST_INSIDE = 3  # cells of bones inside the face; a neck, taken for a hand, ends at the jaw line
 
 
@@ -41,7 +43,9 @@ class HandSearch:
         self._step = max(1, int(STEP_S * rate + 0.01))
         self._next = 0
         self._detector = HandDetector()
-        self._found: list[tuple[int, F32]] = []  # frame, joints (k, 21, 2), canonical
+        # Beside the caller, in order: a search takes longer than all else that is done to a frame.
+        self._searching = ThreadPoolExecutor(1)
+        self._found: list[tuple[int, Future[F32]]] = []  # frame, joints (k, 21, 2), canonical
 
     def see(self, i: int, frame: U8) -> None:
         """Search a frame (h, w, 3) that shows the face, unless one was searched just before."""
@@ -54,10 +58,15 @@ class HandSearch:
         to_picture = np.array([[zoom, 0, 0], [0, zoom, 0]], np.float32)
         to_picture[:, 2] = PICTURE / 2 - zoom * center
         around = cv2.warpAffine(frame, to_picture, (PICTURE, PICTURE), flags=cv2.INTER_LINEAR)
-        joints = self._detector.detect(around)
-        to_canonical = cv2.invertAffineTransform(to_frame)
-        in_frame = (joints - to_picture[:, 2]) / zoom
-        self._found.append((i, apply_affine(to_canonical, in_frame).astype(np.float32)))
+
+        def find() -> F32:
+            in_frame = (self._detector.detect(around) - to_picture[:, 2]) / zoom
+            to_canonical = cv2.invertAffineTransform(to_frame)
+            return apply_affine(to_canonical, in_frame).astype(np.float32)
+
+        if len(self._found) >= AHEAD:
+            self._found[-AHEAD][1].result()
+        self._found.append((i, self._searching.submit(find)))
 
     def masks(self, face: F32, found: Bools) -> dict[int, U8]:
         """Masks (SIZE, SIZE) of hands before the face, 1 where a hand is, by frame.
@@ -67,7 +76,7 @@ class HandSearch:
             found: (f,), frames that show the face.
         """
         masks: dict[int, U8] = {}
-        hands = [(i, _large_hands(joints)) for i, joints in self._found]
+        hands = [(i, _large_hands(joints.result())) for i, joints in self._found]
         for n, (i, here) in enumerate(hands):
             end, later = hands[n + 1] if n + 1 < len(hands) else (len(found), here)
             if not len(here) and not len(later):
@@ -87,6 +96,7 @@ class HandSearch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._searching.shutdown(cancel_futures=True)
         self._detector.__exit__(kind, error, trace)
 
 

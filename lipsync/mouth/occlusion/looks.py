@@ -60,8 +60,10 @@ class LookReader:
             self._plate.map_to(control).reshape(COARSE.across, COARSE.across, 2).astype(np.float32)
         )
         coords = cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
-        low = np.floor(coords.min((0, 1))) - 1
-        width, height = (np.ceil(coords.max((0, 1))) - low + 2).astype(int).tolist()
+        across, down = coords[..., 0], coords[..., 1]  # reduced by themselves: much faster
+        low = np.floor([across.min(), down.min()]).astype(np.float32) - 1
+        high = np.ceil([across.max(), down.max()])
+        width, height = (high - low + 2).astype(int).tolist()
         if max(width, height) > MAX_STRAY * max(frame.shape[:2]):
             return
         reduction = max(1, max(width, height) // SIZE)  # a cell is about one pixel
@@ -69,6 +71,7 @@ class LookReader:
         at = ((coords - low + 0.5) / reduction - 0.5).astype(np.float32)
         look = cv2.remap(piece, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         colors = cv2.cvtColor(look, cv2.COLOR_RGB2YCrCb)
-        outside = (coords < 0).any(-1) | (coords > np.array(frame.shape[1::-1]) - 1).any(-1)
+        bottom, right = frame.shape[0] - 1, frame.shape[1] - 1
+        outside = (across < 0) | (down < 0) | (across > right) | (down > bottom)
         luma[:] = np.where(outside, UNSEEN, np.maximum(colors[..., 0], 1))
         chroma[:] = cell_means(np.ascontiguousarray(colors[..., 1:]), 2)
