@@ -12,6 +12,7 @@ disk_space     Room on a disk: reserved, measured, named, and told from other fa
 hashing        Fingerprints of files and arrays
 interrupt      Ctrl-C, SIGTERM and SIGHUP: for a command, for its imports, for long training
 leftovers      What killed processes left behind: found and removed
+locked_folder  Temporary folders that are locked while they are used
 numeric        Small numeric functions that several stages share
 option_spec    The decorator with which every stage declares its options
 path_lock      Advisory locks on files and folders, which end with their process

@@ -18,9 +18,10 @@ import platformdirs
 from lipsync.errors import InputError, OutputError
 from lipsync.runtime.cache_entries import key_text
 from lipsync.runtime.cache_pruning import prune
-from lipsync.runtime.cache_store import JOB, CacheStore, LockedFolder
+from lipsync.runtime.cache_store import JOB, CacheStore
 from lipsync.runtime.disk_space import disk_fault, free_bytes, parse_size
-from lipsync.runtime.leftovers import UNTOUCHED_S, list_matching, sweep
+from lipsync.runtime.leftovers import list_matching, sweep
+from lipsync.runtime.locked_folder import LockedFolder
 
 DEFAULT_SIZE = "20G"
 TEMPORARY = "lipsync-cache-"
@@ -216,7 +217,7 @@ class _TemporaryStore(CacheStore):
 def _make_folder(place: Path, prefix: str, faults: dict[Path, str]) -> LockedFolder | None:
     """A new folder in a place; None: it cannot be made, why goes to `faults`."""
     if prefix.startswith(TEMPORARY):
-        sweep(list_matching(place, lambda name: name.startswith(TEMPORARY)), UNTOUCHED_S)
+        sweep(list_matching(place, lambda name: name.startswith(TEMPORARY)))
     try:
         return LockedFolder(place, prefix)
     except OSError as error:
