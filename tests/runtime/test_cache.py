@@ -132,6 +132,35 @@ def test_a_damaged_entry_is_made_again_with_one_warning(
     assert [path.name for path in tmp_path.iterdir()] == ["bank"]
 
 
+def test_a_sealed_entry_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:
+    """Its checksums are right: somebody made them, or a program that had a fault."""
+    canary = tmp_path / "canary"
+
+    class Bomb:
+        def __reduce__(self) -> object:
+            return os.mkdir, (str(canary),)
+
+    def make(folder: Path) -> None:
+        np.save(folder / "entry.npy", np.arange(3))
+
+    def make_bomb(folder: Path) -> None:
+        np.save(folder / "entry.npy", np.array([Bomb()], object), allow_pickle=True)
+
+    def read(folder: Path) -> int:
+        return int(np.load(folder / "entry.npy").sum())
+
+    with Cache(tmp_path / "cache") as cache:
+        cache.folder("bank", {}, make_bomb, code="1")
+    with Cache(tmp_path / "cache") as cache:
+        assert cache.load("bank", {}, make, read, code="1") == 3
+        (warning,) = cache.take_warnings()
+    assert "cannot be read" in warning
+    assert not canary.exists()
+    with Cache(tmp_path / "cache") as cache:
+        assert cache.load("bank", {}, make_bomb, read, code="1") == 3
+        assert not cache.take_warnings()
+
+
 def test_files_that_were_never_written_are_not_believed(tmp_path: Path) -> None:
     """As `valid.npy` of a mouth bank, which only some banks have."""
     calls: list[str] = []
