@@ -16,6 +16,7 @@ import torch
 from pydantic import Field
 
 from lipsync.learning.lip_losses import LipLossWeights, lip_loss, resample, variances
+from lipsync.learning.optimizers import no_compiler_folder
 from lipsync.learning.schedule import anneal
 from lipsync.runtime.option_spec import option_group
 from lipsync.runtime.threads import single_threaded_torch
@@ -164,9 +165,10 @@ class _FineTuner:
         middles = torch.arange(outputs) * model.dims.stride / data.audio_features.rate * self.fps
         self.scales = variances(resample(self.lips, middles[None]))
         model.requires_grad_(True)
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
-        )
+        with no_compiler_folder():
+            self.optimizer = torch.optim.AdamW(
+                model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
+            )
 
     def train_step(self, progress: float) -> None:
         """Take one optimizer step; `progress` (0 to 1) sets the learning rate."""

@@ -10,7 +10,6 @@ import os
 import select
 import shutil
 import stat
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from types import TracebackType
 
 from lipsync.errors import LipsyncError, MediaError
 from lipsync.media.container import describe_missing
+from lipsync.runtime.locked_folder import temporary_folder
 
 FIRST_S = 10.0  # seconds to wait for somebody who writes to a pipe
 IDLE_S = 300.0  # seconds to wait for the next byte of somebody who does: speech may be synthesized
@@ -81,9 +81,9 @@ class PipedInputs:
     def _spool(self, given: Path, path: Path, status: os.stat_result) -> Path:
         key = status.st_dev, status.st_ino
         if key not in self._taken:
-            folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="lipsync-pipe-"))
+            folder = self._stack.enter_context(temporary_folder("lipsync-pipe-"))
             name = "stdin" if str(path) == "-" else path.name
-            self._taken[key] = Path(folder) / name
+            self._taken[key] = folder / name
             self._names[str(self._taken[key])] = str(path)
             _copy(given, path, self._taken[key])
         return self._taken[key]

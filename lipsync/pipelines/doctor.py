@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from pathlib import Path
 
 from lipsync.errors import LipsyncError
@@ -13,6 +12,7 @@ from lipsync.pipelines.doctor_checks import INSTALL_AGAIN, run_checks
 from lipsync.pipelines.render import render
 from lipsync.report.health import Check, DoctorResult, StageSpeed
 from lipsync.runtime.checkpoint import asset_path
+from lipsync.runtime.locked_folder import temporary_folder
 from lipsync.types import Progress
 
 TARGET, SPEECH = "sample/target.mp4", "sample/speech.wav"
@@ -64,8 +64,7 @@ def time_stages(device: str, progress: Progress | None = None) -> tuple[StageSpe
     Raises:
         LipsyncError: the sample is missing, or cannot be rendered.
     """
-    with tempfile.TemporaryDirectory(prefix="lipsync-doctor-") as name:
-        folder = Path(name)
+    with temporary_folder("lipsync-doctor-") as folder:
         target = _first_second(asset_path(TARGET), folder / "target.mp4")
         speech = _first_second(asset_path(SPEECH), folder / "speech.wav")
         options = RenderOptions.of(

@@ -5,7 +5,6 @@ The steps are those of a render, in order, until one needs what the cache lacks.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from lipsync.pipelines.render_plan import OutputPlan, Script, find_people, plan_
 from lipsync.pipelines.speaker_plan import RenderScene
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.context import RunContext
+from lipsync.runtime.locked_folder import temporary_folder
 from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import F32, VideoInfo
 
@@ -57,8 +57,8 @@ class PeekCache(Cache):
     @contextmanager
     def room(self) -> Iterator[Path]:
         """A temporary folder outside of the cache."""
-        with tempfile.TemporaryDirectory(prefix="lipsync-") as folder:
-            yield Path(folder)
+        with temporary_folder("lipsync-estimate-") as folder:
+            yield folder
 
 
 @dataclass

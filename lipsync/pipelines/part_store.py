@@ -69,6 +69,8 @@ class PartStore:
     def write(self, part: range) -> Iterator[Path]:
         """A temporary place for the part's pictures; afterwards `commit` it."""
         temporary = self.folder / f"making-{part.start:08d}{SUFFIX}"
+        # The encoder of a killed render may still be writing to it: this must be another file.
+        temporary.unlink(missing_ok=True)
         try:
             yield temporary
         finally:

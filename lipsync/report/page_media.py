@@ -5,7 +5,6 @@ Both come from one pass over the frames, so that a frame number means the same e
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,6 +20,7 @@ from lipsync.face.tracked_face import TrackedFace
 from lipsync.inspection.face_view import VIEW, FaceView, view_faces
 from lipsync.media.encode import EncodeOptions, encode_video
 from lipsync.report.heat_map import draw_heat
+from lipsync.runtime.locked_folder import temporary_folder
 from lipsync.types import F32, U8, Alignment, ColorTags, VideoInfo
 
 # Shorter side and quality of the copy, from the best that a page can hold to the smallest worth
@@ -100,8 +100,8 @@ def _encode(frames: Iterator[U8], info: VideoInfo, side: int, crf: int) -> bytes
         sound = media.Soundtrack(
             info.path, ends=Fraction(info.duration), start_offset=media.sound_start_offset(info)
         )
-    with tempfile.TemporaryDirectory(prefix="lipsync-") as folder:
-        place = Path(folder) / "copy.mp4"
+    with temporary_folder("lipsync-page-") as folder:
+        place = folder / "copy.mp4"
         options = EncodeOptions(crf=crf, preset="veryfast")
         try:
             encode_video(reduced, small, sound, place, options)

@@ -12,6 +12,7 @@ disk_space     Room on a disk: reserved, measured, named, and told from other fa
 hashing        Fingerprints of files and arrays
 interrupt      Ctrl-C, SIGTERM and SIGHUP: for a command, for its imports, for long training
 leftovers      What killed processes left behind: found and removed
+locked_folder  Temporary folders that are locked while they are used
 mapped_pickle  Pickles for processes of our own, in which arrays of mapped files are their place
 numeric        Small numeric functions that several stages share
 option_spec    The decorator with which every stage declares its options

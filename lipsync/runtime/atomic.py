@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from lipsync.errors import LipsyncError, OutputError
-from lipsync.runtime.leftovers import sweep_outputs
-from lipsync.runtime.path_lock import try_lock
+from lipsync.runtime.leftovers import sweep_earlier, sweep_outputs
+from lipsync.runtime.path_lock import lock_new
 
 # Lists that outputs are entered in when they are complete, see `record_outputs`.
 _records: list[list[Path]] = []
@@ -29,13 +29,19 @@ def atomic_write(output: Path) -> Iterator[Path]:
     Raises:
         OutputError: the file cannot be created or renamed.
     """
-    # The real suffix comes last: programs tell the format of a file by it.
-    name = f".{output.stem[:100]}.{secrets.token_hex(4)}.part{output.suffix}"
-    temporary = output.with_name(name)
+
+    name = output.stem[:100]
+
+    def make() -> Path:
+        # The real suffix comes last: programs tell the format of a file by it.
+        made = output.with_name(f".{name}.{secrets.token_hex(4)}.part{output.suffix}")
+        os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        return made
+
     _sweep(output.parent)
+    sweep_earlier(output.parent, name, output.suffix)
     with os_errors_as_output_errors(output):
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    lock = try_lock(temporary, exclusive=True)
+        temporary, lock = lock_new(make)
     try:
         yield temporary
         with os_errors_as_output_errors(output):
@@ -57,15 +63,19 @@ def atomic_folder(output: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be created or renamed.
     """
-    token = secrets.token_hex(4)
-    temporary = output.with_name(f".{output.name[:100]}.{token}.part")
-    former = output.with_name(f".{output.name[:100]}.{token}.old")
+    name = output.name[:100]
+
+    def make() -> Path:
+        made = output.with_name(f".{name}.{secrets.token_hex(4)}.part")
+        made.mkdir()
+        return made
+
     _sweep(output.parent)
-    lock = None
+    sweep_earlier(output.parent, name)
+    with os_errors_as_output_errors(output):
+        temporary, lock = lock_new(make)
+    former = temporary.with_suffix(".old")
     try:
-        with os_errors_as_output_errors(output):
-            temporary.mkdir()
-            lock = try_lock(temporary, exclusive=True)
         yield temporary
         with os_errors_as_output_errors(output):
             if output.exists():

@@ -9,22 +9,31 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import platformdirs
 
 from lipsync.errors import InputError, OutputError
 from lipsync.runtime.cache_entries import key_text
 from lipsync.runtime.cache_pruning import prune
-from lipsync.runtime.cache_store import JOB, CacheStore, LockedFolder
+from lipsync.runtime.cache_store import JOB, CacheStore
 from lipsync.runtime.disk_space import disk_fault, free_bytes, parse_size
-from lipsync.runtime.leftovers import UNTOUCHED_S, list_matching, sweep
+from lipsync.runtime.leftovers import list_matching, sweep
+from lipsync.runtime.locked_folder import LockedFolder
+
+T = TypeVar("T")
 
 DEFAULT_SIZE = "20G"
 TEMPORARY = "lipsync-cache-"
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 — the last resort: files in memory, on Linux
+# What reading arrays and texts raises that are not what was written.
+UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 ROOM = 1 << 30  # bytes that a job's temporary files, above all its sound, should find
 
 
@@ -113,6 +122,28 @@ class Cache:
         """
         text = key_text(key, code)
         return self._find(kind, text) or self._make(kind, text, make)
+
+    def load(
+        self,
+        kind: str,
+        key: dict[str, Any],
+        make: Callable[[Path], None],
+        read: Callable[[Path], T],
+        *,
+        code: str,
+    ) -> T:
+        """What `read` makes of an entry's folder; see `folder`.
+
+        An entry that is sealed and cannot be read all the same is made anew.
+        """
+        folder = self.folder(kind, key, make, code=code)
+        try:
+            return read(folder)
+        except UNREADABLE:
+            if self._store is not None:
+                self._store.faults.append(f"{kind}/{folder.name[:8]}: cannot be read")
+            self.discard(folder)
+        return read(self.folder(kind, key, make, code=code))
 
     def find(self, kind: str, key: dict[str, Any], *, code: str) -> Path | None:
         """The entry's folder if there is one; nothing is written, not even that it was used."""
@@ -216,7 +247,7 @@ class _TemporaryStore(CacheStore):
 def _make_folder(place: Path, prefix: str, faults: dict[Path, str]) -> LockedFolder | None:
     """A new folder in a place; None: it cannot be made, why goes to `faults`."""
     if prefix.startswith(TEMPORARY):
-        sweep(list_matching(place, lambda name: name.startswith(TEMPORARY)), UNTOUCHED_S)
+        sweep(list_matching(place, lambda name: name.startswith(TEMPORARY)))
     try:
         return LockedFolder(place, prefix)
     except OSError as error:

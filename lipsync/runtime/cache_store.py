@@ -18,8 +18,9 @@ from pathlib import Path
 
 from lipsync.runtime.cache_entries import entry_name, find_fault, seal_entry
 from lipsync.runtime.disk_space import free_bytes, try_to_write
-from lipsync.runtime.leftovers import SURE_S, UNTOUCHED_S, list_matching, sweep
-from lipsync.runtime.path_lock import PathLock, try_lock
+from lipsync.runtime.leftovers import UNTOUCHED_S, list_matching, sweep
+from lipsync.runtime.locked_folder import new_folder
+from lipsync.runtime.path_lock import PathLock, lock_new
 
 JOB, TRASH, PART = "job-", "trash-", ".part"
 LEAST_FREE = 32 << 20  # bytes: with less nothing is begun
@@ -93,8 +94,7 @@ class CacheStore:
         """
         entry = self.root / kind / entry_name(text)
         entry.parent.mkdir(parents=True, exist_ok=True)
-        making = new_folder(entry.parent, f"{entry.name}.", PART)
-        lock = try_lock(making, exclusive=True)
+        making, lock = lock_new(lambda: new_folder(entry.parent, f"{entry.name}.", PART))
         kept = False
         try:
             make(making)
@@ -169,32 +169,6 @@ class CacheStore:
         del self._locks[:-MOST_LOCKS]
 
 
-def new_folder(parent: Path, prefix: str, suffix: str = "", mode: int = 0o777) -> Path:
-    """A new folder with a name of its own; by default readable as the user's other folders are.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
-    folder.mkdir(mode)
-    return folder
-
-
-class LockedFolder:
-    """A new temporary folder, the user's alone, locked until it is removed."""
-
-    def __init__(self, parent: Path, prefix: str) -> None:
-        """Raises: OSError: it cannot be made."""
-        self.path = new_folder(parent, prefix, mode=0o700)
-        self._lock = try_lock(self.path, exclusive=True)
-
-    def remove(self) -> None:
-        """Remove it with all that it holds."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        if self._lock is not None:
-            self._lock.release()
-
-
 def kind_folders(root: Path) -> list[Path]:
     """The folders that hold entries, by name."""
     found = list_matching(root, lambda name: not name.startswith((JOB, TRASH, ".")))
@@ -203,12 +177,11 @@ def kind_folders(root: Path) -> list[Path]:
 
 def sweep_store(root: Path) -> int:
     """Remove what killed processes left below a root; the bytes that this freed."""
-    freed = sweep(list_matching(root, lambda name: name.startswith(TRASH)), SURE_S)
-    freed += sweep(list_matching(root, lambda name: name.startswith(JOB)), UNTOUCHED_S)
+    freed = sweep(list_matching(root, lambda name: name.startswith((JOB, TRASH))))
     for kind in kind_folders(root):
         parts = list_matching(kind, lambda name: name.endswith(PART))
         # The parts of earlier versions, which locked nothing, have no dot before their token.
         marked = [(path, path.name.count(".") > 1) for path in parts]
-        freed += sweep((path for path, locked in marked if locked), SURE_S)
+        freed += sweep(path for path, locked in marked if locked)
         freed += sweep((path for path, locked in marked if not locked), UNTOUCHED_S)
     return freed

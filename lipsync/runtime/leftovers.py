@@ -1,7 +1,8 @@
 """What killed processes left behind: found, told from what is still being written, removed.
 
-Whoever writes a temporary file or folder of ours holds a lock on it (`PathLock`), which ends with
-the process. A leftover is one whose lock is free and that nobody has touched for a while.
+Whoever writes a temporary file or folder of ours holds a lock on it from its first moment
+(`lock_new`), which ends with the process. A leftover is one whose lock is free. Where others than
+its maker may write to it, nobody must have touched it for a while either.
 """
 
 from __future__ import annotations
@@ -11,13 +12,12 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lipsync.runtime.path_lock import PathLock
 
-# An owner locks its folder right after making it.
-SURE_S = 10.0
-# Files are opened again by encoders, and earlier versions locked nothing: their files are
+# Signed files take the place of locked ones, and earlier versions locked nothing: their files are
 # leftovers when nobody has written to them for so long.
 UNTOUCHED_S = 600.0
 # Where the file system knows no locks, only age tells.
@@ -27,27 +27,36 @@ TEMPORARY_OUTPUT = re.compile(r"\..{1,100}\.[0-9a-f]{8}\.part(\.\w{1,12})?", re.
 FORMER_OUTPUT = re.compile(r"\.(?P<name>.{1,100})\.[0-9a-f]{8}\.old", re.DOTALL)
 
 
-def is_abandoned(path: Path, least_age_s: float) -> bool:
-    """Whether the owner of a temporary file or folder is gone, to all that can be known."""
+@contextmanager
+def _hold_if_abandoned(path: Path, least_age_s: float) -> Iterator[bool]:
+    """Whether the owner of a temporary file or folder is gone, to all that can be known.
+
+    Its lock is held meanwhile: who has just made it sees that it is lost, and makes another.
+    """
     age = time.time() - _last_touched(path)
-    if age < least_age_s:
-        return False
+    lock, abandoned = None, age >= least_age_s
+    if abandoned:
+        try:
+            lock = PathLock(path, exclusive=True)
+        except BlockingIOError:
+            abandoned = False
+        except OSError:
+            abandoned = age >= UNLOCKABLE_S
     try:
-        PathLock(path, exclusive=True).release()
-    except BlockingIOError:
-        return False
-    except OSError:
-        return age >= UNLOCKABLE_S
-    return True
+        yield abandoned
+    finally:
+        if lock is not None:
+            lock.release()
 
 
-def sweep(paths: Iterator[Path], least_age_s: float) -> int:
+def sweep(paths: Iterator[Path], least_age_s: float = 0.0) -> int:
     """Remove those of some temporary files and folders that are abandoned; their bytes."""
     freed = 0
     for path in paths:
-        if is_abandoned(path, least_age_s):
-            freed += size_of(path)
-            remove(path)
+        with _hold_if_abandoned(path, least_age_s) as abandoned:
+            if abandoned:
+                freed += size_of(path)
+                remove(path)
     return freed
 
 
@@ -86,6 +95,19 @@ def sweep_outputs(folder: Path) -> None:
         found = FORMER_OUTPUT.fullmatch(former.name)
         if found and (folder / found["name"]).exists():
             sweep(iter([former]), UNTOUCHED_S)
+
+
+def sweep_earlier(folder: Path, name: str, suffix: str = "") -> None:
+    """Remove what killed processes left of one output, which nobody else is to write now.
+
+    Args:
+        name: as in the names of its temporary files: `.NAME.xxxxxxxx.partSUFFIX`.
+    """
+    # Signing makes a temporary file of a temporary file.
+    own = re.compile(
+        rf"\.{{1,2}}{re.escape(name)}(\.[0-9a-f]{{8}}\.part){{1,2}}{re.escape(suffix)}"
+    )
+    sweep(list_matching(folder, own.fullmatch))
 
 
 def _last_touched(path: Path) -> float:

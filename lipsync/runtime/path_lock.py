@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -70,3 +71,28 @@ def try_lock(path: Path, *, exclusive: bool) -> PathLock | None:
         return PathLock(path, exclusive=exclusive)
     except OSError:
         return None
+
+
+def lock_new(make: Callable[[], Path]) -> tuple[Path, PathLock | None]:
+    """Make a file or folder and lock it exclusively, before a sweep takes it for a leftover.
+
+    Args:
+        make: makes one under a new name every time; called again where a sweep was faster.
+
+    Returns:
+        Its path, and the lock; None where the file system knows none.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    while True:
+        path = make()
+        try:
+            lock = PathLock(path, exclusive=True)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # a sweep holds it, or has removed it
+        except OSError:
+            return path, None
+        if lock.is_of(path):
+            return path, lock
+        lock.release()

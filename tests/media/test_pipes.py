@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -153,3 +155,20 @@ def test_other_commands_say_that_they_want_a_file(tmp_path: Path) -> None:
     for ask in (media.probe, media.probe_audio):
         with pytest.raises(MediaError, match="is a pipe; give a file"):
             ask(path)
+
+
+def test_the_copy_of_a_killed_process_is_removed_by_the_next(own_temporary_folder: Path) -> None:
+    script = (
+        "import os, signal\n"
+        "from lipsync.runtime.locked_folder import temporary_folder\n"
+        "with temporary_folder('lipsync-pipe-') as folder:\n"
+        "    (folder / 'stdin').write_bytes(bytes(1000)); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = {**os.environ, "TMPDIR": str(own_temporary_folder)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=False)
+    (left,) = own_temporary_folder.iterdir()
+    paths = [fifo(own_temporary_folder.parent / name, b"abc") for name in ("p", "q")]
+    with PipedInputs() as piped:
+        copies = [piped.take(path) for path in paths]
+        assert not left.exists()
+        assert [copy.read_bytes() for copy in copies] == [b"abc", b"abc"]

@@ -40,10 +40,33 @@ def test_what_a_killed_process_leaves_is_swept_when_it_is_surely_dead(
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(f".{output.stem}.")
     sweep_outputs(tmp_path)
-    assert left.exists()  # just written
+    assert left.exists()  # just written, perhaps by somebody who signs it
     age(left, 3600)
     sweep_outputs(tmp_path)
     assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("file", "o.mp4"), ("folder", "frames"), ("folder", "f.1")]
+)
+def test_the_next_run_sweeps_what_was_left_of_the_same_output(
+    kind: str, name: str, tmp_path: Path
+) -> None:
+    output, other = tmp_path / name, tmp_path / f"other-{name}"
+    for one in (output, other):
+        subprocess.run([sys.executable, "-c", KILLED, one, kind], check=False)
+    with (atomic_write if kind == "file" else atomic_folder)(output):
+        pass
+    left = {path.name for path in tmp_path.iterdir()}
+    assert len(left) == 2
+    assert any(path.startswith(f".other-{name[0]}") for path in left)
+
+
+def test_the_next_run_sweeps_what_was_left_while_it_was_signed(tmp_path: Path) -> None:
+    (tmp_path / "..o.0123abcd.part.4567cdef.part.mp4").write_bytes(b"half")
+    with atomic_write(tmp_path / "o.mp4") as temporary:
+        temporary.write_bytes(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
 
 
 def test_writing_an_output_sweeps_its_folder(tmp_path: Path) -> None:

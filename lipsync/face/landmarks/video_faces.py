@@ -68,9 +68,11 @@ def detect_video_faces(
             if probe.is_upside_down(plain, found):
                 (folder / UPSIDE_DOWN).touch()
 
-    folder = run.cache.folder("faces", key, make, code=detection_code(options))
-    if (folder / UPSIDE_DOWN).exists():
-        raise NoFaceError(
-            f"{info.path}: no usable face (upside down?): turn the video by 180 degrees first"
-        )
-    return Faces.load(folder / "faces.npz", info.frame_count, info.fps)
+    def read(folder: Path) -> Faces:
+        if (folder / UPSIDE_DOWN).exists():
+            raise NoFaceError(
+                f"{info.path}: no usable face (upside down?): turn the video by 180 degrees first"
+            )
+        return Faces.load(folder / "faces.npz", info.frame_count, info.fps)
+
+    return run.cache.load("faces", key, make, read, code=detection_code(options))

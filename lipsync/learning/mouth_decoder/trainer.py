@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from lipsync.learning import picture_losses as losses
 from lipsync.learning.mouth_decoder.options import LearnOptions
 from lipsync.learning.mouth_decoder.pairs import Pairs
+from lipsync.learning.optimizers import no_compiler_folder
 from lipsync.learning.schedule import anneal, ema_avg_fn
 from lipsync.mouth.decoder.network import DecoderDims, MouthDecoder, PatchDiscriminator, to_tensor
 from lipsync.types import I64, U8
@@ -63,12 +64,13 @@ class MouthDecoderTrainer:
         for part in (network, self.discriminator):
             part.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean = AveragedModel(network, avg_fn=ema_avg_fn(options.ema))
-        self.optimizer = torch.optim.Adam(
-            network.parameters(), options.learning_rate, betas=(0.9, 0.99)
-        )
-        self.discriminator_optimizer = torch.optim.Adam(
-            self.discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.99)
-        )
+        with no_compiler_folder():
+            self.optimizer = torch.optim.Adam(
+                network.parameters(), options.learning_rate, betas=(0.9, 0.99)
+            )
+            self.discriminator_optimizer = torch.optim.Adam(
+                self.discriminator.parameters(), DISCRIMINATOR_RATE, betas=(0.5, 0.99)
+            )
         self.best: dict[str, Tensor] | None = None
 
     def batch(self, pairs: Pairs, rows: I64, rng: np.random.Generator | None) -> Batch:

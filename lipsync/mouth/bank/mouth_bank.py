@@ -107,7 +107,7 @@ def build(
         _collect(folder, frames, face, chosen, options, phones() if phones else None)
 
     code = digest_code("lipsync.mouth.bank.footage")  # frames and phones come from there
-    return _load(cache.folder("bank", key, make, code=code))
+    return cache.load("bank", key, make, _load, code=code)
 
 
 def _collect(

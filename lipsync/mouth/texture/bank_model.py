@@ -79,7 +79,7 @@ def load_or_fit(
     def make(folder: Path) -> None:
         save_model(fit_model(bank, space, entries, descriptors), folder)
 
-    return load_model(cache.folder("model", key, make, code=digest_code(__name__)))
+    return cache.load("model", key, make, load_model, code=digest_code(__name__))
 
 
 def save_model(model: BankModel, folder: Path) -> None:
