@@ -31,7 +31,10 @@ def main() -> None:
     orders = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get into the answers
-    maker: PartMaker = pickle.load(orders)  # noqa: S301 — from the process that started this one
+    try:
+        maker: PartMaker = pickle.load(orders)  # noqa: S301 — from who started this process
+    except (EOFError, pickle.UnpicklingError):
+        return  # who is gone already
     wanted: queue.SimpleQueue[tuple[range, Path]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, wanted), daemon=True).start()
     while True:

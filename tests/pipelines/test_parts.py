@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import signal
 import subprocess
@@ -187,6 +188,15 @@ def test_an_error_of_another_process_is_that_of_the_render(
     with pytest.raises(OutputError, match="no room"):
         _render(tmp_path / "out.mp4", workers=2)
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_process_whose_starter_dies_ends_silently() -> None:
+    """In the middle of being told what to make."""
+    command = [sys.executable, "-c", part_workers.PROGRAM, json.dumps(sys.path)]
+    told = pickle.dumps(list(range(100_000)))
+    for given in (b"", told[: len(told) // 2]):
+        ended = subprocess.run(command, input=given, capture_output=True, timeout=60, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
 
 
 def test_parts_are_not_taken_over_by_another_render(
