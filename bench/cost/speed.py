@@ -1,6 +1,6 @@
 """Speed and memory of whole renders, against merely re-encoding: docs/benchmarks/speed.md.
 
-    python -m bench.cost.speed [--shared ../shared] [--only SIZE ...] [--long]
+    python -m bench.cost.speed [--shared ../shared] [--only SIZE ...] [--long] [--keep DIR]
 
 Whole processes are timed, start-up included: ffmpeg that decodes the target and encodes it again
 with the settings of a render, a render with an empty cache, and one with all in the cache. A minute
@@ -8,6 +8,8 @@ of a GRID speaker is scaled to three sizes; a minute of a kitchen scene stands f
 it on a quiet machine: ratios are of times measured one after the other.
 
 --long adds ten minutes of the smallest size, two renders at once, and takes half an hour more.
+--keep: what was measured goes to a folder, and what that folder has of other cases, measured
+before, stands on the page as well.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -210,21 +212,44 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--only", nargs="*", choices=[case.name for case in CASES])
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
     data = args.shared / "data"
     chosen = [case for case in CASES if args.only is None or case.name in args.only]
+    rows = {} if args.keep is None else load_rows(args.keep)
     with tempfile.TemporaryDirectory(prefix="lipsync-speed-") as name:
         folder = Path(name)
-        rows = []
         for case in chosen:
-            rows.append(measure(case, data, SECONDS, folder))
-            sections = describe(rows)
+            rows[case.name] = measure(case, data, SECONDS, folder)
+            if args.keep is not None:
+                keep_row(rows[case.name], args.keep)
+            sections = describe([rows[one.name] for one in CASES if one.name in rows])
             write(sections)
         if args.long:
             long = measure(CASES[0], data, LONG, folder)
-            sections.append("## Ten minutes\n\n" + describe_lengths(rows[0], long))
+            sections.append("## Ten minutes\n\n" + describe_lengths(rows[CASES[0].name], long))
             sections.append("## Two at once\n\n" + describe_pair(data, folder))
             write(sections)
+
+
+def keep_row(row: Measured, folder: Path) -> None:
+    """Write what was measured of a case."""
+    folder.mkdir(parents=True, exist_ok=True)
+    costs = {how: asdict(getattr(row, how)) for how in ("encode", "cold", "warm")}
+    text = json.dumps({"seconds": row.seconds, **costs})
+    (folder / f"{row.case.name}.json").write_text(text, encoding="utf-8")
+
+
+def load_rows(folder: Path) -> dict[str, Measured]:
+    """What `keep_row` wrote, by the case's name."""
+    rows = {}
+    for case in CASES:
+        path = folder / f"{case.name}.json"
+        if path.is_file():
+            found = json.loads(path.read_text("utf-8"))
+            seconds = found.pop("seconds")
+            rows[case.name] = Measured(case, seconds, **{k: Cost(**v) for k, v in found.items()})
+    return rows
 
 
 def describe(rows: list[Measured]) -> list[str]:
