@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from bench.robustness import mutations
 from bench.robustness.trials import Surroundings
 from lipsync.media import ffmpeg_binary
+from lipsync.mouth.decoder.network import DecoderDims, MouthDecoder
 from lipsync.runtime.cache_entries import KEY, seal_entry
 from lipsync.runtime.checkpoint import asset_path
 
@@ -20,6 +22,9 @@ TARGET, SPEECH = "wild/one_take_60s.mp4", "speech/german.flac"
 SECONDS = 2
 NEVER = ("--adapt", "never")
 WEIGHTS = ("lip_lstm.safetensors", "lip_lstm_paper.safetensors")
+PARTS = "parts"  # of the cache: finished parts of outputs
+MOUTH = "mouth.safetensors"
+SMALL = DecoderDims(size=64, width=8)
 OPTIONS = """crf: 18
 preset: veryfast
 adapt: never
@@ -77,7 +82,8 @@ def make_inputs(data: Path, root: Path) -> dict[str, Path]:
     (root / "spans.srt").write_text(SPANS)
     for name in WEIGHTS:
         (root / name).write_bytes(asset_path(name).read_bytes())
-    return {name: root / name for name in (*coding, "options.yaml", "spans.srt", *WEIGHTS)}
+    MouthDecoder(SMALL).save(root / MOUTH)
+    return {name: root / name for name in (*coding, "options.yaml", "spans.srt", *WEIGHTS, MOUTH)}
 
 
 def _mutate(
@@ -136,7 +142,8 @@ def damage_weights(base: Base, number: int, chance: np.random.Generator) -> Dama
         copy = base.place.root / ("weights.pt" if number % 2 else "weights.safetensors")
         copy.write_bytes(bombs[number // len(ways)](base.canary))
         return Damage(f"pickle for {way[-1]}", options=(*way, str(copy)))
-    what, copy = _copy(base, WEIGHTS[number % len(WEIGHTS)], chance)
+    name = MOUTH if way[-1] == "--mouth-model" else WEIGHTS[number // len(ways) % len(WEIGHTS)]
+    what, copy = _copy(base, name, chance, mutations.WEIGHTS)
     return Damage(f"{what}, for {way[-1]}", options=(*way, str(copy)))
 
 
@@ -146,6 +153,8 @@ def damage_cache(base: Base, number: int, chance: np.random.Generator) -> Damage
     file = files[number % len(files)]
     ways = mutations.TEXT if file.suffix == ".json" else mutations.BINARY
     what = _mutate(file.read_bytes(), file, chance, ways)
+    if PARTS not in file.parts:
+        shutil.rmtree(base.place.cache / PARTS)  # or nothing would be made of the entry
     return Damage(f"{what} in {_name(base, file)}")
 
 
@@ -167,6 +176,7 @@ def damage_sealed_cache(base: Base, number: int, chance: np.random.Generator) ->
     }
     what = list(contents)[number // len(arrays) % len(contents)]
     file.write_bytes(contents[what])
+    shutil.rmtree(base.place.cache / PARTS)
     seal_entry(file.parent, (file.parent / KEY).read_text())
     return Damage(f"{what} in {_name(base, file)}")
 
