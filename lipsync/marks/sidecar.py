@@ -86,7 +86,7 @@ def read_sidecar(output: Path) -> dict[str, Any] | None:
         record = json.loads(place.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise MediaError(f"{place}: is not a JSON file that can be read") from None
     output_entry = record.get("output") if isinstance(record, dict) else None
     return record if isinstance(output_entry, dict) and "sha256" in output_entry else None
