@@ -19,7 +19,7 @@ from lipsync.runtime.cache_entries import KEY, seal_entry
 from lipsync.runtime.checkpoint import asset_path
 
 TARGET, SPEECH = "wild/one_take_60s.mp4", "speech/german.flac"
-SECONDS = 2
+SECONDS = 1
 NEVER = ("--adapt", "never")
 WEIGHTS = ("lip_lstm.safetensors", "lip_lstm_paper.safetensors")
 PARTS = "parts"  # of the cache: finished parts of outputs
@@ -35,11 +35,11 @@ label: false
 audio_codec: auto
 """
 SPANS = """1
-00:00:00,200 --> 00:00:00,900
+00:00:00,100 --> 00:00:00,400
 One.
 
 2
-00:00:01,100 --> 00:00:01,800
+00:00:00,600 --> 00:00:00,900
 Two.
 """
 
@@ -63,7 +63,7 @@ class Damage:
     options: tuple[str, ...] = NEVER
 
 
-UNDAMAGED = Damage("nothing")
+UNDAMAGED = Damage("nothing", options=())
 
 
 def make_inputs(data: Path, root: Path) -> dict[str, Path]:
@@ -84,6 +84,17 @@ def make_inputs(data: Path, root: Path) -> dict[str, Path]:
         (root / name).write_bytes(asset_path(name).read_bytes())
     MouthDecoder(SMALL).save(root / MOUTH)
     return {name: root / name for name in (*coding, "options.yaml", "spans.srt", *WEIGHTS, MOUTH)}
+
+
+def list_options(inputs: Mapping[str, Path]) -> list[tuple[str, ...]]:
+    """Options of renders in which every kind of input is used, and nothing is damaged."""
+    mouth = (*NEVER, "--texture", "decoder", "--mouth-model", str(inputs[MOUTH]))
+    weights = [("--adapt", str(inputs[name])) for name in WEIGHTS]
+    files = (
+        ("--options", str(inputs["options.yaml"])),
+        (*NEVER, "--spans", str(inputs["spans.srt"])),
+    )
+    return [mouth, *weights, *files]
 
 
 def _mutate(
@@ -155,7 +166,7 @@ def damage_cache(base: Base, number: int, chance: np.random.Generator) -> Damage
     what = _mutate(file.read_bytes(), file, chance, ways)
     if PARTS not in file.parts:
         shutil.rmtree(base.place.cache / PARTS)  # or nothing would be made of the entry
-    return Damage(f"{what} in {_name(base, file)}")
+    return Damage(f"{what} in {_name(base, file)}", options=())
 
 
 def damage_sealed_cache(base: Base, number: int, chance: np.random.Generator) -> Damage:
@@ -178,7 +189,7 @@ def damage_sealed_cache(base: Base, number: int, chance: np.random.Generator) ->
     file.write_bytes(contents[what])
     shutil.rmtree(base.place.cache / PARTS)
     seal_entry(file.parent, (file.parent / KEY).read_text())
-    return Damage(f"{what} in {_name(base, file)}")
+    return Damage(f"{what} in {_name(base, file)}", options=())
 
 
 def _name(base: Base, file: Path) -> str:

@@ -14,13 +14,20 @@ import numpy as np
 
 from bench.robustness import mutations
 from bench.robustness.comparison import describe_output, list_differences
-from bench.robustness.damaged_inputs import KINDS, UNDAMAGED, Base, Damage, make_inputs
+from bench.robustness.damaged_inputs import (
+    KINDS,
+    UNDAMAGED,
+    Base,
+    Damage,
+    list_options,
+    make_inputs,
+)
 from bench.robustness.forks import ForkedCommand, compute_apart, load_libraries
 from bench.robustness.traced import JOIN
 from bench.robustness.trials import Surroundings
 
 MOST_S, WAIT_S = 60, 900  # seconds of processor time and of any time that a process may take
-PART_S = 1
+PART_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,10 @@ class DamagedRenders:
         if process.returncode:
             raise SystemExit(f"a render of undamaged files failed:\n{process.errors}")
         self._reference = compute_apart(describe_output, place.out / "out.mp4")
+        for options in list_options(self._inputs):
+            process = self._run(place, self._command(place, Damage("nothing", options=options)))
+            if process.returncode:
+                raise SystemExit(f"undamaged files were refused: {options}\n{process.errors}")
 
     def _leave_parts(self) -> None:
         """Keep the cache of a render that is killed when all its parts are made."""
@@ -138,7 +149,7 @@ class DamagedRenders:
             "render", "--json",
             "-a", str(damage.speech or self._inputs["speech.wav"]),
             "-v", str(damage.target or self._inputs["target.mp4"]),
-            "-o", str(place.out / "out.mp4"), *damage.options,
+            "-o", str(place.out / "out.mp4"), "--overwrite", *damage.options,
         ]  # fmt: skip
 
 

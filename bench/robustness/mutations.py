@@ -31,7 +31,7 @@ TAGS = (
 )  # fmt: skip
 NUMBERS = ("0", "-1", "1e308", "nan", "inf", "99999999999999999999", "0x", "--", "1" * 400, "")
 HEADER_NUMBERS = ("0", "-1", "3", "99999", "999999999999", "null", "1e9", "[]", '\\"x\\"')
-TEXTS = (b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\x1b[2J", b"%n%s", b"../" * 40, b"{" * 3000)
+TEXTS = (b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\x1b[2J", b"%n%s", b"../" * 40, b"[" * 5000)
 
 
 def flip_bits(data: bytes, chance: np.random.Generator) -> bytes:
