@@ -230,6 +230,8 @@ def read_options(path: Path, kind: type[Composed] = RenderOptions) -> dict[str, 
         raise OptionsError(f"{path}: cannot read these options: {error}") from None
     except yaml.YAMLError as error:
         raise OptionsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise OptionsError(f"{path}: too many brackets within one another") from None
     if values is None:
         return {}
     if not isinstance(values, dict):

@@ -59,6 +59,7 @@ def test_a_yaml_file_holds_the_same_names(tmp_path: Path) -> None:
         ("candidats: 3", ["did you mean 'candidates'"]),
         ("candidates: [1", ["not YAML"]),
         ("- candidates", ["option: value"]),
+        ("crf: " + "[" * 5000, ["brackets"]),
         ("candidates: -1", ["candidates"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,13 +14,17 @@ import numpy as np
 from bench.robustness import mutations
 from bench.robustness.trials import Surroundings
 from lipsync.media import ffmpeg_binary
+from lipsync.mouth.decoder.network import DecoderDims, MouthDecoder
 from lipsync.runtime.cache_entries import KEY, seal_entry
 from lipsync.runtime.checkpoint import asset_path
 
 TARGET, SPEECH = "wild/one_take_60s.mp4", "speech/german.flac"
-SECONDS = 2
+SECONDS = 1
 NEVER = ("--adapt", "never")
 WEIGHTS = ("lip_lstm.safetensors", "lip_lstm_paper.safetensors")
+PARTS = "parts"  # of the cache: finished parts of outputs
+MOUTH = "mouth.safetensors"
+SMALL = DecoderDims(size=64, width=8)
 OPTIONS = """crf: 18
 preset: veryfast
 adapt: never
@@ -30,11 +35,11 @@ label: false
 audio_codec: auto
 """
 SPANS = """1
-00:00:00,200 --> 00:00:00,900
+00:00:00,100 --> 00:00:00,400
 One.
 
 2
-00:00:01,100 --> 00:00:01,800
+00:00:00,600 --> 00:00:00,900
 Two.
 """
 
@@ -58,7 +63,7 @@ class Damage:
     options: tuple[str, ...] = NEVER
 
 
-UNDAMAGED = Damage("nothing")
+UNDAMAGED = Damage("nothing", options=())
 
 
 def make_inputs(data: Path, root: Path) -> dict[str, Path]:
@@ -77,7 +82,19 @@ def make_inputs(data: Path, root: Path) -> dict[str, Path]:
     (root / "spans.srt").write_text(SPANS)
     for name in WEIGHTS:
         (root / name).write_bytes(asset_path(name).read_bytes())
-    return {name: root / name for name in (*coding, "options.yaml", "spans.srt", *WEIGHTS)}
+    MouthDecoder(SMALL).save(root / MOUTH)
+    return {name: root / name for name in (*coding, "options.yaml", "spans.srt", *WEIGHTS, MOUTH)}
+
+
+def list_options(inputs: Mapping[str, Path]) -> list[tuple[str, ...]]:
+    """Options of renders in which every kind of input is used, and nothing is damaged."""
+    mouth = (*NEVER, "--texture", "decoder", "--mouth-model", str(inputs[MOUTH]))
+    weights = [("--adapt", str(inputs[name])) for name in WEIGHTS]
+    files = (
+        ("--options", str(inputs["options.yaml"])),
+        (*NEVER, "--spans", str(inputs["spans.srt"])),
+    )
+    return [mouth, *weights, *files]
 
 
 def _mutate(
@@ -136,7 +153,8 @@ def damage_weights(base: Base, number: int, chance: np.random.Generator) -> Dama
         copy = base.place.root / ("weights.pt" if number % 2 else "weights.safetensors")
         copy.write_bytes(bombs[number // len(ways)](base.canary))
         return Damage(f"pickle for {way[-1]}", options=(*way, str(copy)))
-    what, copy = _copy(base, WEIGHTS[number % len(WEIGHTS)], chance)
+    name = MOUTH if way[-1] == "--mouth-model" else WEIGHTS[number // len(ways) % len(WEIGHTS)]
+    what, copy = _copy(base, name, chance, mutations.WEIGHTS)
     return Damage(f"{what}, for {way[-1]}", options=(*way, str(copy)))
 
 
@@ -146,7 +164,9 @@ def damage_cache(base: Base, number: int, chance: np.random.Generator) -> Damage
     file = files[number % len(files)]
     ways = mutations.TEXT if file.suffix == ".json" else mutations.BINARY
     what = _mutate(file.read_bytes(), file, chance, ways)
-    return Damage(f"{what} in {_name(base, file)}")
+    if PARTS not in file.parts:
+        shutil.rmtree(base.place.cache / PARTS)  # or nothing would be made of the entry
+    return Damage(f"{what} in {_name(base, file)}", options=())
 
 
 def damage_sealed_cache(base: Base, number: int, chance: np.random.Generator) -> Damage:
@@ -167,8 +187,9 @@ def damage_sealed_cache(base: Base, number: int, chance: np.random.Generator) ->
     }
     what = list(contents)[number // len(arrays) % len(contents)]
     file.write_bytes(contents[what])
+    shutil.rmtree(base.place.cache / PARTS)
     seal_entry(file.parent, (file.parent / KEY).read_text())
-    return Damage(f"{what} in {_name(base, file)}")
+    return Damage(f"{what} in {_name(base, file)}", options=())
 
 
 def _name(base: Base, file: Path) -> str:

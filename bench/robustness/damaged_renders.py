@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import signal
 import time
@@ -11,14 +12,22 @@ from pathlib import Path
 import av
 import numpy as np
 
+from bench.robustness import mutations
 from bench.robustness.comparison import describe_output, list_differences
-from bench.robustness.damaged_inputs import KINDS, UNDAMAGED, Base, Damage, make_inputs
+from bench.robustness.damaged_inputs import (
+    KINDS,
+    UNDAMAGED,
+    Base,
+    Damage,
+    list_options,
+    make_inputs,
+)
 from bench.robustness.forks import ForkedCommand, compute_apart, load_libraries
 from bench.robustness.traced import JOIN
 from bench.robustness.trials import Surroundings
 
-MOST_S, WAIT_S = 60, 300  # seconds of processor time and of any time that a process may take
-PART_S = 1
+MOST_S, WAIT_S = 60, 900  # seconds of processor time and of any time that a process may take
+PART_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,12 +50,20 @@ class DamagedRenders:
         self._root, self._keep = root, keep
         load_libraries()
         self.canary = root / "canary"
-        self._inputs = make_inputs(data, root)
+        self._inputs = compute_apart(make_inputs, data, root)
+        self._check_canary()
         # Parts of outputs are known by the output's path: all trials lie in one place.
         self._place = Surroundings.make(root / "place")
         self._finish_reference()
         self._cache = root / "filled"
         self._leave_parts()
+
+    def _check_canary(self) -> None:
+        """See that files that want to run code do so where they may."""
+        compute_apart(pickle.loads, mutations.write_pickle(self.canary))
+        if not self.canary.exists():
+            raise SystemExit("a pickle that was read made no file: the bombs are none")
+        self.canary.unlink()
 
     def _finish_reference(self) -> None:
         place = self._place
@@ -54,6 +71,10 @@ class DamagedRenders:
         if process.returncode:
             raise SystemExit(f"a render of undamaged files failed:\n{process.errors}")
         self._reference = compute_apart(describe_output, place.out / "out.mp4")
+        for options in list_options(self._inputs):
+            process = self._run(place, self._command(place, Damage("nothing", options=options)))
+            if process.returncode:
+                raise SystemExit(f"undamaged files were refused: {options}\n{process.errors}")
 
     def _leave_parts(self) -> None:
         """Keep the cache of a render that is killed when all its parts are made."""
@@ -128,7 +149,7 @@ class DamagedRenders:
             "render", "--json",
             "-a", str(damage.speech or self._inputs["speech.wav"]),
             "-v", str(damage.target or self._inputs["target.mp4"]),
-            "-o", str(place.out / "out.mp4"), *damage.options,
+            "-o", str(place.out / "out.mp4"), "--overwrite", *damage.options,
         ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from bench.robustness.traced import JOIN
 from bench.robustness.trials import Surroundings
 from lipsync.media import ffmpeg_binary
 
-PART_S, TARGET_S, SPEECH_S = 2, 8, 6
+PART_S, TARGET_S, SPEECH_S = 1, 8, 4
 TARGET, SPEECH = "wild/one_take_60s.mp4", "speech/german.flac"
 LEAST_SPEECH_S = 5  # of the target, to adapt to
 ATTEMPTS = 4  # draws, where the render had ended before the moment came

@@ -2,7 +2,7 @@
 
     python -m bench.robustness.kills [--shared ../shared] [--kills 60] [--only STAGE …]
 
-A render of six seconds, in parts of two, is started as a process and killed at a moment drawn
+A render of four seconds, in parts of one, is started as a process and killed at a moment drawn
 within one of its stages; the same command then runs to its end. Its output must be that of a render
 that nobody killed, and nothing may be left: no file, no process. What the stages before the drawn
 one make is in the cache already, so that the moment comes soon.
@@ -97,8 +97,8 @@ def main() -> None:
             trials.append(trial := bench.run(stage, way, chance))
             print(len(trials), trial, flush=True)
             page = describe(trials, bench.warm_s)
-    if args.only is None:
-        pages.write(REPO / "docs" / "benchmarks" / "kills.md", page)
+            if args.only is None:
+                pages.write(REPO / "docs" / "benchmarks" / "kills.md", page)
     print(page)
 
 

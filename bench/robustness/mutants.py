@@ -78,9 +78,9 @@ def main() -> None:
             chance = np.random.default_rng([SEED, list(KINDS).index(kind), k // len(chosen)])
             outcomes.append(outcome := bench.run(kind, k // len(chosen), chance))
             print(len(outcomes), outcome, flush=True)
-    page = describe(outcomes)
-    if args.only is None:
-        pages.write(REPO / "docs" / "benchmarks" / "mutants.md", page)
+            page = describe(outcomes)
+            if args.only is None:
+                pages.write(REPO / "docs" / "benchmarks" / "mutants.md", page)
     print(page)
 
 

@@ -30,7 +30,8 @@ TAGS = (
     b"\x2a\xd7\xb1", b"\x44\x89", b"\xb0", b"\xba", b"\xb5", b"dtype", b"shape", b"data_offsets",
 )  # fmt: skip
 NUMBERS = ("0", "-1", "1e308", "nan", "inf", "99999999999999999999", "0x", "--", "1" * 400, "")
-TEXTS = (b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\x1b[2J", b"%n%s", b"../" * 40, b"{" * 3000)
+HEADER_NUMBERS = ("0", "-1", "3", "99999", "999999999999", "null", "1e9", "[]", '\\"x\\"')
+TEXTS = (b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\x1b[2J", b"%n%s", b"../" * 40, b"[" * 5000)
 
 
 def flip_bits(data: bytes, chance: np.random.Generator) -> bytes:
@@ -98,10 +99,22 @@ def repeat_text(data: bytes, chance: np.random.Generator) -> bytes:
     return data * 1000
 
 
+def rewrite_header(data: bytes, chance: np.random.Generator) -> bytes:
+    """A number in the header of a safetensors file is another; its length is right."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header = data[8 : 8 + length]
+    found = list(re.finditer(rb"\d+", header))
+    one = found[chance.integers(len(found))]
+    number = HEADER_NUMBERS[chance.integers(len(HEADER_NUMBERS))].encode()
+    header = header[: one.start()] + number + header[one.end() :]
+    return struct.pack("<Q", len(header)) + header + data[8 + length :]
+
+
 BINARY: tuple[Mutation, ...] = (flip_bits, cut_off, lose_piece, overwrite_piece, exaggerate)
 TEXT: tuple[Mutation, ...] = (
     change_number, change_text, flip_bits, cut_off, lose_piece, change_number, repeat_text,
 )  # fmt: skip
+WEIGHTS: tuple[Mutation, ...] = (*BINARY, rewrite_header, rewrite_header)
 
 
 class _Bomb:

@@ -70,7 +70,8 @@ def _read_options_file(app: App, commands: tuple[str, ...], arguments: Any) -> N
     values = options.read_options(Path(path), getattr(options, OPTIONS[commands[-1]]))
     for argument in arguments:
         name = argument.keys[-1] if argument.keys else None
-        if name in values and not argument.has_tokens:
+        # A stage may be called as one of its options: timing, adapt.
+        if name in values and not argument.has_tokens and not argument.children:
             text = str(values[name])
             argument.append(Token(keyword=argument.name, value=text, source=path))
 

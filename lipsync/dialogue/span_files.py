@@ -163,6 +163,8 @@ def _parse_json(path: Path, text: str, _kind: str) -> Iterator[_Cue]:
         values: Any = json.loads(text)
     except ValueError as error:
         raise SpansError(f"{path}: is not JSON: {error}") from None
+    except RecursionError:
+        raise SpansError(f"{path}: too many brackets within one another") from None
     if isinstance(values, dict):
         values = values.get("segments")
     try:

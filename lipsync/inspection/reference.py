@@ -153,7 +153,9 @@ class Reference:
             short, long = (_read_population(read.pop(name)) for name in ("short", "long"))
             read.pop("about"), read.pop("levels")
             return Reference(short=short, long=long, **read)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+        ) as error:  # fmt: skip
             raise WeightsError(f"{path}: not a reference of real footage: {error}") from None
 
 

@@ -32,6 +32,7 @@ from lipsync.marks.origin import SOURCE_TYPE, OriginRecord, write_id
 from lipsync.marks.xmp import has_manifest_box
 from lipsync.media import Output
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
+from lipsync.runtime.wording import readable
 
 # C2PA wants names of assertions to begin with the domain of whoever defines them; this one stands
 # for the project until it has an address.
@@ -83,7 +84,7 @@ def sign(
         OutputError: it cannot be signed or written.
     """
     definition: dict[str, Any] = {
-        "title": output.path.name,
+        "title": readable(output.path.name),
         "format": mime_type(output.path),
         "claim_generator_info": [AGENT],
         "assertions": list(_assertions(record)),
@@ -188,7 +189,7 @@ def _add_ingredient(builder: Any, label: str, path: Path, relationship: str) -> 
     """Add a file with the manifest that is in it or beside it, if it can be read."""
     from c2pa import C2paError
 
-    facts = {"title": path.name, "relationship": relationship, "label": label}
+    facts = {"title": readable(path.name), "relationship": relationship, "label": label}
     entry: dict[str, Any] = dict(facts)
     try:
         beside = manifest_path(path)

@@ -14,6 +14,7 @@ from lipsync.errors import MediaError
 from lipsync.marks.origin import SOURCE_TYPE, OriginRecord, write_id
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 from lipsync.runtime.hashing import hash_file
+from lipsync.runtime.wording import readable
 
 
 def sidecar_path(output: Path) -> Path:
@@ -70,7 +71,7 @@ def write_sidecar(
     place = place or sidecar_path(output)
     with atomic_write(place) as temporary, os_errors_as_output_errors(place):
         text = json.dumps(values, indent=2, ensure_ascii=False, default=_as_text)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(readable(text) + "\n", encoding="utf-8")
     return place
 
 
@@ -85,7 +86,7 @@ def read_sidecar(output: Path) -> dict[str, Any] | None:
         record = json.loads(place.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise MediaError(f"{place}: is not a JSON file that can be read") from None
     output_entry = record.get("output") if isinstance(record, dict) else None
     return record if isinstance(output_entry, dict) and "sha256" in output_entry else None

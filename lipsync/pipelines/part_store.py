@@ -60,7 +60,7 @@ class PartStore:
             log = PartLog(
                 np.array(entry["changed"], bool), np.array(entry["distances"], np.float32)
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         right = log.changed.shape == log.distances.shape and log.changed.shape[1:] == (len(part),)
         return log if right else None
@@ -153,7 +153,7 @@ def _read_facts(folder: Path) -> dict[str, str] | None:
         found = json.loads((folder / MANIFEST).read_text("utf-8"))
         found.pop("output")
         return {str(name): str(value) for name, value in found.items()}
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError):
         return None
 
 

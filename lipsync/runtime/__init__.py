@@ -21,5 +21,5 @@ positions      Runs of flags, and per-frame values sampled at positions between 
 prefetch       Running a stream ahead of its consumer, in a thread
 threads        Thread limits of the libraries below
 timer          Wall time per stage
-wording        Counts in messages: one frame, two frames
+wording        Words in messages: one frame, two frames; names that are no text
 """

@@ -69,7 +69,7 @@ def find_fault(folder: Path, text: str) -> str | None:
         return None if (folder / KEY).read_text() == text else "made from something else"
     except FileNotFoundError as error:
         return f"{Path(str(error.filename)).name} is missing"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"cannot be read ({getattr(error, 'strerror', None) or 'damaged'})"
 
 

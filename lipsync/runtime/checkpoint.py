@@ -90,7 +90,7 @@ def load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise WeightsError(f"{path}: damaged, or not a safetensors file ({error})") from None
     try:
         meta = json.loads(header[META])
-    except (KeyError, json.JSONDecodeError):
+    except (KeyError, ValueError, RecursionError):
         raise WeightsError(
             f"{path}: holds tensors, but not lipsync's description of them"
         ) from None

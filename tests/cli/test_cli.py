@@ -176,7 +176,7 @@ def test_the_command_line_goes_before_the_file_of_options(
     speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = tmp_path / "o.yaml"
-    options.write_text("candidates: 4\ncrf: 30\ncache: false\n")
+    options.write_text("candidates: 4\ncrf: 30\ncache: false\ntiming: cut\nadapt: never\n")
     output = tmp_path / "out.mp4"
     code = run(
         "render", "-a", speech, "-v", TARGET, "-o", output, "--options", options, "--crf", 28
@@ -185,6 +185,7 @@ def test_the_command_line_goes_before_the_file_of_options(
     capsys.readouterr()
     used = json.loads((tmp_path / "out.mp4.json").read_text())["options"]
     assert (used["candidates"], used["crf"], used["cache"]) == (4, 28, False)
+    assert (used["timing"], used["adapt"]) == ("cut", "never")  # so are stages called
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import datetime
 import http.server
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -282,3 +284,19 @@ def test_the_id_of_the_record_is_in_every_mark(mp4: Path) -> None:
     assert set(marks.found.records) == {"content credentials", "sidecar", "comment"}
     assert set(marks.found.records.values()) == {marks.record_id}
     assert write_id(marks.record_id).encode() in io.BytesIO(mp4.read_bytes()).getvalue()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_names_that_are_no_text_are_signed_as_far_as_they_are(suffix: str, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    place, source = tmp_path / f"{name}{suffix}", tmp_path / f"{name}-source.mp4"
+    shutil.copy(marked.target(), source)
+    marked.mark(place, source=source)
+    record = json.loads(sidecar_path(place).read_text("utf-8"))
+    assert record["output"]["name"] == f"caf\ufffd{suffix}"
+    assert record["inputs"]["video"]["name"] == "caf\ufffd-source.mp4"
+    found = read_credentials(place)
+    assert found is not None
+    assert found.state == "untrusted"
+    active, _ = manifest_of(place)
+    assert active["title"] == f"caf\ufffd{suffix}"

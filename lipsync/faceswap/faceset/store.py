@@ -61,7 +61,9 @@ class FaceSet:
             arrays = {name: np.load(io.BytesIO(self._read(f"{name}.npy"))) for name in ARRAYS}
             self.scheme: LandmarkScheme = SCHEMES[self.meta["scheme"]]
             self.size = int(self.meta["size"])
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
+        except (
+            zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, RecursionError,
+        ) as error:  # fmt: skip
             raise FacesError(f"{self.path}: damaged, or not a set of faces ({error})") from None
         self.points: F32 = arrays["points"]  # (n, k, 2), pixels of the face
         self.thumbnails: F32 = arrays["upper"]  # (n, h, w), see `lipsync.face.identity`
