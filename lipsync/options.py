@@ -60,7 +60,8 @@ class RunOptions:
     cache_size: SizeText = DEFAULT_SIZE
     """Room that they may take, e.g. 500M or 20G; those not used for longest go first."""
     workers: Annotated[int, Field(ge=0, le=64)] = 0
-    """Processes that make frames side by side; 0: one per core, at most four."""
+    """Processes that make frames side by side; 0: one per core, of large pictures one per two
+    cores, at most four."""
 
     @contextmanager
     def open(self, progress: Progress | None) -> Iterator[RunContext]:

@@ -21,16 +21,12 @@ Label = Callable[[Iterator[U8], int], Iterator[U8]]  # of frames from some on; s
 
 @dataclass(frozen=True, eq=False)
 class PartMaker:
-    """Makes the parts of one output, in any order; can be sent to other processes.
-
-    One thread encodes: the parts, not their pictures, are what is done side by side, and an
-    encoder of several threads would take more of the processors' time for the same picture.
-    """
+    """Makes the parts of one output, in any order; can be sent to other processes."""
 
     making: FrameMaking
     form: Format
     options: EncodeOptions
-    threads: int | None = 1  # of the encoder; None: as many as it likes
+    threads: int | None  # of the encoder; None: as many as it likes
 
     def make(
         self, part: range, place: Path, timer: StageTimer, report: Callable[[], None],

@@ -25,6 +25,9 @@ from lipsync.runtime.timer import StageTimer
 
 # Beyond so many processes the memory that they take is worth more than the time; ask for more.
 USUAL_MOST = 4
+# Pixels of a picture from which encoding takes longer than drawing: the encoder's own threads then
+# keep a second core busy, and another process would take memory for little.
+LARGE = 600_000
 PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
     "from lipsync.pipelines.part_worker import main; main()"
@@ -35,10 +38,25 @@ PATIENCE_S = 5.0  # after which a process that does not end is killed
 Commit = Callable[[range, PartLog], None]
 
 
-def count_processes(wanted: int, parts: int) -> int:
-    """How many processes make parts, this one included; `wanted` 0: what suits the machine."""
+def count_processes(wanted: int, parts: int, pixels: int) -> int:
+    """How many processes make parts, this one included.
+
+    Args:
+        wanted: 0: what suits the machine and pictures of so many pixels.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(wanted or min(cores or 1, USUAL_MOST), parts))
+    usual = (cores or 1) // (2 if pixels >= LARGE else 1)
+    return max(1, min(wanted or min(usual, USUAL_MOST), parts))
+
+
+def count_encoder_threads(pixels: int) -> int | None:
+    """Threads of each part's encoder; None: as many as it likes.
+
+    One for small pictures, of which parts, not pictures, are made side by side: several threads
+    would take more of the processors' time. However many processes there are, it is the same
+    number: so are the bytes.
+    """
+    return None if pixels >= LARGE else 1
 
 
 class PartQueue:

@@ -21,7 +21,13 @@ from lipsync.media.video_encoders import is_hardware
 from lipsync.pipelines.output_frames import OutputFrames
 from lipsync.pipelines.part_making import PartMaker
 from lipsync.pipelines.part_store import Facts, PartStore, open_parts
-from lipsync.pipelines.part_workers import POLL_S, PartQueue, count_processes, start_workers
+from lipsync.pipelines.part_workers import (
+    POLL_S,
+    PartQueue,
+    count_encoder_threads,
+    count_processes,
+    start_workers,
+)
 from lipsync.pipelines.render_plan import OutputPlan
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 
@@ -61,7 +67,9 @@ def write_parts(
         # A notice is drawn where a changed stretch begins: all that lies before must be known.
         apart = len(parts) > 1 and making.is_portable() and not frames.marking.options.label
         hardware = is_hardware(options.encoder)
-        maker = PartMaker(making, output.format, options, 1 if apart and not hardware else None)
+        pixels = info.width * info.height
+        threads = count_encoder_threads(pixels) if apart and not hardware else None
+        maker = PartMaker(making, output.format, options, threads)
         processes = workers if apart else 1
         places = [store.place(part) for part in parts]
         kept = _take_over(store, parts, maker)
@@ -101,7 +109,8 @@ def _make_parts(
         parts.count()
         run.report("render", parts.done, total)
 
-    more = count_processes(workers, len(missing)) - 1
+    pixels = maker.making.info.width * maker.making.info.height
+    more = count_processes(workers, len(missing), pixels) - 1
     with start_workers(more, maker, parts, store, run.timer) as others:
         while True:
             busy = [other for other in others if other.is_busy()]
