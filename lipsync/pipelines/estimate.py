@@ -15,6 +15,7 @@ from lipsync import media
 from lipsync.dialogue.spans import Span
 from lipsync.marks.certificate import local_place
 from lipsync.marks.origin import GENERATED_MOUTH
+from lipsync.media.parts import split_frames
 from lipsync.mouth import texture
 from lipsync.mouth.bank.mouth_bank import bank_bytes
 from lipsync.options import RenderOptions
@@ -23,6 +24,7 @@ from lipsync.pipelines.arguments import as_place, read_arguments
 from lipsync.pipelines.doctor_checks import check_signing
 from lipsync.pipelines.estimate_state import KnownSteps, PeekCache, find_unseen, look_further
 from lipsync.pipelines.outputs import OutputPaths, plan_marking
+from lipsync.pipelines.part_workers import count_processes
 from lipsync.pipelines.render_output import identify_output
 from lipsync.pipelines.render_plan import (
     OutputPlan,
@@ -101,6 +103,14 @@ def _check_marking(script: Script, paths: OutputPaths, options: RenderOptions) -
     return notes + plan_marking(paths.output, GENERATED_MOUTH, marks, record)[1]
 
 
+def _count_processes(plan: OutputPlan, options: RenderOptions) -> int:
+    """How many processes make the parts of the output."""
+    parts = len(split_frames(plan.length.frames, plan.info.fps))
+    if options.marks.label or options.texture.texture != "median":
+        return 1
+    return count_processes(options.run.workers, parts, plan.info.width * plan.info.height)
+
+
 def _add_up(
     plan: OutputPlan,
     paths: OutputPaths,
@@ -141,6 +151,7 @@ def _add_up(
         memory=round(
             costs.BASE_MEMORY
             + costs.MEMORY_PER_PIXEL * pixels
+            + costs.PROCESS_MEMORY * (_count_processes(plan, options) - 1)
             + costs.MAKING_MEMORY * (not known.bank)
             + costs.MEMORY_PER_SPEECH_S * (plan.duration + float(info.duration))
         ),

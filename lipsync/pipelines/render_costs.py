@@ -2,8 +2,8 @@
 
 Set from `python -m bench.cost.estimates` at 1080 × 720 and 1280 × 720, and from the sample at
 512 × 512, on two cores that other programs used as well: processor time, of which a render keeps
-about 1.6 cores busy. Costs per frame grow with the picture: a part that every frame costs, and a
-part per million pixels.
+about 1.6 cores busy. Memory is that of `python -m bench.cost.speed`, mapped files left out. Costs
+per frame grow with the picture: a part that every frame costs, and a part per million pixels.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ SPEECH_S = 0.05  # per second of speech: features and lips, and of a target's ow
 ADAPT_S = 14.0  # fine-tuning
 ADAPT_PER_S = 0.35  # and per second of the target's own speech
 
-BASE_MEMORY = 950_000_000  # bytes: libraries, weights, what is learned from the bank
+BASE_MEMORY = 450_000_000  # bytes: libraries, weights, what is learned from the bank
+PROCESS_MEMORY = 220_000_000  # bytes: of another process that makes parts, and of its encoder
 MEMORY_PER_PIXEL = 250  # bytes per pixel of a frame: frames that stages pass on
-MAKING_MEMORY = 300_000_000  # bytes more where faces or a bank are not in the cache
+MAKING_MEMORY = 250_000_000  # bytes more where faces or a bank are not in the cache
 MEMORY_PER_SPEECH_S = 400_000  # bytes per second of sound
 
 PERSON_BYTES = 2_400_000  # of the cache: an adapted speech model
