@@ -122,7 +122,9 @@ def _add_up(
     info, frames, warnings = plan.info, plan.length.frames, list(known.warnings)
     pixels, footage = info.width * info.height, [info, *references]
     count = sum(one.frame_count for one in footage)
-    bank = bank_bytes(known.scale, min(count, options.bank.bank_frames)) * (not known.bank)
+    entries = min(count, options.bank.bank_frames)
+    bank = bank_bytes(known.scale, entries) + costs.MODEL_BYTES + costs.MODEL_ENTRY_BYTES * entries
+    bank *= not known.bank
     unseen = sum(one.frame_count for one in known.unseen)
     size = costs.output_bytes(frames, pixels, options.encode.crf)
     adapting = _may_adapt(info, options) and not known.adapted

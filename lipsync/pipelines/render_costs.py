@@ -39,6 +39,8 @@ MAKING_MEMORY = 250_000_000  # bytes more where faces or a bank are not in the c
 MEMORY_PER_SPEECH_S = 400_000  # bytes per second of sound
 
 PERSON_BYTES = 2_400_000  # of the cache: an adapted speech model
+# Of the cache: what is learned of a bank, and per entry of it.
+MODEL_BYTES, MODEL_ENTRY_BYTES = 40_000_000, 37_000
 FACES_BYTES = 6_200  # of the cache, per frame of the target
 LOOK_BYTES = 14_400  # temporary, per frame of the target, while the bank is made
 SOUND_BYTES = 400_000  # temporary, per second of the output
