@@ -1,7 +1,7 @@
 """A process that makes parts: reads what to make from its standard input, answers on its output.
 
-Started by `part_workers`; both speak in pickles, one after the other. It ends when its input does,
-also in the middle of a part: whoever started it is gone then.
+Started by `part_workers`; both speak in pickles, one after the other. It ends with its starter (see
+`runtime.orphans`), also in the middle of a part.
 """
 
 from __future__ import annotations
@@ -9,11 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import queue
 import signal
 import sys
-import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,22 +30,11 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not get into the answers
     try:
         maker: PartMaker = pickle.load(orders)  # noqa: S301 — from who started this process
-    except (EOFError, pickle.UnpicklingError):
-        return  # who is gone already
-    wanted: queue.SimpleQueue[tuple[range, Path]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(orders, wanted), daemon=True).start()
-    while True:
-        _make(maker, *wanted.get(), answers)
-
-
-def _listen(orders: BinaryIO, wanted: queue.SimpleQueue[tuple[range, Path]]) -> None:
-    """Pass orders on; at their end, end."""
-    with suppress(Exception):
         while True:
-            wanted.put(pickle.load(orders))  # noqa: S301
-    # Not sys.exit: the other thread is in the middle of something. Its encoder ends when its input
-    # does.
-    os._exit(0)
+            part, place = pickle.load(orders)  # noqa: S301
+            _make(maker, part, place, answers)
+    except (EOFError, pickle.UnpicklingError):
+        return  # who started this process is gone
 
 
 def _make(maker: PartMaker, part: range, place: Path, answers: BinaryIO) -> None:

@@ -30,6 +30,7 @@ USUAL_MOST = 4
 LARGE = 600_000
 PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from lipsync.runtime.orphans import end_with_starter; end_with_starter(); "
     "from lipsync.pipelines.part_worker import main; main()"
 )
 POLL_S = 0.2  # between two looks at what the others have done

@@ -16,6 +16,7 @@ locked_folder  Temporary folders that are locked while they are used
 mapped_pickle  Pickles for processes of our own, in which arrays of mapped files are their place
 numeric        Small numeric functions that several stages share
 option_spec    The decorator with which every stage declares its options
+orphans        The end of a process whose starter is gone
 path_lock      Advisory locks on files and folders, which end with their process
 positions      Runs of flags, and per-frame values sampled at positions between frames
 prefetch       Running a stream ahead of its consumer, in a thread
