@@ -116,7 +116,7 @@ def odd(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("-i", str(good[3]), "-r", "30", "-c:v", "libx264", "-crf", "12", str(person / "thirty.mp4"))
     run("-i", str(good[3]), "-t", "0.5", str(person / "brief.mp4"))
     (person / "text.mp4").write_text("not a video")
-    testing = ["-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25", "-i", str(good[0])]
+    testing = ["-f", "lavfi", "-i", "color=gray:size=96x64:rate=25", "-i", str(good[0])]
     run(*testing, "-map", "0:v", "-map", "1:a", "-t", "2", str(person / "faceless.mkv"))
     shutil.copy(next((shared / "data" / "grid_s26").glob("lwajza.mkv")), root)
     return root
