@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -19,6 +20,7 @@ from lipsync.face.tracked_face import TrackedFace
 from lipsync.marks.origin import SOURCE_TYPE
 from lipsync.marks.reader import read_marks
 from lipsync.options import RenderOptions
+from lipsync.pipelines.part_worker import FRAMES_A_REPORT
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.hashing import hash_file
 from lipsync.runtime.prefetch import read_ahead
@@ -61,10 +63,13 @@ def test_frames_rate_and_sound_are_exact(rendered) -> None:  # type: ignore[no-u
     assert sound.codec == "aac"  # mp4 players do not take PCM
 
 
-def test_progress_counts_every_frame(rendered) -> None:  # type: ignore[no-untyped-def]
+def test_progress_counts_all_frames(rendered) -> None:  # type: ignore[no-untyped-def]
     result, reports = rendered
     counted = [done for stage, done, total in reports if stage == "render"]
-    assert counted == list(range(1, result.frames + 1))
+    # Frames that other processes make are counted some at a time.
+    assert counted[0] <= FRAMES_A_REPORT
+    assert counted[-1] == result.frames
+    assert all(0 <= b - a <= 3 * FRAMES_A_REPORT for a, b in pairwise(counted))
     assert set(result.seconds) >= {"landmarks", "mouth bank", "texture", "composite", "encode"}
 
 
