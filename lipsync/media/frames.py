@@ -50,8 +50,8 @@ def read_frames(
     if own is RGB:
         yield from _read(info, start, stop, coding)
     else:
-        # The same within a level or two as swscale's exact conversion, at a fifth of its cost; and
-        # the same as a render sees where it cuts a face out of the file's own coding.
+        # As a render sees it where it cuts a face out of the file's own coding; nearly the same as
+        # swscale's exact conversion, whole pictures of which are costly.
         for frame in _read(info, start, stop, own):
             yield own.to_rgb(frame)
 

@@ -143,13 +143,15 @@ class PartWorker:
         try:
             self._send(given)
             while (part := self._parts.take()) is not None:
-                if not self._make(part):
+                made = self._make(part)
+                if made is not None:  # only now: its temporary file is gone
+                    self._parts.put_back(part, made)
                     return
         except BaseException as error:
             self._error = error
 
-    def _make(self, part: range) -> bool:
-        """Have a part made, and keep it; False: the process is dead."""
+    def _make(self, part: range) -> int | None:
+        """Have a part made, and keep it; if the process dies, how many frames it had counted."""
         made = 0
         with self._store.write(part) as temporary:
             try:
@@ -165,14 +167,13 @@ class PartWorker:
                     break
             except (OSError, EOFError, pickle.UnpicklingError):
                 self._process.kill()
-                self._parts.put_back(part, made)
-                return False
+                return made
             log, seconds, cpu_seconds, damage = value
             self._timer.add(seconds, cpu_seconds)
             self._maker.making.info.damage.add(damage)
             self._maker.take_over(part, log)
             self._store.commit(part, temporary, log)
-        return True
+        return None
 
     def _send(self, message: bytes) -> None:
         stream: Any = self._process.stdin
