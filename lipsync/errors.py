@@ -7,6 +7,8 @@ LipsyncError                 the user can mend it: one line, exit code 2
 │   │   └── NoFaceError      a picture in which no usable face was found
 │   ├── AudioError           no sound in it, or too little of it
 │   ├── SpansError           spans that cannot be read, overlap, or name nobody that is known
+│   ├── PlanError            a plan of shards that is damaged, incomplete, or of another version
+│   ├── ManifestError        lines of a manifest of jobs, all that are wrong
 │   ├── AdaptError           footage that cannot adapt the speech model
 │   ├── MouthError           footage that cannot teach a decoder its mouth
 │   └── FacesError           a set of faces that cannot be used, or too few of them
@@ -21,6 +23,8 @@ Anything that is not a `LipsyncError` is a bug of ours and keeps its traceback.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class LipsyncError(Exception):
@@ -45,6 +49,24 @@ class AudioError(InputError):
 
 class SpansError(InputError):
     """Spans cannot be read, overlap, lie beyond the target, or name an unknown speaker."""
+
+
+class PlanError(InputError):
+    """A plan of shards is missing, damaged, incomplete, or of another version."""
+
+
+class ManifestError(InputError):
+    """A manifest of jobs cannot be used.
+
+    Args:
+        path: of the manifest.
+        faults: what is wrong, one line each, with the number of the line.
+    """
+
+    def __init__(self, path: object, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        lines = "1 line is" if len(faults) == 1 else f"{len(faults)} lines are"
+        super().__init__(f"{path}: {lines} wrong, nothing was started: {'; '.join(faults)}")
 
 
 class AdaptError(InputError):

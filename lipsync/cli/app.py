@@ -26,6 +26,13 @@ from lipsync.runtime.interrupt import stop_on_signals
 # the libraries that all of them need take seconds to load.
 COMMANDS = {
     "render": ("render:render_command", "Make the person in a video speak."),
+    "batch": ("batch:batch_command", "Render all jobs of a manifest."),
+    "plan": (
+        "shards:plan_command",
+        "Decide all of a render, so that several machines can make its frames.",
+    ),
+    "shard": ("shards:shard_command", "Make one shard of a planned render."),
+    "join": ("shards:join_command", "Join the shards of a planned render."),
     "adapt": (
         "adapt:adapt_command",
         "Adapt the speech model to a person, from footage in which they speak.",
@@ -51,7 +58,12 @@ COMMANDS = {
     ),
 }
 # Options of the commands that take an --options file, in `lipsync.options`.
-OPTIONS = {"render": "RenderOptions", "swap": "SwapOptions", "train-mouth": "MouthOptions"}
+OPTIONS = {
+    "render": "RenderOptions",
+    "plan": "RenderOptions",
+    "swap": "SwapOptions",
+    "train-mouth": "MouthOptions",
+}
 
 ODD_NAME = (
     "the name of a file or folder is not UTF-8, which a library that is needed here cannot take; "

@@ -2,7 +2,9 @@
 
 render           `render`: start reading here
 arguments        what callers give to a command, in whatever form
+request          what a render is asked to make, read and checked before any work
 render_plan      what a render decides first: script, length, sound, faces, time line
+recipe           all that an output is made from: a plan that can be kept and sent
 render_output    writing the output: its frames, encoded and marked
 render_parts     a file in parts, which an interrupted render leaves to the next one
 part_store       finished parts, kept until the output is complete

@@ -47,8 +47,6 @@ def _make(maker: PartMaker, part: range, place: Path, answers: BinaryIO) -> None
         if done % FRAMES_A_REPORT == 0:
             _send(answers, ("frames", FRAMES_A_REPORT))
 
-    damage = maker.making.info.damage
-    damage.replaced.clear()
     try:
         with timer.stage("encode"):
             log = maker.make(part, place, timer, report)
@@ -56,7 +54,7 @@ def _make(maker: PartMaker, part: range, place: Path, answers: BinaryIO) -> None
         _send(answers, ("error", error))
         return
     _send(answers, ("frames", done % FRAMES_A_REPORT))
-    _send(answers, ("part", (log, timer.seconds, timer.cpu_seconds, damage)))
+    _send(answers, ("part", (log, timer.seconds, timer.cpu_seconds)))
 
 
 def _send(answers: BinaryIO, message: Any) -> None:

@@ -110,6 +110,14 @@ class SpeakerDrawing:
         """Do once what all frames need."""
         self._source.prepare(self._drawing.wanted, cache)
 
+    def learned(self) -> Any:
+        """What was learned of the person's mouths, for `adopt` elsewhere."""
+        return self._source.learned(self._drawing.wanted)
+
+    def adopt(self, learned: Any) -> None:
+        """Take what was learned elsewhere, instead of `prepare`."""
+        self._source.adopt(self._drawing.wanted, learned)
+
     def apply(self, frames: Iterable[U8], part: range, timer: StageTimer) -> Iterator[U8]:
         """The frames of a part with this mouth, changed in place; others pass untouched."""
         drawing, wanted = self._drawing, self._drawing.wanted

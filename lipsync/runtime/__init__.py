@@ -9,6 +9,7 @@ checkpoint     Weights on disk: tensors and metadata in one safetensors file, no
 code_digest    A digest of the code that computes a result, for cache keys
 context        What every stage of one run shares: cache, timer, device, progress
 disk_space     Room on a disk: reserved, measured, named, and told from other faults
+frozen         Values of the program on disk: dataclasses as JSON, their arrays mapped
 hashing        Fingerprints of files and arrays
 interrupt      Ctrl-C, SIGTERM and SIGHUP: for a command, for its imports, for long training
 leftovers      What killed processes left behind: found and removed
@@ -22,5 +23,6 @@ positions      Runs of flags, and per-frame values sampled at positions between 
 prefetch       Running a stream ahead of its consumer, in a thread
 threads        Thread limits of the libraries below
 timer          Wall time per stage
+turns          Of several processes that want to make the same, one makes it, the others wait
 wording        Words in messages: one frame, two frames; names that are no text
 """
