@@ -14,6 +14,7 @@ LipsyncError                 the user can mend it: one line, exit code 2
 │   └── FacesError           a set of faces that cannot be used, or too few of them
 ├── OutputError              where the result should go
 ├── OptionsError             an option or YAML key that is unknown or out of range
+├── SystemUnfitError        a machine or cluster that is not there, or not as it has to be
 ├── WeightsError             weights that are missing, damaged, or do not fit
 └── MissingPackageError      an optional package; the message carries the pip line
 ```
@@ -87,6 +88,10 @@ class OutputError(LipsyncError):
 
 class OptionsError(LipsyncError):
     """An option or a YAML key is unknown or out of range."""
+
+
+class SystemUnfitError(LipsyncError):
+    """A machine or a cluster is not there, or not as it has to be."""
 
 
 class WeightsError(LipsyncError):

@@ -36,6 +36,7 @@ def batch_command(
     engine: Literal["local", "ray"] = "local",
     address: str | None = None,
     timeout: Annotated[float | None, Field(gt=0)] = None,
+    shard_s: Annotated[float | None, Field(ge=5)] = None,
     options: OptionsFile = None,
     as_json: AsJson = False,
     overwrite: Overwrite = False,
@@ -63,6 +64,8 @@ def batch_command(
         Of the Ray cluster. Default: one that is started here.
     timeout:
         Seconds after which an attempt at a job is given up.
+    shard_s:
+        Seconds of output from which on a Ray cluster makes a job in shards of that length.
     overwrite:
         Replace outputs that no earlier run of this batch made.
     dry_run:
@@ -85,7 +88,7 @@ def batch_command(
         with _show_jobs() as (told, progress):
             result = run_batch(
                 manifest, out, workers=workers, engine=engine, address=address,
-                timeout_s=timeout, options=given, overwrite=overwrite,
+                timeout_s=timeout, shard_s=shard_s, options=given, overwrite=overwrite,
                 told=told if as_json is False else lambda line: print_out(as_line(line)),
                 progress=progress,
             )  # fmt: skip

@@ -34,6 +34,7 @@ def run_batch(
     engine: str = "local",
     address: str | None = None,
     timeout_s: float | None = None,
+    shard_s: float | None = None,
     options: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     told: Told | None = None,
@@ -48,6 +49,7 @@ def run_batch(
         engine: local, or ray.
         address: of a Ray cluster; None: one is started here.
         timeout_s: of every attempt at a job.
+        shard_s: seconds of output from which on a cluster makes a job in shards; None: never.
         options: of every job that does not say otherwise, by their plain names.
         overwrite: replace outputs that no earlier run of this batch made.
         told: called with the line of every job that is finished.
@@ -68,7 +70,10 @@ def run_batch(
         todo = [job for job, _ in asked if job.id not in done]
         if not overwrite:
             _check_free(Path(manifest), todo)
-        chosen: Engine = open_engine(engine, workers, address=address, timeout_s=timeout_s)
+        chosen: Engine = open_engine(
+            engine, workers, address=address, timeout_s=timeout_s, shard_s=shard_s
+        )
+        stack.callback(chosen.close)
         outcomes = chosen.run(todo, progress)
         stack.callback(outcomes.close)
         finished: list[JobOutcome] = []

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TextIO
 
@@ -44,10 +45,17 @@ def make(job: Job, report: Any = None) -> JobOutcome:
     Args:
         report: called with (stage, done, total); may raise to stop the work.
     """
+    return catch_errors(
+        job, lambda: asdict(render(**job.arguments(), overwrite=True, progress=report))
+    )
+
+
+def catch_errors(job: Job, work: Callable[[], dict[str, Any]]) -> JobOutcome:
+    """The outcome of some work on a job, whatever goes wrong."""
     began = time.monotonic()
     result, error = None, None
     try:
-        result = asdict(render(**job.arguments(), overwrite=True, progress=report))
+        result = work()
     except LipsyncError as raised:
         error = JobError.of(raised)
     except (Exception, MemoryError) as raised:

@@ -60,6 +60,9 @@ class LocalEngine:
             for thread in threads:
                 thread.join()
 
+    def close(self) -> None:
+        """Nothing is held between two runs."""
+
     def _work(
         self, waiting: JobQueue, outcomes: queue.Queue[JobOutcome], report: Report | None
     ) -> None:

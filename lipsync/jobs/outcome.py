@@ -113,5 +113,5 @@ def as_line(told: Mapping[str, Any]) -> str:
 
 def _name(error: BaseException) -> str:
     """`NoFaceError` → no_face."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
-    return words.removesuffix("_error")
+    name = type(error).__name__.removesuffix("Error")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

@@ -46,6 +46,7 @@ from lipsync.report.results import RenderResult
 from lipsync.retime import Motion
 from lipsync.runtime.atomic import name_written
 from lipsync.runtime.context import RunContext
+from lipsync.runtime.memory import release_unused_memory
 from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import U8, Progress, Speaker
 
@@ -116,11 +117,14 @@ def render_script(
         planned = plan_render(script, paths, options, run, folder, model)
         recipe = planned.recipe(script, paths, options, marking, unsigned)
         sheets = planned.sheets() if paths.sheet is not None else []
+        plot = planned.plot() if paths.plot is not None else None
+        del planned  # frames are made from the recipe alone
+        release_unused_memory()
         making, notes = write_output(recipe, paths, marking, run, sheets=sheets, model=model)
         notes = [*run.cache.take_warnings(), *notes]
-    if paths.plot is not None:
+    if paths.plot is not None and plot is not None:
         with name_written(paths.output.path):
-            png.write_png(paths.plot, planned.plot())
+            png.write_png(paths.plot, plot)
     result = recipe.report.result(
         WrittenFiles(paths.output.path, paths.sidecar, paths.sheet, paths.plot),
         int(find_changed(making).sum()),

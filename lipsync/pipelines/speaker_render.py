@@ -12,7 +12,7 @@ into frames.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ class SpeakerRender:
         """What is needed to draw it."""
         material, shown = self.material, options.shown
         return MouthDrawing(
-            wanted=self.wanted,
+            wanted=replace(self.wanted, face=self.wanted.face.reduced()),
             visible=self.visible,
             times=self.scene.timeline.times,
             bank=material.bank,

@@ -15,6 +15,7 @@ interrupt      Ctrl-C, SIGTERM and SIGHUP: for a command, for its imports, for l
 leftovers      What killed processes left behind: found and removed
 locked_folder  Temporary folders that are locked while they are used
 mapped_pickle  Pickles for processes of our own, in which arrays of mapped files are their place
+memory         Memory that is no longer used, given back to the system
 numeric        Small numeric functions that several stages share
 option_spec    The decorator with which every stage declares its options
 orphans        The end of a process whose starter is gone

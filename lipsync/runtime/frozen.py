@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 VALUES, ARRAYS = "values.json", "arrays.bin"
 ALIGNED = 64  # bytes at a multiple of which every array begins
 MAPPED_BYTES = 1 << 20  # of an array from which it is mapped, not read
-_OWN = re.compile(r"(lipsync(?:\.\w+)+):(\w+)")
+_OWN = re.compile(r"(lipsync(?:\.[a-z]\w*)+):([A-Z]\w*)")
 # How values that are no JSON are written: by type, the tag and the JSON for it; and back.
 _WRITTEN: tuple[tuple[type, str, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     (Path, "path", str, Path),
@@ -80,7 +80,7 @@ def thaw(folder: Path) -> Any:
         raise
     except OSError as error:
         raise FrozenError(f"{error.filename}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+    except Exception as error:  # whatever a value makes of what is damaged
         raise FrozenError(f"{folder / VALUES}: cannot be understood: {error}") from None
 
 
