@@ -55,8 +55,9 @@ def render_command(
     speaker:
         One of several speakers, as NAME=AUDIO:FACE (FACE as in --face); can be repeated.
     spans:
-        When the speech is heard: a .srt, .vtt or .json file. Everything else stays unchanged, and
-        the speech is placed on the video's timeline.
+        When the speech is heard: a .srt, .vtt, .ttml or .json file, also those of dubbing
+        programs. Everything else stays unchanged, and the speech is placed on the video's
+        timeline.
     segment:
         The same for one span, as 10s-25s or 1:02.5-1:10.
     output:
