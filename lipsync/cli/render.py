@@ -38,6 +38,7 @@ def render_command(
     plot: Path | None = None,
     sidecar: Path | None = None,
     report: Path | None = None,
+    mask: Path | None = None,
     options: OptionsFile = None,
     as_json: AsJson = False,
     overwrite: Overwrite = False,
@@ -72,6 +73,8 @@ def render_command(
         The JSON file that records inputs, models and options. Default: next to the result.
     report:
         Also inspect the result as lipsync inspect does, and write its page (.html).
+    mask:
+        Also write a video that is white where the result's pixels are new, else black.
     dry_run:
         Check everything and estimate time, memory and disk, but write nothing.
     """
@@ -90,6 +93,7 @@ def render_command(
         "plot": plot,
         "sidecar": sidecar,
         "report": report,
+        "mask": mask,
         "options": settings,
         "overwrite": overwrite,
     }

@@ -52,6 +52,7 @@ def estimate_render(
     plot: str | Path | None = None,
     sidecar: str | Path | None = None,
     report: str | Path | None = None,
+    mask: str | Path | None = None,
     options: RenderOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> RenderEstimate:
@@ -63,7 +64,7 @@ def estimate_render(
     with media.PipedInputs() as piped:
         given = read_arguments(piped, audio, video, output, speakers, spans, options)
         script = read_script(given.audio, given.video, given.speakers, given.spans, given.options)
-        named = {"sidecar": sidecar, "sheet": sheet, "plot": plot, "report": report}
+        named = {"sidecar": sidecar, "sheet": sheet, "plot": plot, "report": report, "mask": mask}
         places = {what: as_place(place, what) for what, place in named.items()}
         paths = OutputPaths.check(
             given.output, **places, inputs=script.inputs.values(), overwrite=overwrite

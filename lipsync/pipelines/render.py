@@ -59,6 +59,7 @@ def render(
     plot: str | Path | None = None,
     sidecar: str | Path | None = None,
     report: str | Path | None = None,
+    mask: str | Path | None = None,
     options: RenderOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -80,6 +81,8 @@ def render(
         sidecar: the JSON file of what was made of what; default: beside the output if it is a file.
         report: also inspect the output, and write the page of it (HTML), with the target beside
             it; the result then names the seconds to look at.
+        mask: also write a video of the output's size and length (.mp4, .mov, .mkv or .webm), white
+            where its pixels are new, else black.
         options: see `RenderOptions`, or a mapping of their names; default: all defaults.
         overwrite: replace the output if it exists.
         progress: called with (stage, done, total) as the work goes on.
@@ -96,7 +99,7 @@ def render(
     with media.PipedInputs() as piped:
         given = read_arguments(piped, audio, video, output, speakers, spans, options)
         script = read_script(given.audio, given.video, given.speakers, given.spans, given.options)
-        named = {"sidecar": sidecar, "sheet": sheet, "plot": plot, "report": report}
+        named = {"sidecar": sidecar, "sheet": sheet, "plot": plot, "report": report, "mask": mask}
         places = {what: as_place(place, what) for what, place in named.items()}
         paths = OutputPaths.check(
             given.output, **places, inputs=script.inputs.values(), overwrite=overwrite
@@ -208,6 +211,7 @@ def describe_result(
         sidecar=paths.sidecar,
         sheet=paths.sheet,
         plot=paths.plot,
+        mask=paths.mask,
         frames=plan.length.frames,
         fps=plan.info.fps,
         duration=plan.duration,

@@ -24,6 +24,7 @@ from lipsync.media.parts import split_frames
 from lipsync.media.passthrough import Passthrough
 from lipsync.media.stdout_sink import StdoutSink
 from lipsync.options import RenderOptions
+from lipsync.pipelines.change_mask import write_change_mask
 from lipsync.pipelines.frame_making import FrameMaking
 from lipsync.pipelines.output_frames import OutputFrames
 from lipsync.pipelines.outputs import OutputPaths
@@ -106,6 +107,9 @@ def write_output(
                 options.run.workers,
             )  # fmt: skip
             written.notes.extend(notes)
+    if paths.mask is not None:
+        with timer.stage("mask"), name_written(paths.output.path):
+            write_change_mask(paths.mask, paths.output.path, making, written.changed, run)
     if paths.sheet is not None:
         with name_written(paths.output.path):
             sheets[0].save(paths.sheet, *sheets[1:])
