@@ -42,6 +42,7 @@ MAY_IMPORT = {
         *GROUND, "runtime", "media", "dialogue", "marks", "inspection", "report", "options",
         "pipelines",
     ),
+    "comfyui": (*GROUND, "options", "pipelines"),
     "__main__": ("cli",),
     "": ("errors", "_version", "types", "dialogue", "report", "options", "pipelines"),
 }  # fmt: skip
