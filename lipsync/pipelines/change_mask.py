@@ -23,7 +23,7 @@ from lipsync.types import U8, Bools
 LEAST = 4.0  # levels of 255: a difference that can be seen in a smooth face
 SMOOTH_PX = 2.0  # sigma: coding noise has another sign in each pixel, a new mouth has not
 BORDER_PX = 4  # of a box
-GAP = 0.08  # of a box's width: holes up to it are closed, as where new lips have the old color
+GAP = 0.16  # of a box's width: bays up to it are closed, as where new skin is as the old was
 MASK_CRF = 12
 
 
@@ -64,7 +64,8 @@ def draw_masks(output: Path, making: FrameMaking, changed: Bools, run: RunContex
 def compare(before: U8, after: U8) -> U8:
     """Where two pictures (h, w, 3) of a box differ by more than their coding: 255, else 0, (h, w).
 
-    The border of the box is the same in both, but for the coding.
+    What lies within such a place belongs to it. The border of the box is the same in both, but for
+    the coding.
     """
     change = cv2.subtract(after, before, dtype=cv2.CV_32F)
     levels = np.abs(cv2.GaussianBlur(change, (0, 0), SMOOTH_PX)).max(axis=2)
@@ -74,4 +75,6 @@ def compare(before: U8, after: U8) -> U8:
     mask = np.uint8(255) * ((levels > max(LEAST, noise)) & inside).astype(np.uint8)
     size = max(3, round(GAP * before.shape[1])) | 1
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, around))
+    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, around)
+    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(closed, outlines, -1, 255, cv2.FILLED))
