@@ -104,10 +104,9 @@ class MissingPackageError(LipsyncError):
     Args:
         package: the name to install.
         needed_for: what the user asked for, e.g. `--landmarks face-alignment`.
-        extra: our extra that brings it.
+        extra: our extra that brings it; None: none does.
     """
 
-    def __init__(self, package: str, needed_for: str, extra: str) -> None:
-        super().__init__(
-            f"{needed_for} needs the package {package}: pip install 'lipsync-render[{extra}]'"
-        )
+    def __init__(self, package: str, needed_for: str, extra: str | None = None) -> None:
+        how = f": pip install 'lipsync-render[{extra}]'" if extra else ""
+        super().__init__(f"{needed_for} needs the package {package}{how}")

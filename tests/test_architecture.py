@@ -45,6 +45,7 @@ MAY_IMPORT = {
         *GROUND, "runtime", "media", "dialogue", "marks", "inspection", "report", "options",
         "pipelines", "jobs",
     ),
+    "comfyui": (*GROUND, "options", "pipelines"),
     "__main__": ("cli",),
     "": ("errors", "_version", "types", "dialogue", "report", "options", "pipelines", "jobs"),
 }  # fmt: skip

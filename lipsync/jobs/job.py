@@ -15,7 +15,7 @@ from lipsync.options import RenderOptions, option_names
 from lipsync.pipelines.arguments import as_place, as_spans, as_speakers
 from lipsync.types import Speaker
 
-PLACES = ("sheet", "plot", "sidecar", "report")  # what a render writes besides its output
+PLACES = ("sheet", "plot", "sidecar", "report", "mask")  # what a render writes besides its output
 # What a line may say besides the options of a render, which it says by their plain names.
 KEYS = (
     "id", "video", "audio", "output", "language", "speakers", "spans", "segment", *PLACES,
@@ -38,6 +38,7 @@ class Job:
     plot: Path | None = None
     sidecar: Path | None = None
     report: Path | None = None
+    mask: Path | None = None
     options: RenderOptions = field(default_factory=RenderOptions)
 
     def arguments(self) -> dict[str, Any]:

@@ -216,7 +216,7 @@ def _knock(address: str | None) -> None:
 
 def can_be_sharded(job: Job) -> bool:
     """Whether shards can make what a job asks for."""
-    extra = any((job.sheet, job.plot, job.report))
+    extra = any((job.sheet, job.plot, job.report, job.mask))
     options = job.options
     return not (extra or options.marks.label or options.texture.texture != "median")
 

@@ -62,6 +62,7 @@ def render(
     plot: str | Path | None = None,
     sidecar: str | Path | None = None,
     report: str | Path | None = None,
+    mask: str | Path | None = None,
     options: RenderOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -83,6 +84,8 @@ def render(
         sidecar: the JSON file of what was made of what; default: beside the output if it is a file.
         report: also inspect the output, and write the page of it (HTML), with the target beside
             it; the result then names the seconds to look at.
+        mask: also write a video of the output's size and length (.mp4, .mov, .mkv or .webm), white
+            where its pixels are new, else black.
         options: see `RenderOptions`, or a mapping of their names; default: all defaults.
         overwrite: replace the output if it exists.
         progress: called with (stage, done, total) as the work goes on.
@@ -99,7 +102,7 @@ def render(
     with media.PipedInputs() as piped:
         asked = read_request(
             piped, audio, video, output, speakers=speakers, spans=spans, sheet=sheet, plot=plot,
-            sidecar=sidecar, report=report, options=options, overwrite=overwrite,
+            sidecar=sidecar, report=report, mask=mask, options=options, overwrite=overwrite,
         )  # fmt: skip
         result = render_script(asked.script, asked.paths, asked.options, progress)
         return replace(result, warnings=tuple(map(piped.rename, result.warnings)))
@@ -126,7 +129,7 @@ def render_script(
         with name_written(paths.output.path):
             png.write_png(paths.plot, plot)
     result = recipe.report.result(
-        WrittenFiles(paths.output.path, paths.sidecar, paths.sheet, paths.plot),
+        WrittenFiles(paths.output.path, paths.sidecar, paths.sheet, paths.plot, paths.mask),
         int(find_changed(making).sum()),
         [one.log.distances for one in making.drawings],
         notes, run.seconds, run.cpu_seconds,

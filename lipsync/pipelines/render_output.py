@@ -10,6 +10,7 @@ from lipsync.marks.marking import Marking
 from lipsync.media import encode
 from lipsync.media.parts import split_frames
 from lipsync.media.stdout_sink import StdoutSink
+from lipsync.pipelines.change_mask import write_change_mask
 from lipsync.pipelines.frame_making import FrameMaking
 from lipsync.pipelines.output_frames import OutputFrames
 from lipsync.pipelines.outputs import OutputPaths
@@ -54,6 +55,9 @@ def write_output(
             _write_stream(frames, recipe, paths, seal)
         else:
             notes = write_parts(frames, recipe, paths.output, seal)
+    if paths.mask is not None:
+        with run.timer.stage("mask"), name_written(paths.output.path):
+            write_change_mask(paths.mask, paths.output.path, making, find_changed(making), run)
     if paths.sheet is not None:
         with name_written(paths.output.path):
             sheets[0].save(paths.sheet, *sheets[1:])

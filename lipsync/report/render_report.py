@@ -63,6 +63,7 @@ class WrittenFiles:
     sidecar: Path | None
     sheet: Path | None = None
     plot: Path | None = None
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +102,7 @@ class RenderReport:
             sidecar=files.sidecar,
             sheet=files.sheet,
             plot=files.plot,
+            mask=files.mask,
             frames=self.frames,
             fps=self.fps,
             duration=self.duration,

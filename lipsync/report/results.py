@@ -55,6 +55,7 @@ class RenderResult:
     report: Path | None = None  # the page of an inspection of the output
     # (seconds, question) of the moments at which the output looks made; see `inspect`.
     look_at: tuple[tuple[float, str], ...] = ()
+    mask: Path | None = None  # a video of the pixels that are new
 
 
 @dataclass(frozen=True)
