@@ -78,13 +78,20 @@ class ShardPlan:
             roles: of the inputs; none: all.
 
         Raises:
-            PlanError: one was changed.
-            MediaError: one is missing.
+            PlanError: one was changed, or is missing.
         """
         for role, path in self.recipe.script.inputs.items():
             if roles and role not in roles:
                 continue
-            if hash_file(path) != self.head.inputs[role]:
+            try:
+                changed = hash_file(path) != self.head.inputs[role]
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise PlanError(
+                    f"{path}: cannot be read ({reason}); {self.folder} needs it where it was "
+                    "when it was planned"
+                ) from None
+            if changed:
                 raise PlanError(
                     f"{path}: was changed after {self.folder} was planned; plan it again"
                 )

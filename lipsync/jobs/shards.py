@@ -42,6 +42,7 @@ from lipsync.report.results import PlanResult, RenderResult, ShardResult
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.context import RunContext
+from lipsync.runtime.threads import steady_threads
 from lipsync.runtime.wording import count_of
 from lipsync.types import Progress, Speaker
 
@@ -95,7 +96,7 @@ def _plan_request(asked: RenderRequest, folder: Path, progress: Progress | None)
     script, paths, options = asked.script, asked.paths, asked.options
     record = identify_output(script, options)
     marking, unsigned = plan_marking(paths.output, GENERATED_MOUTH, options.marks, record)
-    with options.run.open(progress) as run, run.cache.room() as room:
+    with steady_threads(), options.run.open(progress) as run, run.cache.room() as room:
         planned = plan_render(script, paths, options, run, room)
         recipe = planned.recipe(script, paths, options, marking, unsigned)
         making = recipe.making(paths.output.format, marking)

@@ -47,6 +47,7 @@ from lipsync.retime import Motion
 from lipsync.runtime.atomic import name_written
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.memory import release_unused_memory
+from lipsync.runtime.threads import steady_threads
 from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import U8, Progress, Speaker
 
@@ -116,7 +117,7 @@ def render_script(
         paths.output, GENERATED_MOUTH, options.marks, identify_output(script, options)
     )
     model = texture.load_model(options.texture, len(script.parts), options.run.device)
-    with options.run.open(progress) as run, run.cache.room() as folder:
+    with steady_threads(), options.run.open(progress) as run, run.cache.room() as folder:
         planned = plan_render(script, paths, options, run, folder, model)
         recipe = planned.recipe(script, paths, options, marking, unsigned)
         sheets = planned.sheets() if paths.sheet is not None else []
