@@ -160,7 +160,8 @@ class RayEngine:
         except LipsyncError:  # the task will tell what is wrong
             memory, seconds = 0, 0.0
         run = job.options.run
-        nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        every: Any = self._ray.nodes
+        nodes = [node for node in every() if node["Alive"]]
         largest = max((node["Resources"].get("memory", 0) for node in nodes), default=0)
         cores = max((node["Resources"].get("CPU", 1) for node in nodes), default=1)
         return {
