@@ -21,6 +21,7 @@ from lipsync.cli.console import LogLines, flush_out, has_odd_bytes, help_console
 from lipsync.errors import LipsyncError
 from lipsync.runtime.atomic import record_outputs
 from lipsync.runtime.interrupt import stop_on_signals
+from lipsync.runtime.memory import return_large_arrays
 
 # Where each command is, and what the list of commands says of it. It is imported when it is used:
 # the libraries that all of them need take seconds to load.
@@ -104,6 +105,7 @@ for _name, (_place, _help) in COMMANDS.items():
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     logging.basicConfig(level=logging.WARNING, handlers=[LogLines()])
+    return_large_arrays()
     with stop_on_signals() as stop, record_outputs() as written:
         try:
             app(arguments, exit_on_error=False, print_error=False)

@@ -23,6 +23,7 @@ from lipsync.errors import LipsyncError
 from lipsync.jobs.job import Job
 from lipsync.jobs.outcome import JobError, JobOutcome, as_line
 from lipsync.pipelines.render import render
+from lipsync.runtime.memory import return_large_arrays
 
 REPORT_S = 0.25  # between two reports of one stage
 
@@ -32,6 +33,7 @@ def main() -> None:
     # The terminal sends its signals to every process; who started this one decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("lipsync").addHandler(logging.NullHandler())  # results have the warnings
+    return_large_arrays()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not get into the answers
     for line in sys.stdin:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lipsync.pipelines.part_making import PartMaker
+from lipsync.runtime.memory import return_large_arrays
 from lipsync.runtime.timer import StageTimer
 
 FRAMES_A_REPORT = 10
@@ -25,6 +26,7 @@ def main() -> None:
     # The terminal sends its signals to every process; who started this one decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("lipsync").addHandler(logging.NullHandler())  # the starter has told it
+    return_large_arrays()
     orders = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get into the answers

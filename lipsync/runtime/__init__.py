@@ -11,6 +11,7 @@ context        What every stage of one run shares: cache, timer, device, progres
 disk_space     Room on a disk: reserved, measured, named, and told from other faults
 frozen         Values of the program on disk: dataclasses as JSON, their arrays mapped
 hashing        Fingerprints of files and arrays
+imports        Importing libraries late
 interrupt      Ctrl-C, SIGTERM and SIGHUP: for a command, for its imports, for long training
 leftovers      What killed processes left behind: found and removed
 locked_folder  Temporary folders that are locked while they are used
