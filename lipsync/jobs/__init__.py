@@ -9,6 +9,7 @@ engines         what makes jobs: this machine, or a cluster
 local_engine    jobs on this machine: some processes side by side
 worker_process  a process for jobs, as its starter sees it
 job_worker      a process that makes one job after another
+service/        renders for other programs, over HTTP
 shards          a render in shards: planned once, its parts made on any machines, joined
 shard_plan      the plan of a render in shards: a folder that any machine can work from
 """
