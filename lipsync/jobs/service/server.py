@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import uvicorn
 
@@ -25,26 +25,37 @@ KEEP_ALIVE_S = 5  # between two requests of one connection
 LAST_ANSWERS_S = 3  # for answers that are being sent when the service is stopped
 
 
-def serve(setup: Setup) -> None:
-    """Run the service; returns when a signal has stopped it, with all work in a state to go on.
+def serve(
+    setup: Setup,
+    *,
+    stop: StopRequest | None = None,
+    started: Callable[[str, Service], None] | None = None,
+) -> None:
+    """Run the service until it is to stop; all work is in a state to go on when this returns.
+
+    Args:
+        stop: asks it to; None: signals do.
+        started: called with its address when it listens.
 
     Raises:
         LipsyncError: it cannot be started.
     """
     options = setup.options
     check_binding(options.host, setup.keys)
-    with _listen(options.host, options.port) as (listener, address):
+    with ExitStack() as stack:
+        listener, address = stack.enter_context(_listen(options.host, options.port))
+        asked = stop or stack.enter_context(graceful_interrupt())
+        stack.enter_context(_logs_as_events(setup))
         service = Service(setup, (options.public_url or address).rstrip("/"))
+        stack.callback(service.stop)
         server = make_server(service, setup)
-        with graceful_interrupt() as stop, _logs_as_events(setup):
-            server.stop = stop
-            service.start()
-            setup.log.tell("listening", url=address, pid=os.getpid(), version=__version__)
-            try:
-                asyncio.run(server.serve(sockets=[listener]))
-            finally:
-                setup.log.tell("stopping", signal=stop.word if stop.is_set() else None)
-                service.stop()
+        server.stop = asked
+        service.start()
+        setup.log.tell("listening", url=address, pid=os.getpid(), version=__version__)
+        if started is not None:
+            started(address, service)
+        asyncio.run(server.serve(sockets=[listener]))
+        setup.log.tell("stopping", signal=asked.word)
     setup.log.tell("stopped")
 
 
