@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lipsync.jobs.service import outbox
+from lipsync.jobs.service import outbox, preparation, webhooks
 from lipsync.jobs.service.keys import Keys, read_keys
 from tests.support import clips
 from tests.support.services import (
@@ -456,15 +456,20 @@ def test_bodies_that_are_too_large_or_too_slow(tmp_path: Path) -> None:
         assert exchange(service.url, b"", 10) == b""  # a client that never asks
         assert time.monotonic() - began < 6
         huge = exchange(service.url, head + b"X-Huge: " + b"a" * 40_000 + b"\r\n\r\n", 10)
-        assert huge.startswith(b"HTTP/1.1 4")
+        assert huge.startswith(b"HTTP/1.1 431")
+        steps = head + b"X-Huge: " + b"a" * 16_000, b"a" * 24_000  # not all of it at once
+        assert exchange(service.url, steps[0], 10, *steps[1:]).startswith(b"HTTP/1.1 400")
         assert service.client.get("/v2/models").status_code == 200
 
 
-def exchange(url: str, sent: bytes, seconds: float) -> bytes:
+def exchange(url: str, sent: bytes, seconds: float, *later: bytes) -> bytes:
     """What a server answers to these bytes until it closes the connection."""
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), seconds) as connection:
         connection.sendall(sent)
+        for more in later:
+            time.sleep(0.1)
+            connection.sendall(more)
         found = b""
         while block := connection.recv(65536):
             found += block
@@ -475,6 +480,7 @@ def test_a_webhook_is_signed_and_tried_again(
     tmp_path: Path, elsewhere: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "DELAYS_S", (0.05, 0.05, 0.05))
+    monkeypatch.setattr(webhooks, "POLL_S", 0.05)
     elsewhere.failures = 2
     secret = "whsec_of-the-test-0123"  # noqa: S105
     with running(tmp_path, secret=secret, allow_url_host=("127.0.0.1",)) as service:
@@ -501,6 +507,24 @@ def test_a_webhook_is_signed_and_tried_again(
         assert "t0ken" not in service.log.getvalue()
         tried = service.events("webhook")
         assert [one.get("again") for one in tried] == [True, True, None, None]
+
+
+def test_a_url_that_fails_once_is_asked_again(
+    tmp_path: Path, elsewhere: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "PAUSES_S", (0.01, 0.01))
+    elsewhere.files["/clip"] = clips.video("served.mp4").read_bytes()
+    elsewhere.unavailable = 2
+    inputs = [
+        {"type": "video", "url": f"{elsewhere.url}/clip"},
+        {"type": "audio", "path": "tone.wav"},
+    ]
+    with running(tmp_path, allow_url_host=("127.0.0.1",)) as service:
+        for code in (None, "url_not_available"):
+            answer = service.client.post("/v2/generate", json=request_of(input=inputs))
+            assert service.wait(answer.json()["id"])["error_code"] == code
+            elsewhere.unavailable = 99
+        assert len(elsewhere.asked) == 6
 
 
 def test_a_webhook_may_not_lead_inside_later(

@@ -35,7 +35,8 @@ INSIDE = (
     "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",  # noqa: S104
     "100.64.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::1", "::", "fe80::1",
     "fe80::1%eth0", "fc00::1", "fec0::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-    "::7f00:1", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001:0:7f00:1::", "2001:db8::1",
+    "::7f00:1", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001:0:7f00:1::",
+    "2001:db8::1",
 )  # fmt: skip
 
 
@@ -348,7 +349,7 @@ def test_requests_that_cannot_be_done(said: dict[str, Any], wrong: str) -> None:
 
 def test_the_key_with_the_fewest_running_goes_first(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    queue = Generations(database, lambda one: None)
+    queue = Generations(database, lambda one: None, lambda row, counts: None)
     for id, owner in (("a1", "anna"), ("a2", "anna"), ("a3", "anna"), ("b1", "ben")):  # noqa: A001
         queue.add(id, owner, {"input": []}, [], most_waiting=9)
     claimed = [one.id for _ in range(4) if (one := queue.claim()) is not None]

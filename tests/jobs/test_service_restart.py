@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from lipsync.cli import main
-from lipsync.errors import OutputError
+from lipsync.cli.serve import serve_command
+from lipsync.errors import MissingPackageError, OutputError
 from lipsync.jobs.service.database import Database
 from tests.support.services import ENDED, HOLDS, make_root, request_of, wait_until, worker_program
 
@@ -153,3 +154,12 @@ def test_a_service_that_cannot_start_says_why_in_one_line(
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1
         assert wrong in lines[0]
+
+
+def test_what_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("lipsync.jobs.service.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    line = r"lipsync serve needs the package uvicorn: pip install 'lipsync-render\[serve\]'"
+    with pytest.raises(MissingPackageError, match=line):
+        serve_command(data=tmp_path)

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -27,7 +28,7 @@ from lipsync import media
 from lipsync.jobs import worker_process
 from lipsync.jobs.service.keys import read_keys
 from tests.support import clips
-from tests.support.services import CONTENT, FAILS, Running, Site, running, site
+from tests.support.services import CONTENT, FAILS, Running, Site, running, site, wait_until
 
 REPO = Path(__file__).resolve().parents[2]
 SAMPLE = REPO / "assets" / "sample"
@@ -65,11 +66,11 @@ def inputs(elsewhere: Site) -> list[Video | Audio]:
     ]
 
 
-def finished(client: Sync, id: str, seconds: float = 30) -> object:  # noqa: A002
+def finished(client: Sync, id: str, seconds: float = 30, pause: float = 0.05) -> Any:  # noqa: A002
     until = time.monotonic() + seconds
     while (one := client.generations.get(id)).status in ("PENDING", "PROCESSING"):
         assert time.monotonic() < until, one
-        time.sleep(0.05)
+        time.sleep(pause)
     return one
 
 
@@ -146,6 +147,43 @@ def test_files(client: Sync, elsewhere: Site) -> None:
     assert finished(client, again.id).status == "COMPLETED"
 
 
+def test_a_batch(client: Sync, elsewhere: Site, service: Running) -> None:
+    files = [{"type": "video", "path": "clip.mp4"}, {"type": "audio", "path": "tone.wav"}]
+    payloads = [
+        {"model": "lipsync-2", "input": files, "lipsyncOptions": {"crf": crf}}
+        for crf in (20, FAILS, 20)
+    ]
+    lines = [{"request_id": f"r{n}", "payload": one} for n, one in enumerate(payloads)]
+    data = "\n".join(map(json.dumps, lines)).encode()
+    dry = client.batch.create(input=("jobs.jsonl", data), dry_run=True)
+    assert dry.status == "VALIDATED"
+    assert client.batch.list() == []
+    hook = f"{elsewhere.url}/batch"
+    made = client.batch.create(input=("jobs.jsonl", data), webhook_url=hook)
+    assert made.metrics.total_generations == 3
+    until = time.monotonic() + 30
+    while (one := client.batch.get(made.id)).status not in ("COMPLETED", "FAILED"):
+        assert time.monotonic() < until, one
+        time.sleep(0.05)
+    assert (one.metrics.success_count, one.metrics.failed_count) == (2, 1)
+    assert [known.id for known in client.batch.list(status="COMPLETED")] == [made.id]
+    results = [json.loads(line) for line in httpx.get(one.output_url).text.splitlines()]
+    assert [line["request_id"] for line in results] == ["r0", "r1", "r2"]
+    assert [line["response"]["status"] for line in results] == ["COMPLETED", "FAILED", "COMPLETED"]
+    wait_until(lambda: any(made.id in body.decode() for _, body in elsewhere.messages))
+    bad = json.dumps({"request_id": "r9", "payload": {"input": files[:1]}}).encode()
+    before = service.service.generations.count()
+    with pytest.raises(BadRequestError) as caught:
+        client.batch.create(input=("jobs.jsonl", data + b"\n{\n" + bad))
+    assert "line 4: is not JSON" in caught.value.body.message
+    with pytest.raises(BadRequestError) as caught:
+        client.batch.create(input=("jobs.jsonl", data + b"\n" + bad))
+    assert "request r9: input: there is no audio" in caught.value.body.message
+    assert service.service.generations.count() == before
+    with pytest.raises(NotFoundError):
+        client.batch.get("bat_none")
+
+
 def test_models_and_errors(client: Sync, elsewhere: Site, service: Running) -> None:
     models = client.models.list()
     assert {one.type for one in models} == {"lipsync"}
@@ -205,7 +243,7 @@ def test_the_sample_is_really_rendered(tmp_path: Path, monkeypatch: pytest.Monke
                 audio=("words.wav", speech.read_bytes()),
                 options=json.dumps({"sync_mode": "cut_off"}),
             )
-            done = finished(client, made.id, 800)
+            done = finished(client, made.id, 800, 0.5)
             assert (done.status, done.error) == ("COMPLETED", None)
             output = tmp_path / "output.mp4"
             output.write_bytes(transport.get(done.output_url).content)

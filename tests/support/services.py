@@ -146,7 +146,7 @@ def running(
     folder: Path, *, keys: Keys | None = None, secret: str | None = None, **options: Any
 ) -> Iterator[Running]:
     """A service in this process, on a free port."""
-    chosen = ServeOptions(**{"port": 0, "grace": 0, "min_free": "1M", **options})
+    chosen = ServeOptions(**{"port": 0, "grace": 0, "min_free": "1M", "rate": 1e6, **options})
     log, stop, told = io.StringIO(), StopRequest(), []
     place = folder / "secret" if secret else None
     if place is not None:
@@ -189,6 +189,7 @@ class Site:
     redirects: dict[str, str] = field(default_factory=dict)
     messages: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     failures: int = 0  # messages that it answers with 500 first
+    unavailable: int = 0  # requests that it answers with 503 first
     asked: list[str] = field(default_factory=list)
 
 
@@ -206,7 +207,12 @@ def site() -> Iterator[Site]:
                 self.end_headers()
                 return
             body = known.files.get(self.path)
-            self.send_response(404 if body is None else 200)
+            if known.unavailable > 0:
+                known.unavailable -= 1
+                body = None
+                self.send_response(503)
+            else:
+                self.send_response(404 if body is None else 200)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")

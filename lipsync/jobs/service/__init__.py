@@ -12,6 +12,7 @@ service            its parts together, and what clients can have it do
 app                all routes together, and the errors of all of them in one form
 generation_routes  routes of generations and their outputs
 asset_routes       routes of assets
+batch_routes       routes of batches
 routes             what all routes need
 gate               around every request: limits, faults, log, figures
 door               who comes in: keys, rates, browsers
@@ -25,6 +26,7 @@ preparation        from a generation to a job: files are fetched, found and look
 dispatcher         takes generations from the queue and has them made
 database           the service's memory, in one SQLite file
 generations        the queue: generations from PENDING to their end
+batches            many requests in one file
 assets             files that clients gave to the service
 outbox             messages that wait to be delivered
 webhooks           sends them, signed

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from lipsync._version import __version__
 from lipsync.jobs.outcome import SYSTEM
 from lipsync.jobs.service.asset_routes import asset_routes
+from lipsync.jobs.service.batch_routes import batch_routes
 from lipsync.jobs.service.door import Door
 from lipsync.jobs.service.gate import Gate, Limits
 from lipsync.jobs.service.generation_routes import generation_routes
@@ -37,6 +38,7 @@ def build_app(service: Service, keys: Keys) -> Gate:
     )  # fmt: skip
     app.include_router(generation_routes(service))
     app.include_router(asset_routes(service))
+    app.include_router(batch_routes(service))
     _add_operation(app, service)
     _add_errors(app, service)
     _describe(app)
@@ -49,7 +51,7 @@ def _add_operation(app: FastAPI, service: Service) -> None:
     """Routes for who operates the service."""
 
     @app.get("/healthz", tags=["operation"])
-    def healthz() -> dict[str, Any]:
+    async def healthz() -> dict[str, Any]:
         """Say that the service works."""
         return service.health()
 

@@ -25,6 +25,10 @@ CREATE TABLE generations (
     error TEXT, result TEXT);
 CREATE INDEX generations_by_status ON generations (status, seq);
 CREATE INDEX generations_by_owner ON generations (owner, seq);
+CREATE INDEX generations_by_batch ON generations (batch);
+CREATE TABLE batches (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, webhook TEXT, names TEXT NOT NULL,
+    created REAL NOT NULL);
 CREATE TABLE idempotency (
     owner TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, generation TEXT NOT NULL,
     PRIMARY KEY (owner, key));

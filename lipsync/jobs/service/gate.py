@@ -6,8 +6,8 @@ import asyncio
 import json
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +15,21 @@ from lipsync.jobs.outcome import SYSTEM
 from lipsync.jobs.service.door import OPEN_PATHS, Door
 from lipsync.jobs.service.event_log import EventLog
 from lipsync.jobs.service.metrics import Metrics
-from lipsync.jobs.service.refusal import Refusal
+from lipsync.jobs.service.refusal import Refusal, overloaded
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
+MOST_HEAD = 16 << 10  # bytes of a request's head
 MOST_JSON = 4 << 20  # bytes of a body that is no upload
 FORM_ROOM = 1 << 20  # of a form, around the files
 JSON_S = 60.0  # in which such a body has to be complete
 # Of a body that is too large, so much is read before it is refused: clients that do not listen
 # while they send would not hear of it.
 MOST_DRAINED, DRAIN_S = 8 << 20, 3.0
+MOST_UPLOADS, UPLOAD_WAIT_S = 32, 10.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Gate:
     ) -> None:
         self._app, self._door, self._limits = app, door, limits
         self._log, self._metrics = log, metrics
+        self._uploads = 0  # that are arriving
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -57,11 +60,13 @@ class Gate:
         body = _Body(receive, *self._limits_of(scope))
         name = None
         try:
+            _check_head(scope)
             visitor = self._door.admit(scope)
             name = visitor.name
             scope.setdefault("state", {})["visitor"] = visitor
             await body.check_length(scope)
-            await self._app(scope, body.receive, answer.send)
+            with self._count_upload(scope):
+                await self._app(scope, body.receive, answer.send)
         except Refusal as refusal:
             await answer.refuse(refusal)
         except asyncio.CancelledError:
@@ -74,10 +79,24 @@ class Gate:
         finally:
             self._note(scope, answer.status, name, time.monotonic() - began)
 
+    @contextmanager
+    def _count_upload(self, scope: MutableMapping[str, Any]) -> Iterator[None]:
+        """Keep the number of uploads that arrive at a time, and wait for the disk, small."""
+        if not _is_upload(scope):
+            yield
+            return
+        if self._uploads >= MOST_UPLOADS:
+            line = f"{MOST_UPLOADS} uploads are arriving already; try again later"
+            raise overloaded("busy", line, UPLOAD_WAIT_S)
+        self._uploads += 1
+        try:
+            yield
+        finally:
+            self._uploads -= 1
+
     def _limits_of(self, scope: MutableMapping[str, Any]) -> tuple[int, float, float]:
         """Bytes and seconds of a body, and seconds without a byte."""
-        kind = dict(scope["headers"]).get(b"content-type", b"")
-        if scope["method"] == "PUT" or kind.startswith(b"multipart/"):
+        if _is_upload(scope):
             return self._limits.upload + FORM_ROOM, self._limits.upload_s, self._limits.stall_s
         return MOST_JSON, JSON_S, self._limits.stall_s
 
@@ -94,6 +113,24 @@ class Gate:
             )  # fmt: skip
 
 
+def _is_upload(scope: MutableMapping[str, Any]) -> bool:
+    kind: bytes = dict(scope["headers"]).get(b"content-type", b"")
+    return scope["method"] == "PUT" or kind.startswith(b"multipart/")
+
+
+def _check_head(scope: MutableMapping[str, Any]) -> None:
+    """See whether a head is too large; uvicorn refuses those that do not come at once.
+
+    Raises:
+        Refusal: it is.
+    """
+    size = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    size += len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    if size > MOST_HEAD:
+        line = f"the head of the request is larger than {MOST_HEAD} bytes"
+        raise Refusal(431, "head_too_large", line)
+
+
 class _Body:
     """What a client sends, within limits."""
 
@@ -101,6 +138,7 @@ class _Body:
         self._receive, self._most, self._stall_s = receive, most, stall_s
         self._until, self._size = time.monotonic() + seconds, 0
         self.gone = False  # the client
+        self._whole = False
 
     async def check_length(self, scope: MutableMapping[str, Any]) -> None:
         """Look at what the client says it will send.
@@ -118,13 +156,16 @@ class _Body:
         Raises:
             Refusal: it is too much, or comes too slowly.
         """
+        if self._whole:  # what comes now is that the client has gone
+            return await self._receive()
         left = min(self._stall_s, self._until - time.monotonic())
         try:
             message = await asyncio.wait_for(self._receive(), max(0.01, left))
         except asyncio.TimeoutError:
             line = "the request did not arrive in time"
             raise Refusal(408, "too_slow", line, kind=SYSTEM, retryable=True) from None
-        self.gone = self.gone or message["type"] == "http.disconnect"
+        self.gone = message["type"] == "http.disconnect"
+        self._whole = not message.get("more_body", False)
         self._size += len(message.get("body", b""))
         if self._size > self._most:
             await self._refuse_size(self._most + 1)

@@ -30,6 +30,7 @@ OPEN = (PENDING, PROCESSING)
 MOST_ATTEMPTS = 5  # at a generation during which the service dies
 QUEUE_WAIT_S = 15.0  # after which a client may try again when the queue is full
 SELECT = "SELECT * FROM generations WHERE "
+COUNT_BATCH = "SELECT status, count(*) AS n FROM generations WHERE batch = ? GROUP BY status"
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,19 @@ class Generation:
 
 # What the end of a generation is told to: (address, message), or None if nobody asked.
 Describe = Callable[[Generation], tuple[str, str] | None]
+# The same of a batch, by its id and how many of its generations have each status.
+DescribeBatch = Callable[[sqlite3.Row, Mapping[str, int]], tuple[str, str] | None]
 
 
 class Generations:
     """The generations of a database; for several threads."""
 
-    def __init__(self, database: Database, describe: Describe) -> None:
-        """Use a database; `describe` gives the message that tells of an end."""
+    def __init__(
+        self, database: Database, describe: Describe, describe_batch: DescribeBatch
+    ) -> None:
+        """Use a database; the others give the messages that tell of an end."""
         self._database, self._describe = database, describe
+        self._describe_batch = describe_batch
 
     def add(
         self,
@@ -78,7 +84,6 @@ class Generations:
         *,
         most_waiting: int,
         key: tuple[str, str] | None = None,
-        batch: str | None = None,
     ) -> tuple[Generation, bool]:
         """Add a generation; it is on the disk when this returns.
 
@@ -95,22 +100,38 @@ class Generations:
         with self._database.change() as change:
             if key is not None and (known := self._find_key(change, owner, *key)) is not None:
                 return known, False
-            waiting = change.execute(
-                "SELECT count(*) FROM generations WHERE status = ?", (PENDING,)
-            ).fetchone()[0]
-            if waiting >= most_waiting:
-                line = f"{waiting} generations are waiting already; try again later"
-                raise overloaded("queue_full", line, QUEUE_WAIT_S)
-            change.execute(
-                "INSERT INTO generations (id, owner, batch, status, request, warnings, created) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (id, owner, batch, PENDING, json.dumps(request), json.dumps(list(warnings)),
-                 time.time()),
-            )  # fmt: skip
+            _check_room(change, 1, most_waiting)
+            _insert(change, id, owner, None, request, warnings)
             if key is not None:
                 change.execute("INSERT INTO idempotency VALUES (?, ?, ?, ?)", (owner, *key, id))
             row = change.execute(f"{SELECT} id = ?", (id,)).fetchone()
         return Generation.of(row), True
+
+    def add_batch(
+        self,
+        batch: str,
+        owner: str,
+        webhook: str | None,
+        wanted: Sequence[tuple[str, str, Mapping[str, Any], Sequence[str]]],
+        most_waiting: int,
+    ) -> None:
+        """Add a batch and all of its generations, or nothing.
+
+        Args:
+            wanted: (name in the batch, id, request, warnings).
+
+        Raises:
+            Refusal: there is no room for all of them in the queue.
+        """
+        with self._database.change() as change:
+            _check_room(change, len(wanted), most_waiting)
+            names = json.dumps({one[1]: one[0] for one in wanted})
+            change.execute(
+                "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
+                (batch, owner, webhook, names, time.time()),
+            )
+            for _, id, request, warnings in wanted:  # noqa: A001
+                _insert(change, id, owner, batch, request, warnings)
 
     def _find_key(
         self, change: sqlite3.Connection, owner: str, key: str, digest: str
@@ -142,7 +163,6 @@ class Generations:
         *,
         statuses: Sequence[str] = (),
         ids: Sequence[str] = (),
-        batch: str | None = None,
         limit: int = 100,
         before: str | None = None,
     ) -> list[Generation]:
@@ -156,9 +176,6 @@ class Generations:
             if chosen:
                 where.append(f"{name} IN ({', '.join('?' * len(chosen))})")
                 values += chosen
-        if batch is not None:
-            where.append("batch = ?")
-            values.append(batch)
         if before is not None:
             where.append("seq < (SELECT seq FROM generations WHERE id = ?)")
             values.append(before)
@@ -222,7 +239,18 @@ class Generations:
             message = self._describe(ended)
             if message is not None:
                 outbox.add(change, ended.id, *message)
+            if ended.batch is not None:
+                self._end_batch(change, ended.batch)
         return ended
+
+    def _end_batch(self, change: sqlite3.Connection, batch: str) -> None:
+        """Leave a message of a batch, if the last of its generations has ended."""
+        counts = count_statuses(change.execute(COUNT_BATCH, (batch,)).fetchall())
+        row = change.execute("SELECT * FROM batches WHERE id = ?", (batch,)).fetchone()
+        if row is not None and not any(counts[status] for status in OPEN):
+            message = self._describe_batch(row, counts)
+            if message is not None:
+                outbox.add(change, batch, *message)
 
     def interrupted(self) -> list[Generation]:
         """Those that were being made when the service ended."""
@@ -248,8 +276,9 @@ class Generations:
 
     def count(self) -> dict[str, int]:
         """How many there are of each status."""
-        rows = self._database.rows("SELECT status, count(*) AS n FROM generations GROUP BY status")
-        return {**dict.fromkeys(STATUSES, 0), **{row["status"]: row["n"] for row in rows}}
+        return count_statuses(
+            self._database.rows("SELECT status, count(*) AS n FROM generations GROUP BY status")
+        )
 
     def ended_before(self, instant: float) -> list[str]:
         """The ids of those that ended before an instant."""
@@ -260,3 +289,31 @@ class Generations:
         """What is asked of those that have not ended."""
         rows = self._database.rows(f"{SELECT} status IN (?, ?)", OPEN)
         return [json.loads(row["request"]) for row in rows]
+
+
+def count_statuses(rows: Iterable[sqlite3.Row]) -> dict[str, int]:
+    """How many there are of each status, from rows of some."""
+    return {**dict.fromkeys(STATUSES, 0), **{row["status"]: row["n"] for row in rows}}
+
+
+def _check_room(change: sqlite3.Connection, more: int, most: int) -> None:
+    question = "SELECT count(*) FROM generations WHERE status = ?"
+    waiting = change.execute(question, (PENDING,)).fetchone()[0]
+    if waiting + more > most:
+        line = f"{waiting} generations are waiting already, and {most} may; try again later"
+        raise overloaded("queue_full", line, QUEUE_WAIT_S)
+
+
+def _insert(
+    change: sqlite3.Connection,
+    id: str,  # noqa: A002
+    owner: str,
+    batch: str | None,
+    request: Mapping[str, Any],
+    warnings: Sequence[str],
+) -> None:
+    change.execute(
+        "INSERT INTO generations (id, owner, batch, status, request, warnings, created) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (id, owner, batch, PENDING, json.dumps(request), json.dumps(list(warnings)), time.time()),
+    )

@@ -11,8 +11,6 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_HEAD = 16 << 10  # bytes of a request's head
-
 
 def protocol_class(head_s: float) -> type[H11Protocol]:
     """A protocol that ends connections whose request is not begun and its head complete in time."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from lipsync.jobs.outcome import INPUT, JobError
-from lipsync.jobs.service.refusal import Refusal
+from lipsync.jobs.service.refusal import Refusal, overloaded
 
 PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
@@ -21,6 +21,7 @@ PROGRAM = (
     "from lipsync.jobs.service.look_worker import main; main()"
 )
 LOOK_S, ESTIMATE_S = 90.0, 300.0  # that an answer may take
+WAIT_S = 20.0  # for one's turn
 
 
 class LookProcess:
@@ -42,8 +43,12 @@ class LookProcess:
         Raises:
             Refusal: it finds a fault; the file makes it hang or die.
         """
-        with self._lock:
+        if not self._lock.acquire(timeout=WAIT_S):
+            raise overloaded("busy", "other files are being looked at; try again later", WAIT_S)
+        try:
             answer = self._ask({"ask": ask, "of": of}, seconds)
+        finally:
+            self._lock.release()
         if answer is None:
             line = f"{what}: cannot be read: looking at it took too long, or failed"
             raise Refusal(400, "unreadable", line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from typing import Any
 from lipsync.jobs.job import Job
 from lipsync.jobs.service.assets import Assets
 from lipsync.jobs.service.downloads import Fetcher
-from lipsync.jobs.service.file_kinds import HEAD, tell_kind
+from lipsync.jobs.service.file_kinds import HEAD, FileKind, tell_kind
 from lipsync.jobs.service.look_process import LookProcess
 from lipsync.jobs.service.places import Roots, local_name
 from lipsync.jobs.service.refusal import Refusal
 from lipsync.jobs.service.schema import GenerateRequest, InputItem
 from lipsync.jobs.service.translation import VIDEO, LocalInput, build_job
+
+PAUSES_S = (0.5, 3.0)  # before a URL that did not answer is asked again
 
 
 @dataclass(frozen=True)
@@ -125,14 +128,25 @@ class Preparation:
         if fetched:  # by an attempt that was interrupted later
             return fetched[0]
         self.assets.check_room()
+        for pause in (*PAUSES_S, None):
+            try:
+                kind = self._fetch_once(url, part, what, wanted)
+                break
+            except Refusal as refusal:
+                if pause is None or not refusal.error.retryable or not wanted():
+                    raise
+                time.sleep(pause)
+        path = folder / f"{number}{kind.suffix}"
+        part.rename(path)
+        return path
+
+    def _fetch_once(self, url: str, part: Path, what: str, wanted: Callable[[], bool]) -> FileKind:
         with self.fetcher.open(url, what, wanted) as body, part.open("wb") as file:
             head = body.read(HEAD)
             kind = tell_kind(head, what)
             file.write(head)
             shutil.copyfileobj(body, file, HEAD)
-        path = folder / f"{number}{kind.suffix}"
-        part.rename(path)
-        return path
+        return kind
 
     def _look(self, path: Path, one: InputItem, what: str, look: LookProcess) -> Mapping[str, Any]:
         if one.type in VIDEO:

@@ -11,6 +11,8 @@ from lipsync.jobs.outcome import INPUT, OPTIONS, SYSTEM, JobError
 
 STATUS_OF = {INPUT: 400, OPTIONS: 400}  # kinds of a JobError; of all others 500
 
+UNREAD = (408, 413, 431)  # statuses of requests that were not read to their end
+
 
 class Refusal(Exception):  # noqa: N818 — no error of ours
     """A request, or a generation, that is turned down for a reason its client can read."""
@@ -53,7 +55,10 @@ class Refusal(Exception):  # noqa: N818 — no error of ours
 
     def headers(self) -> Mapping[str, str]:
         """What the answer says in its head."""
-        return {} if self.wait_s is None else {"Retry-After": str(max(1, round(self.wait_s)))}
+        told = {} if self.wait_s is None else {"Retry-After": str(max(1, round(self.wait_s)))}
+        if self.status in UNREAD:  # what else the client sends is not read
+            told["Connection"] = "close"
+        return told
 
 
 def not_found(what: str, name: str) -> Refusal:

@@ -15,7 +15,8 @@ from lipsync._version import __version__
 from lipsync.errors import OptionsError
 from lipsync.jobs.service.app import build_app
 from lipsync.jobs.service.event_log import LogEvents
-from lipsync.jobs.service.http_protocol import MOST_HEAD, protocol_class
+from lipsync.jobs.service.gate import MOST_HEAD
+from lipsync.jobs.service.http_protocol import protocol_class
 from lipsync.jobs.service.keys import check_binding
 from lipsync.jobs.service.service import Service, Setup
 from lipsync.runtime.interrupt import StopRequest, graceful_interrupt

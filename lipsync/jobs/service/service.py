@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lipsync.errors import OutputError
 from lipsync.jobs.service.addresses import AddressRules
 from lipsync.jobs.service.assets import Assets
+from lipsync.jobs.service.batches import Batches, Line, batch_message, check_faults, new_batch_id
 from lipsync.jobs.service.database import Database
 from lipsync.jobs.service.dispatcher import Dispatcher
 from lipsync.jobs.service.downloads import Fetcher
@@ -27,6 +29,7 @@ from lipsync.jobs.service.places import Roots
 from lipsync.jobs.service.preparation import Preparation
 from lipsync.jobs.service.refusal import Refusal, not_found, overloaded
 from lipsync.jobs.service.request_reading import Asked
+from lipsync.jobs.service.schema import GenerateRequest
 from lipsync.jobs.service.signatures import WEBHOOK_PREFIX, Links, read_secret
 from lipsync.jobs.service.translation import check_request
 from lipsync.jobs.service.views import Views
@@ -73,7 +76,10 @@ class Service:
         running: dict[str, dict[str, Any] | None] = {}
         self.views = Views(self.links, running.get)
         self._database = Database(data)
-        self.generations = Generations(self._database, self.views.message)
+        self.generations = Generations(
+            self._database, self.views.message, partial(batch_message, links=self.links)
+        )
+        self.batches = Batches(self._database, self.links)
         self.outbox = Outbox(self._database)
         self.assets = Assets(self._database, data / "assets", parse_size(options.min_free))
         self.webhooks = Webhooks(self.outbox, rules, secret, self.log, self.metrics)
@@ -87,7 +93,8 @@ class Service:
             self.metrics, self.webhooks.nudge, running,
         )  # fmt: skip
         self.metrics.watch(self.generations.count, self.outbox.count_waiting)
-        self.look, self._estimates = LookProcess(), threading.Lock()
+        self.look, self._estimator = LookProcess(), LookProcess()
+        self._estimates = threading.Lock()
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -102,6 +109,7 @@ class Service:
         self.dispatcher.stop(self.options.grace)
         self.webhooks.stop()
         self.look.stop()
+        self._estimator.stop()
         self._database.close()
 
     def submit(self, owner: str, asked: Asked, key: str | None = None) -> tuple[Generation, bool]:
@@ -115,16 +123,13 @@ class Service:
         """
         request, assets = asked.request, []
         try:
-            warnings = check_request(request)
-            if request.webhook_url is not None:
-                self.fetcher.rules.check_url(request.webhook_url, "webhookUrl")
             for one, (name, stored) in zip(request.input, asked.files.values(), strict=False):
                 asset = self.assets.add(owner, name, stored, "UPLOAD", {})
                 assets.append(asset)
                 one.asset_id = asset.id
-            self.preparation.check(request, owner)
+            warnings = self.check(owner, request)
             generation, new = self.generations.add(
-                f"gen_{secrets.token_hex(12)}", owner, request.told(), warnings,
+                new_id(), owner, request.told(), warnings,
                 most_waiting=self.options.max_queue,
                 key=None if key is None else (key, asked.digest),
             )  # fmt: skip
@@ -140,6 +145,50 @@ class Service:
             self.log.tell("queued", id=generation.id, key=owner or None)
             self.dispatcher.nudge()
         return generation, new
+
+    def submit_batch(
+        self, owner: str, lines: Sequence[Line], webhook: str | None, dry: bool
+    ) -> dict[str, Any]:
+        """Add the requests of a batch to the queue, all or none; `dry`: only check them.
+
+        Raises:
+            Refusal: some cannot be done, or there is no room for all.
+        """
+        if webhook is not None:
+            self.fetcher.rules.check_url(webhook, "webhook_url")
+        wanted, faults = [], []
+        for line in lines:
+            try:
+                warnings = self.check(owner, line.request)
+            except Refusal as refusal:
+                faults.append(f"request {line.name}: {refusal.error.message}")
+                continue
+            wanted.append((line.name, new_id(), line.request.told(), warnings))
+        check_faults(faults)
+        if dry:
+            return {"status": "VALIDATED"}
+        batch = new_batch_id()
+        self.generations.add_batch(batch, owner, webhook, wanted, self.options.max_queue)
+        self.log.tell("queued", id=batch, key=owner or None, generations=len(wanted))
+        self.dispatcher.nudge()
+        row = self.batches.find(batch, owner)
+        assert row is not None  # noqa: S101 — just added
+        return self.batches.view(row)
+
+    def check(self, owner: str, request: GenerateRequest) -> list[str]:
+        """See whether a request could be done, as far as that is told at once.
+
+        Returns:
+            What its client should know.
+
+        Raises:
+            Refusal: it could not.
+        """
+        warnings = check_request(request)
+        if request.webhook_url is not None:
+            self.fetcher.rules.check_url(request.webhook_url, "webhookUrl")
+        self.preparation.check(request, owner)
+        return warnings
 
     def find(self, id: str, owner: str) -> Generation:  # noqa: A002
         """A generation of a key.
@@ -182,15 +231,15 @@ class Service:
         Raises:
             Refusal: it cannot be done, or others are being estimated.
         """
-        warnings = check_request(asked.request)
-        self.preparation.check(asked.request, owner)
+        warnings = self.check(owner, asked.request)
         if not self._estimates.acquire(timeout=ESTIMATE_WAIT_S):
             line = "other requests are being estimated; try again later"
             raise overloaded("busy", line, ESTIMATE_WAIT_S)
         try:
             with self.preparation.trial() as id:  # noqa: A001
-                job, notes = self.preparation.prepare(id, owner, asked.request, self.look)
-                found = self.look.ask("estimate", "input", ESTIMATE_S, job=job.to_json())
+                look = self._estimator
+                job, notes = self.preparation.prepare(id, owner, asked.request, look)
+                found = look.ask("estimate", "input", ESTIMATE_S, job=job.to_json())
         finally:
             self._estimates.release()
         return {
@@ -212,6 +261,7 @@ class Service:
         for id in self.generations.ended_before(before):  # noqa: A001
             self.generations.delete(id)
             self.preparation.remove(id)
+        self.batches.forget_before(before)
         used = [
             str(one["assetId"])
             for request in self.generations.open_requests()
@@ -228,6 +278,11 @@ class Service:
                 self.keep_house()
             except Exception as error:  # noqa: PERF203 — the next hour may be better
                 self.log.tell("fault", text=f"housekeeping: {error}")
+
+
+def new_id() -> str:
+    """The id of a generation that is to be added."""
+    return f"gen_{secrets.token_hex(12)}"
 
 
 def _make_folder(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lipsync.jobs.service.assets import Asset
 from lipsync.jobs.service.event_log import format_instant
-from lipsync.jobs.service.generations import COMPLETED, Generation
+from lipsync.jobs.service.generations import COMPLETED, PROCESSING, Generation
 from lipsync.jobs.service.signatures import Links
 
 Progress = Callable[[str], Mapping[str, Any] | None]  # of a generation that is being made
@@ -41,7 +41,7 @@ class Views:
             "errorDetails": one.error,
             "startedAt": None if one.started is None else format_instant(one.started),
             "finishedAt": None if one.finished is None else format_instant(one.finished),
-            "progress": self._progress(one.id),
+            "progress": self._progress(one.id) if one.status == PROCESSING else None,
             "warnings": list(one.warnings),
         }
 
@@ -50,7 +50,7 @@ class Views:
         url = one.request.get("webhookUrl")
         if not url:
             return None
-        return str(url), write_plainly({**self.generation(one), "progress": None})
+        return str(url), write_plainly(self.generation(one))
 
     def asset(self, one: Asset) -> dict[str, Any]:
         """An asset in the API's names; see `schema.AssetView`."""
