@@ -7,11 +7,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lipsync.cli.parameters import OptionsFile
 from lipsync.errors import MissingPackageError
 from lipsync.jobs.service.keys import read_keys
 from lipsync.jobs.service.options import ServeOptions
 from lipsync.options import RenderOptions, read_options
+
+OPTIONS_HELP = "A YAML file of options for every render; those of a request take precedence."
 
 
 def serve_command(
@@ -20,7 +21,7 @@ def serve_command(
     root: tuple[Path, ...] = (),
     keys: Path | None = None,
     webhook_secret: Path | None = None,
-    options: OptionsFile = None,
+    options: Annotated[Path | None, Parameter(help=OPTIONS_HELP)] = None,
     settings: Annotated[ServeOptions | None, Parameter(name="*")] = None,
 ) -> None:
     """Render for other programs, over HTTP, in the shape of sync.so's API (docs/serve.md).
@@ -41,8 +42,6 @@ def serve_command(
     webhook_secret:
         File with the secret that signs messages to webhooks. Default: webhook-secret in the data
         folder, made at the first start.
-    options:
-        A YAML file of options for every render, as for lipsync render; requests take precedence.
     """
     try:
         from lipsync.jobs.service.server import serve

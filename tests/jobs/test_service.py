@@ -539,20 +539,24 @@ def test_a_webhook_may_not_lead_inside_later(
         assert not elsewhere.messages
 
 
-def test_an_estimate_costs_nothing_and_leaves_nothing(shared: Running) -> None:
-    def ids() -> list[str]:
-        return [one["id"] for one in shared.client.get("/v2/generations").json()]
-
-    before = ids()
-    files = [{"type": "video", "path": "clip.mp4"}, {"type": "audio", "path": "tone.wav"}]
-    answer = shared.client.post("/v2/analyze/cost", json=request_of(input=files), timeout=120)
-    assert answer.status_code == 200, answer.text
-    (told,) = answer.json()
-    assert told["estimatedFrameCount"] == 25  # of one second of sound
-    assert told["estimatedGenerationCost"] == 0
-    assert told["estimatedSeconds"] > 0
-    assert ids() == before
-    assert not list((shared.folder / "data" / "inputs").iterdir())
+def test_what_is_old_is_deleted(tmp_path: Path) -> None:
+    with running(tmp_path, keep_days=1e-9) as service:
+        clip = (tmp_path / "root" / "clip.mp4").read_bytes()
+        used, unused = (
+            service.client.post("/v2/assets", files={"file": ("clip.mp4", clip)}).json()["id"]
+            for _ in range(2)
+        )
+        done = service.generate().json()["id"]
+        service.wait(done)
+        inputs = [{"type": "video", "assetId": used}, {"type": "audio", "path": "tone.wav"}]
+        held = service.generate(crf=HOLDS, input=inputs).json()["id"]
+        service.wait(held, "PROCESSING")
+        service.service.keep_house()
+        assert [one["id"] for one in service.client.get("/v2/generations").json()] == [held]
+        assert not list((tmp_path / "data" / "outputs").glob(f"{done}*"))
+        left = service.client.get("/v2/assets").json()["items"]
+        assert [one["id"] for one in left] == [used]
+        assert unused not in {path.stem for path in (tmp_path / "data" / "assets").iterdir()}
 
 
 def test_what_operators_read(shared: Running) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import httpcore
 import pytest
 
+from lipsync import media
 from lipsync.errors import InputError, OptionsError
+from lipsync.jobs.service import look_process, look_worker
 from lipsync.jobs.service.addresses import AddressRules, CheckedBackend, is_public
 from lipsync.jobs.service.client_options import client_options
 from lipsync.jobs.service.database import Database
@@ -370,3 +372,47 @@ def test_requests_are_kept_as_they_were_sent() -> None:
     request = read_said(GenerateRequest, said)
     assert request.told() == said
     assert read_said(GenerateRequest, json.loads(json.dumps(request.told()))) == request
+
+
+def test_parts_of_a_sound_are_cut_and_planned(tmp_path: Path) -> None:
+    """Two speakers, each with a part of one file, as the renderer plans it."""
+    video = clips.video("segments.mp4", frames=50)
+    sound = clips.sound("segments.wav", seconds=1.0)
+
+    def crop(path: Path, start: float, end: float) -> Path:
+        place = tmp_path / f"{start}.wav"
+        found = look_worker.crop(str(path), start, end, str(place))
+        assert found["duration"] == pytest.approx(end - start)
+        assert float(media.probe_audio(place).duration) == pytest.approx(end - start)
+        return place
+
+    places = [{"frame_number": 0, "coordinates": [x, 30]} for x in (20, 70)]
+    segments = [
+        {"startTime": i, "endTime": i + 0.5,
+         "audioInput": {"refId": "one", "startTime": 0.25 * i, "endTime": 0.25 * i + 0.5},
+         "optionsOverride": {"active_speaker_detection": place}}
+        for i, place in enumerate(places)
+    ]  # fmt: skip
+    request = read_said(GenerateRequest, {"input": [VIDEO, AUDIO], "segments": segments})
+    local = [LocalInput(video, {**FACTS, "fps": "25"}), LocalInput(sound, {"duration": 1.0})]
+    job, _ = build_job("id", request, local, tmp_path / "out.mp4", {}, crop)
+    assert estimate_render(**job.arguments()).frames == 50
+    beyond = look_worker.answer(
+        {"ask": "crop", "of": {"path": str(sound), "start": 5, "end": 6, "to": str(tmp_path / "x")}}
+    )
+    assert "ends before 5 s" in beyond["error"]["message"]
+
+
+def test_a_file_that_hangs_its_reader_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(
+        look_process, "PROGRAM", "import sys, time; sys.stdin.readline(); time.sleep(99)"
+    )
+    look = look_process.LookProcess()
+    with pytest.raises(Refusal, match=r"input\.0: cannot be read"):
+        look.ask("video", "input.0", 0.3, path="x")
+    monkeypatch.setattr(look_process, "PROGRAM", "import os; os._exit(1)")
+    with pytest.raises(Refusal, match=r"input\.0: cannot be read"):
+        look.ask("video", "input.0", 30.0, path="x")
+    look.stop()

@@ -89,7 +89,7 @@ class Running:
         crf = said.pop("crf", 20)
         return self.client.post("/v2/generate", json=request_of(crf, **said), headers=headers)
 
-    def wait(self, id: str, *statuses: str, seconds: float = 30.0) -> dict[str, Any]:  # noqa: A002
+    def wait(self, id: str, *statuses: str, seconds: float = 90.0) -> dict[str, Any]:  # noqa: A002
         """A generation, once it has one of these statuses (default: has ended)."""
         told: dict[str, Any] = {}
 
@@ -123,7 +123,7 @@ def request_of(crf: int = 20, **said: Any) -> dict[str, Any]:
 
 
 def wait_until(
-    there: Callable[[], bool], seconds: float = 30.0, say: Callable[[], object] = lambda: ""
+    there: Callable[[], bool], seconds: float = 90.0, say: Callable[[], object] = lambda: ""
 ) -> None:
     """Wait for something to become true."""
     until = time.monotonic() + seconds
