@@ -624,9 +624,11 @@ def test_two_hundred_mixed_requests_at_once(tmp_path: Path) -> None:
         statuses = storm()
         assert {200, 201, 400, 404, 413} <= set(statuses)
         assert max(statuses) < 500
-        gc.collect()
-        memory = resident()
         assert max(storm()) < 500
+        gc.collect()
+        memory = resident()  # once what threads and allocator keep is there
+        for _ in range(2):
+            assert max(storm()) < 500
         gc.collect()
         assert resident() - memory < 40e6
         (tmp_path / "go").touch()

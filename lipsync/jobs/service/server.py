@@ -22,7 +22,9 @@ from lipsync.jobs.service.service import Service, Setup
 from lipsync.runtime.interrupt import StopRequest, graceful_interrupt
 
 MOST_CONNECTIONS = 512
-KEEP_ALIVE_S = 5  # between two requests of one connection
+# Between two requests of one connection. Clients keep theirs for 5 s (httpx) and longer; if the
+# service ended one as they begin to use it again, they would see it as reset.
+KEEP_ALIVE_S = 75
 LAST_ANSWERS_S = 3  # for answers that are being sent when the service is stopped
 
 
