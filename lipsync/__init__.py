@@ -6,7 +6,7 @@ A render passes through these folders from the bottom up; a folder imports only 
     __main__     `python -m lipsync`
     cli/         the command line: arguments, progress, exit codes
     comfyui/     nodes of ComfyUI: a render as one step of a workflow
-    jobs/        many renders, and renders in pieces: batches, shards, engines
+    jobs/        many renders (batches), renders in pieces (shards), and for others (a service)
     pipelines/   one module per command (render, adapt, train_decoder, swap, extract_faces, inspect)
     options      all options of a command in one value, composed of every stage's own
     report/      results, warnings, contact sheet

@@ -39,7 +39,7 @@ MAY_IMPORT = {
         "learning", "marks", "inspection", "report", "options",
     ),
     "jobs": (
-        *GROUND, "runtime", "media", "dialogue", "marks", "report", "options", "pipelines",
+        *GROUND, "runtime", "media", "face", "dialogue", "marks", "report", "options", "pipelines",
     ),
     "cli": (
         *GROUND, "runtime", "media", "dialogue", "marks", "inspection", "report", "options",

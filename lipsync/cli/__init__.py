@@ -12,6 +12,7 @@ inspect        `lipsync inspect`
 marks          `lipsync marks verify` and `lipsync marks certificate`
 parameters     parameters that several commands share
 render         `lipsync render`
+serve          `lipsync serve`
 shards         `lipsync plan`, `lipsync shard` and `lipsync join`
 swap           `lipsync swap`
 train_decoder  `lipsync train-mouth`

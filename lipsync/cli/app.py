@@ -34,6 +34,7 @@ COMMANDS = {
     ),
     "shard": ("shards:shard_command", "Make one shard of a planned render."),
     "join": ("shards:join_command", "Join the shards of a planned render."),
+    "serve": ("serve:serve_command", "Render for other programs, over HTTP."),
     "adapt": (
         "adapt:adapt_command",
         "Adapt the speech model to a person, from footage in which they speak.",
@@ -75,7 +76,7 @@ ODD_NAME = (
 def _read_options_file(app: App, commands: tuple[str, ...], arguments: Any) -> None:
     """Fill what the command line leaves open from the file given with --options."""
     file = next((a for a in arguments if a.names == ("--options",) and a.has_tokens), None)
-    if file is None:
+    if file is None or commands[-1] not in OPTIONS:  # others read it themselves
         return
     from lipsync import options
 

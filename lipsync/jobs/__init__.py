@@ -11,6 +11,7 @@ worker_process  a process for jobs, as its starter sees it
 job_worker      a process that makes one job after another
 ray_engine      jobs on a Ray cluster: each a task, long ones as a task per shard
 ray_tasks       what Ray runs for us on its machines
+service/        renders for other programs, over HTTP
 shards          a render in shards: planned once, its parts made on any machines, joined
 shard_plan      the plan of a render in shards: a folder that any machine can work from
 """

@@ -17,8 +17,8 @@ LARGE = 4 << 20
 def return_large_arrays() -> None:
     """From now on, give large arrays back when they are freed; call it in a process of our own.
 
-    glibc keeps up to 32 MB of a kind for the next one, in pieces that hardly ever fit: the memory of
-    a render would grow with the length of its target. Elsewhere nothing happens.
+    glibc keeps up to 32 MB of a kind for the next one, in pieces that hardly ever fit: the memory
+    of a render would grow with the length of its target. Elsewhere nothing happens.
     """
     _call("mallopt", M_MMAP_THRESHOLD, LARGE)
     _call("mallopt", M_TRIM_THRESHOLD, LARGE)
