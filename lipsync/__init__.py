@@ -5,6 +5,8 @@ A render passes through these folders from the bottom up; a folder imports only 
 
     __main__     `python -m lipsync`
     cli/         the command line: arguments, progress, exit codes
+    comfyui/     nodes of ComfyUI: a render as one step of a workflow
+    jobs/        many renders (batches), renders in pieces (shards), and for others (a service)
     pipelines/   one module per command (render, adapt, train_decoder, swap, extract_faces, inspect)
     options      all options of a command in one value, composed of every stage's own
     report/      results, warnings, contact sheet
@@ -23,7 +25,7 @@ A render passes through these folders from the bottom up; a folder imports only 
     errors       the exceptions that a caller can act on
     _version     the version
 
-Rooms that are planned: `jobs/` (batches, shards, a service) and `web/` (the page) beside cli/.
+A room that is planned: `web/` (the page) beside cli/.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from lipsync._version import __version__
 if TYPE_CHECKING:
     from lipsync.dialogue.spans import Span
     from lipsync.errors import LipsyncError
+    from lipsync.jobs.shards import join_shards, make_shard, plan_shards
     from lipsync.options import (
         ExtractOptions,
         InspectOptions,
@@ -57,7 +60,9 @@ if TYPE_CHECKING:
         InspectResult,
         MarksResult,
         MouthResult,
+        PlanResult,
         RenderResult,
+        ShardResult,
         SwapResult,
     )
     from lipsync.types import Speaker
@@ -72,9 +77,11 @@ _HOMES = {
     "MarksResult": "lipsync.report.results",
     "MouthOptions": "lipsync.options",
     "MouthResult": "lipsync.report.results",
+    "PlanResult": "lipsync.report.results",
     "PersonOptions": "lipsync.options",
     "RenderOptions": "lipsync.options",
     "RenderResult": "lipsync.report.results",
+    "ShardResult": "lipsync.report.results",
     "Span": "lipsync.dialogue.spans",
     "Speaker": "lipsync.types",
     "SwapOptions": "lipsync.options",
@@ -82,6 +89,9 @@ _HOMES = {
     "adapt": "lipsync.pipelines.adapt",
     "extract_faces": "lipsync.pipelines.extract_faces",
     "inspect": "lipsync.pipelines.inspect",
+    "join_shards": "lipsync.jobs.shards",
+    "make_shard": "lipsync.jobs.shards",
+    "plan_shards": "lipsync.jobs.shards",
     "render": "lipsync.pipelines.render",
     "swap": "lipsync.pipelines.swap",
     "train_mouth": "lipsync.pipelines.train_decoder",
@@ -99,8 +109,10 @@ __all__ = [
     "MouthOptions",
     "MouthResult",
     "PersonOptions",
+    "PlanResult",
     "RenderOptions",
     "RenderResult",
+    "ShardResult",
     "Span",
     "Speaker",
     "SwapOptions",
@@ -109,6 +121,9 @@ __all__ = [
     "adapt",
     "extract_faces",
     "inspect",
+    "join_shards",
+    "make_shard",
+    "plan_shards",
     "render",
     "swap",
     "train_mouth",

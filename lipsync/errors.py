@@ -7,11 +7,14 @@ LipsyncError                 the user can mend it: one line, exit code 2
 │   │   └── NoFaceError      a picture in which no usable face was found
 │   ├── AudioError           no sound in it, or too little of it
 │   ├── SpansError           spans that cannot be read, overlap, or name nobody that is known
+│   ├── PlanError            a plan of shards that is damaged, incomplete, or of another version
+│   ├── ManifestError        lines of a manifest of jobs, all that are wrong
 │   ├── AdaptError           footage that cannot adapt the speech model
 │   ├── MouthError           footage that cannot teach a decoder its mouth
 │   └── FacesError           a set of faces that cannot be used, or too few of them
 ├── OutputError              where the result should go
 ├── OptionsError             an option or YAML key that is unknown or out of range
+├── SystemUnfitError        a machine or cluster that is not there, or not as it has to be
 ├── WeightsError             weights that are missing, damaged, or do not fit
 └── MissingPackageError      an optional package; the message carries the pip line
 ```
@@ -21,6 +24,8 @@ Anything that is not a `LipsyncError` is a bug of ours and keeps its traceback.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class LipsyncError(Exception):
@@ -47,6 +52,24 @@ class SpansError(InputError):
     """Spans cannot be read, overlap, lie beyond the target, or name an unknown speaker."""
 
 
+class PlanError(InputError):
+    """A plan of shards is missing, damaged, incomplete, or of another version."""
+
+
+class ManifestError(InputError):
+    """A manifest of jobs cannot be used.
+
+    Args:
+        path: of the manifest.
+        faults: what is wrong, one line each, with the number of the line.
+    """
+
+    def __init__(self, path: object, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        lines = "1 line is" if len(faults) == 1 else f"{len(faults)} lines are"
+        super().__init__(f"{path}: {lines} wrong, nothing was started: {'; '.join(faults)}")
+
+
 class AdaptError(InputError):
     """Footage cannot adapt the speech model to its speaker, or did not make it better."""
 
@@ -67,6 +90,10 @@ class OptionsError(LipsyncError):
     """An option or a YAML key is unknown or out of range."""
 
 
+class SystemUnfitError(LipsyncError):
+    """A machine or a cluster is not there, or not as it has to be."""
+
+
 class WeightsError(LipsyncError):
     """Weights are missing, damaged, or do not fit the network they are given to."""
 
@@ -77,10 +104,9 @@ class MissingPackageError(LipsyncError):
     Args:
         package: the name to install.
         needed_for: what the user asked for, e.g. `--landmarks face-alignment`.
-        extra: our extra that brings it.
+        extra: our extra that brings it; None: none does.
     """
 
-    def __init__(self, package: str, needed_for: str, extra: str) -> None:
-        super().__init__(
-            f"{needed_for} needs the package {package}: pip install 'lipsync-render[{extra}]'"
-        )
+    def __init__(self, package: str, needed_for: str, extra: str | None = None) -> None:
+        how = f": pip install 'lipsync-render[{extra}]'" if extra else ""
+        super().__init__(f"{needed_for} needs the package {package}{how}")

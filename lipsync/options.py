@@ -116,6 +116,11 @@ class Composed(metaclass=_OneLine):
         return {name: value for name, value in self.flat().items() if name not in run}
 
 
+def option_names(composed: type[Composed]) -> list[str]:
+    """The plain names of all options."""
+    return [name for name, _ in _stages_of_options(composed)]
+
+
 def _stages_of_options(composed: type) -> Iterator[tuple[str, str]]:
     """(option name, field name of the stage that owns it)."""
     for stage, kind in get_type_hints(composed).items():

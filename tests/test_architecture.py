@@ -38,12 +38,16 @@ MAY_IMPORT = {
         *GROUND, "runtime", "media", "speech", "face", "dialogue", "retime", "mouth", "faceswap",
         "learning", "marks", "inspection", "report", "options",
     ),
+    "jobs": (
+        *GROUND, "runtime", "media", "face", "dialogue", "marks", "report", "options", "pipelines",
+    ),
     "cli": (
         *GROUND, "runtime", "media", "dialogue", "marks", "inspection", "report", "options",
-        "pipelines",
+        "pipelines", "jobs",
     ),
+    "comfyui": (*GROUND, "options", "pipelines"),
     "__main__": ("cli",),
-    "": ("errors", "_version", "types", "dialogue", "report", "options", "pipelines"),
+    "": ("errors", "_version", "types", "dialogue", "report", "options", "pipelines", "jobs"),
 }  # fmt: skip
 TRAINING_MAY_IMPORT = {
     "parallel": (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,20 @@ def test_commands_name_modules_that_can_be_run(page: Path) -> None:
         if file.name == "__init__.py":
             file = file.with_name("__main__.py")
         assert '__name__ == "__main__"' in file.read_text(), f"{name} does nothing when it is run"
+
+
+@pages
+def test_options_in_commands_exist(page: Path) -> None:
+    """Those of `lipsync render`, in lines of code and within sentences."""
+    from lipsync.cli.render import render_command
+
+    parameters = [*inspect.signature(render_command).parameters, *lipsync.RenderOptions().flat()]
+    known = {f"--{name.replace('_', '-')}" for name in parameters}
+    known |= {f"--no-{name[2:]}" for name in known} | {"-a", "-v", "-o", "--json", "--help"}
+    text = page.read_text().replace("\\\n", " ")
+    for command in re.findall(r"lipsync render ([^`|\n]*)", text):
+        given = re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", command)
+        assert set(given) <= known, f"lipsync render {command}"
 
 
 @pages

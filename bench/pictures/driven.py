@@ -48,8 +48,9 @@ from lipsync.marks.origin import GENERATED_MOUTH
 from lipsync.media.png import write_png
 from lipsync.options import RenderOptions
 from lipsync.pipelines.outputs import OutputPaths
+from lipsync.pipelines.recipe import identify_output
 from lipsync.pipelines.render import plan_render
-from lipsync.pipelines.render_output import identify_output, write_output
+from lipsync.pipelines.render_output import write_output
 from lipsync.pipelines.render_plan import read_script
 from lipsync.pipelines.speaker_render import SpeakerRender
 from lipsync.runtime.cache import Cache
@@ -124,7 +125,8 @@ def render(target: Path, speech: Path, output: Path) -> SpeakerRender:
         marking = Marking.plan(
             paths.output, GENERATED_MOUTH, options.marks, identify_output(script, options)
         )
-        write_output(script, planned.output, planned.speakers, paths, options, run, marking)
+        recipe = planned.recipe(script, paths, options, marking)
+        write_output(recipe, paths, marking, run)
     return planned.speakers[0]
 
 

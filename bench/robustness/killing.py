@@ -23,6 +23,7 @@ PART_S, TARGET_S, SPEECH_S = 1, 8, 4
 TARGET, SPEECH = "wild/one_take_60s.mp4", "speech/german.flac"
 LEAST_SPEECH_S = 5  # of the target, to adapt to
 ATTEMPTS = 4  # draws, where the render had ended before the moment came
+SOONER = 0.6  # factor on the moment of the next attempt
 LOOK_S = 0.002  # between two looks at the trace
 MOST_S = 600  # seconds of a render
 
@@ -100,9 +101,11 @@ class KilledRenders:
 
     def run(self, stage: Stage, way: Way, chance: np.random.Generator) -> Trial:
         """Kill a render within a stage, run it again and look at what there is."""
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             place = self._prepare(stage)
-            if (found := self._kill(place, stage, way, chance)) is not None:
+            # The reference may have been made while the machine was busier.
+            share = chance.random() * SOONER**attempt
+            if (found := self._kill(place, stage, way, share)) is not None:
                 break
             shutil.rmtree(place.root)
         else:
@@ -127,17 +130,18 @@ class KilledRenders:
             shutil.rmtree(place.cache / stage.absent)
         return place
 
-    def _kill(
-        self, place: Surroundings, stage: Stage, way: Way,
-        chance: np.random.Generator,
-    ) -> list[str] | None:  # fmt: skip
-        """Start a render and kill it; what is wrong afterwards, None: it had ended before."""
+    def _kill(self, place: Surroundings, stage: Stage, way: Way, share: float) -> list[str] | None:
+        """Start a render and kill it; what is wrong afterwards, None: it had ended before.
+
+        Args:
+            share: of the stage's time, after which it is killed.
+        """
         times = self._times["cold" if stage.absent else "warm"]
         length = times[stage.end] - (times[stage.first] if stage.first else 0.0)
         process = self._start(place)
         while stage.first and stage.first not in _read_trace(place) and process.poll() is None:
             time.sleep(LOOK_S)
-        if not process.wait(length * chance.random()):
+        if not process.wait(length * share):
             process.send(*way)
         if not process.wait(MOST_S):
             raise SystemExit(f"{place.root}: does not end after {way[0].name}")

@@ -2,6 +2,7 @@
 
 adapt          `lipsync adapt`
 app            the commands together, --options files, messages and exit codes
+batch          `lipsync batch`
 cache          `lipsync cache info`, `prune` and `clear`
 console        progress, warnings and results
 doctor         `lipsync doctor`
@@ -11,6 +12,8 @@ inspect        `lipsync inspect`
 marks          `lipsync marks verify` and `lipsync marks certificate`
 parameters     parameters that several commands share
 render         `lipsync render`
+serve          `lipsync serve`
+shards         `lipsync plan`, `lipsync shard` and `lipsync join`
 swap           `lipsync swap`
 train_decoder  `lipsync train-mouth`
 """

@@ -21,11 +21,20 @@ from lipsync.cli.console import LogLines, flush_out, has_odd_bytes, help_console
 from lipsync.errors import LipsyncError
 from lipsync.runtime.atomic import record_outputs
 from lipsync.runtime.interrupt import stop_on_signals
+from lipsync.runtime.memory import return_large_arrays
 
 # Where each command is, and what the list of commands says of it. It is imported when it is used:
 # the libraries that all of them need take seconds to load.
 COMMANDS = {
     "render": ("render:render_command", "Make the person in a video speak."),
+    "batch": ("batch:batch_command", "Render all jobs of a manifest."),
+    "plan": (
+        "shards:plan_command",
+        "Decide all of a render, so that several machines can make its frames.",
+    ),
+    "shard": ("shards:shard_command", "Make one shard of a planned render."),
+    "join": ("shards:join_command", "Join the shards of a planned render."),
+    "serve": ("serve:serve_command", "Render for other programs, over HTTP."),
     "adapt": (
         "adapt:adapt_command",
         "Adapt the speech model to a person, from footage in which they speak.",
@@ -51,7 +60,12 @@ COMMANDS = {
     ),
 }
 # Options of the commands that take an --options file, in `lipsync.options`.
-OPTIONS = {"render": "RenderOptions", "swap": "SwapOptions", "train-mouth": "MouthOptions"}
+OPTIONS = {
+    "render": "RenderOptions",
+    "plan": "RenderOptions",
+    "swap": "SwapOptions",
+    "train-mouth": "MouthOptions",
+}
 
 ODD_NAME = (
     "the name of a file or folder is not UTF-8, which a library that is needed here cannot take; "
@@ -62,7 +76,7 @@ ODD_NAME = (
 def _read_options_file(app: App, commands: tuple[str, ...], arguments: Any) -> None:
     """Fill what the command line leaves open from the file given with --options."""
     file = next((a for a in arguments if a.names == ("--options",) and a.has_tokens), None)
-    if file is None:
+    if file is None or commands[-1] not in OPTIONS:  # others read it themselves
         return
     from lipsync import options
 
@@ -92,6 +106,7 @@ for _name, (_place, _help) in COMMANDS.items():
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     logging.basicConfig(level=logging.WARNING, handlers=[LogLines()])
+    return_large_arrays()
     with stop_on_signals() as stop, record_outputs() as written:
         try:
             app(arguments, exit_on_error=False, print_error=False)

@@ -38,6 +38,7 @@ def render_command(
     plot: Path | None = None,
     sidecar: Path | None = None,
     report: Path | None = None,
+    mask: Path | None = None,
     options: OptionsFile = None,
     as_json: AsJson = False,
     overwrite: Overwrite = False,
@@ -55,8 +56,9 @@ def render_command(
     speaker:
         One of several speakers, as NAME=AUDIO:FACE (FACE as in --face); can be repeated.
     spans:
-        When the speech is heard: a .srt, .vtt or .json file. Everything else stays unchanged, and
-        the speech is placed on the video's timeline.
+        When the speech is heard: a .srt, .vtt, .ttml or .json file, also those of dubbing
+        programs. Everything else stays unchanged, and the speech is placed on the video's
+        timeline.
     segment:
         The same for one span, as 10s-25s or 1:02.5-1:10.
     output:
@@ -71,6 +73,8 @@ def render_command(
         The JSON file that records inputs, models and options. Default: next to the result.
     report:
         Also inspect the result as lipsync inspect does, and write its page (.html).
+    mask:
+        Also write a video that is white where the result's pixels are new, else black.
     dry_run:
         Check everything and estimate time, memory and disk, but write nothing.
     """
@@ -89,6 +93,7 @@ def render_command(
         "plot": plot,
         "sidecar": sidecar,
         "report": report,
+        "mask": mask,
         "options": settings,
         "overwrite": overwrite,
     }

@@ -1,7 +1,8 @@
 """Spans of the target with new speech, their times, and whom a cue names.
 
 A cue names its speaker: `<v NAME>` in WebVTT, `[NAME]` or `NAME:` before the text in SubRip and
-WebVTT; JSON has a key for it. Times read from files are exact fractions of a second.
+WebVTT; JSON has a key for it, TTML its agents. Times read from files are exact fractions of a
+second.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def parse_time(value: object) -> Fraction:
         ValueError: none of these.
     """
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and math.isfinite(value) and value >= 0:  # type: ignore[arg-type, operator]
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if number and finite and value >= 0:  # type: ignore[operator]
         return Fraction(repr(value))  # 0.1 is a tenth; 5e-05 is a number too
     text = str(value).strip()
     plain, clocked = _SECONDS.fullmatch(text), _CLOCK.fullmatch(text)

@@ -14,6 +14,7 @@ import numpy as np
 
 from lipsync.face.native_log import native_stderr_captured
 from lipsync.runtime.checkpoint import asset_path
+from lipsync.runtime.imports import import_apart
 from lipsync.types import F32, U8
 
 MODEL = "hand_landmarker.task"
@@ -38,6 +39,7 @@ class HandDetector:
     """Finds and follows hands through pictures given in order. Use with `with`."""
 
     def __init__(self) -> None:
+        import_apart("mediapipe.tasks.python.vision")
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
 

@@ -118,10 +118,11 @@ def measure_head_angles(track: FaceTrack) -> tuple[F32, F32]:
     none = np.zeros(len(track), np.float32)
     if track.points.shape[-1] < 3 or not track.found.any():
         return none, none
-    scheme, points = track.scheme, track.points.astype(np.float64)
-    left, right = (points[:, i] for i in scheme.outer_eyes)
+    scheme = track.scheme
+    left, right = (track.points[:, i].astype(np.float64) for i in scheme.outer_eyes)
     across = right - left
-    down = points[:, scheme.nose].mean(1) - (left + right) / 2
+    nose = track.points[:, list(scheme.nose)].astype(np.float64)
+    down = nose.mean(1) - (left + right) / 2
     yaw = np.degrees(np.arctan2(across[:, 2], np.hypot(across[:, 0], across[:, 1])))
     pitch = np.degrees(np.arctan2(down[:, 2], np.hypot(down[:, 0], down[:, 1])))
     pitch = pitch - np.nanmedian(pitch)

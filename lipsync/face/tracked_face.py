@@ -122,6 +122,30 @@ class TrackedFace:
         limit = OUTLINE_HEIGHT * ((top - center) * up).sum(-1, keepdims=True)
         return center, self.jaw - up * np.maximum(height - limit, 0), top
 
+    def reduced(self) -> TrackedFace:
+        """The same with only those landmarks from which the values above are derived.
+
+        A detector has some hundred points, with depth: megabytes for every minute.
+        """
+        scheme, track = self.scheme, self.track
+        kept = sorted({*scheme.warp, *scheme.nose, *scheme.outer_eyes})
+        place = {index: i for i, index in enumerate(kept)}
+
+        def moved(indices: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(place[index] for index in indices)
+
+        small = LandmarkScheme(
+            name=scheme.name,
+            count=len(kept),
+            lips=moved(scheme.lips),
+            rigid=(),
+            jaw=moved(scheme.jaw),
+            nose=moved(scheme.nose),
+            anchors=moved(scheme.anchors),
+            outer_eyes=(place[scheme.outer_eyes[0]], place[scheme.outer_eyes[1]]),
+        )
+        return TrackedFace(replace(track, points=track.xy[:, kept], scheme=small), self.alignment)
+
     def at(self, order: Positions) -> SampledFace:
         """Sample the face at positions of its video, which may lie between two frames."""
         return SampledFace(self, order)

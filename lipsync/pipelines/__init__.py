@@ -2,11 +2,14 @@
 
 render           `render`: start reading here
 arguments        what callers give to a command, in whatever form
+request          what a render is asked to make, read and checked before any work
 render_plan      what a render decides first: script, length, sound, faces, time line
+recipe           all that an output is made from: a plan that can be kept and sent
 render_output    writing the output: its frames, encoded and marked
 render_parts     a file in parts, which an interrupted render leaves to the next one
 part_store       finished parts, kept until the output is complete
 frame_making     the frames of an output, part by part
+change_mask      which pixels of an output a render changed, as a video
 output_frames    all frames of an output in this process: with the notice, looked at by sheets
 part_making      one part of an output: its frames made and encoded, and what happened
 part_worker      a process that makes parts

@@ -60,6 +60,26 @@ def read_arguments(
     return RenderArguments(sound, target, place, cast, lines, _take_footage(piped, chosen))
 
 
+def at_absolute_places(given: RenderArguments) -> RenderArguments:
+    """The same arguments for a process in another folder."""
+    spans = given.spans
+    if isinstance(spans, Path):
+        spans = spans.absolute()
+    elif spans is not None:
+        spans = [replace(one, audio=_absolute(one.audio)) for one in spans]
+    return replace(
+        given,
+        audio=_absolute(given.audio),
+        video=given.video.absolute(),
+        speakers=[replace(one, audio=_absolute(one.audio)) for one in given.speakers],
+        spans=spans,
+    )
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.absolute()
+
+
 def _take_footage(piped: PipedInputs, options: RenderOptions) -> RenderOptions:
     """Options with files in place of the pipes that they name."""
     references = tuple(_take_name(piped, name) for name in options.footage.reference)

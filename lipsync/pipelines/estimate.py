@@ -20,18 +20,17 @@ from lipsync.mouth import texture
 from lipsync.mouth.bank.mouth_bank import bank_bytes
 from lipsync.options import RenderOptions
 from lipsync.pipelines import render_costs as costs
-from lipsync.pipelines.arguments import as_place, read_arguments
 from lipsync.pipelines.doctor_checks import check_signing
 from lipsync.pipelines.estimate_state import KnownSteps, PeekCache, find_unseen, look_further
 from lipsync.pipelines.outputs import OutputPaths, plan_marking
 from lipsync.pipelines.part_workers import count_processes
-from lipsync.pipelines.render_output import identify_output
+from lipsync.pipelines.recipe import identify_output
 from lipsync.pipelines.render_plan import (
     OutputPlan,
     Script,
     plan_output,
-    read_script,
 )
+from lipsync.pipelines.request import read_request
 from lipsync.report.estimate import RenderEstimate, Step
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.context import RunContext
@@ -52,6 +51,7 @@ def estimate_render(
     plot: str | Path | None = None,
     sidecar: str | Path | None = None,
     report: str | Path | None = None,
+    mask: str | Path | None = None,
     options: RenderOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> RenderEstimate:
@@ -61,16 +61,11 @@ def estimate_render(
         LipsyncError: something the caller can mend, which would stop the render.
     """
     with media.PipedInputs() as piped:
-        given = read_arguments(piped, audio, video, output, speakers, spans, options)
-        script = read_script(given.audio, given.video, given.speakers, given.spans, given.options)
-        named = {"sidecar": sidecar, "sheet": sheet, "plot": plot, "report": report}
-        places = {what: as_place(place, what) for what, place in named.items()}
-        paths = OutputPaths.check(
-            given.output, **places, inputs=script.inputs.values(), overwrite=overwrite
-        )
-        media.check_audio_codec(paths.output.format, given.options.encode.audio_codec)
-        media.check_encoder(paths.output.format, given.options.encode.encoder)
-        return estimate_script(script, paths, given.options)
+        asked = read_request(
+            piped, audio, video, output, speakers=speakers, spans=spans, sheet=sheet, plot=plot,
+            sidecar=sidecar, report=report, mask=mask, options=options, overwrite=overwrite,
+        )  # fmt: skip
+        return estimate_script(asked.script, asked.paths, asked.options)
 
 
 def estimate_script(script: Script, paths: OutputPaths, options: RenderOptions) -> RenderEstimate:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from typing import Any
 
 from lipsync.media.frame_coding import FrameCoding
 from lipsync.media.frame_order import read_frames_in_order
@@ -53,6 +54,15 @@ class FrameMaking:
         """Do once what all frames need; what is learned goes to the cache."""
         for drawing in self.drawings:
             drawing.prepare(cache)
+
+    def learned(self) -> list[Any]:
+        """What was learned of every speaker's mouths, for `adopt` in another process."""
+        return [drawing.learned() for drawing in self.drawings]
+
+    def adopt(self, learned: Sequence[Any]) -> None:
+        """Take what was learned elsewhere, instead of `prepare`."""
+        for drawing, one in zip(self.drawings, learned, strict=True):
+            drawing.adopt(one)
 
     def make(self, part: range, timer: StageTimer) -> Generator[U8, None, None]:
         """The frames of a part, each the caller's; the logs of the drawings are filled in."""

@@ -29,6 +29,7 @@ class OutputPaths:
     sheet: Path | None
     plot: Path | None
     report: Path | None = None  # the page of an inspection of the output
+    mask: Path | None = None  # a video of the pixels that are new
 
     @staticmethod
     def check(
@@ -37,6 +38,7 @@ class OutputPaths:
         sheet: str | Path | None,
         plot: str | Path | None,
         report: str | Path | None = None,
+        mask: str | Path | None = None,
         *,
         inputs: Iterable[Path],
         overwrite: bool,
@@ -60,12 +62,32 @@ class OutputPaths:
             check_output(sidecar, files, overwrite, ".json")
         elif not target.format.pipe:
             sidecar = sidecar_path(target.path)
-        page = Path(report) if report else None
+        page = _beside_a_file(report, "a report", target)
         if page is not None:
-            if target.format.pipe or target.format.frames:
-                raise OutputError(f"{page}: a report needs an output that is one video file")
             check_output(page, files, overwrite, ".html")
-        return OutputPaths(target, sidecar, places[0], places[1], page)
+        masked = _beside_a_file(mask, "a mask", target)
+        if masked is not None:
+            _check_mask(masked, files, overwrite)
+        return OutputPaths(target, sidecar, places[0], places[1], page, masked)
+
+
+def _check_mask(path: Path, files: Iterable[Path], overwrite: bool) -> None:
+    form = media.Output.parse(path).format
+    if form.pipe or form.frames:
+        raise OutputError(f"{path}: a mask is one video file; choose a name that ends in .mp4")
+    check_output(path, files, overwrite)
+
+
+def _beside_a_file(path: str | Path | None, what: str, target: Output) -> Path | None:
+    """The path of what is made from a finished output.
+
+    Raises:
+        OutputError: the output is no file that could be read again.
+    """
+    place = Path(path) if path else None
+    if place is not None and (target.format.pipe or target.format.frames):
+        raise OutputError(f"{place}: {what} needs an output that is one video file")
+    return place
 
 
 def plan_marking(

@@ -62,6 +62,7 @@ class PartMaker:
         return PartLog(
             np.stack([one.changed[here] for one in logs]),
             np.stack([one.distances[here] for one in logs]),
+            self.making.info.damage.copy(),
         )
 
     def take_over(self, part: range, log: PartLog) -> None:
@@ -69,6 +70,7 @@ class PartMaker:
         for k, drawing in enumerate(self.making.drawings):
             drawing.log.changed[part.start : part.stop] = log.changed[k]
             drawing.log.distances[part.start : part.stop] = log.distances[k]
+        self.making.info.damage.add(log.damage)
 
 
 def _each(frames: Iterable[U8], report: Callable[[], None]) -> Iterator[U8]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from lipsync.errors import OutputError
 from lipsync.media.parts import SUFFIX
 from lipsync.runtime.atomic import os_errors_as_output_errors
 from lipsync.runtime.path_lock import PathLock
-from lipsync.types import F32, Bools
+from lipsync.types import F32, Bools, Damage
 
 MANIFEST, ENTRY = "manifest.json", ".json"
 NAMED_MOST = 3  # of the facts that changed
@@ -36,6 +38,27 @@ class PartLog:
 
     changed: Bools  # (s, n)
     distances: F32  # (s, n)
+    damage: Damage  # met in reading the target, up to this part
+
+    @staticmethod
+    def read(entry: Mapping[str, Any]) -> PartLog:
+        """What `to_json` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is something else.
+        """
+        damage = Damage(set(map(int, entry["replaced"])), int(entry["partly_decoded"]))
+        changed = np.array(entry["changed"], bool)
+        return PartLog(changed, np.array(entry["distances"], np.float32), damage)
+
+    def to_json(self) -> dict[str, Any]:
+        """The log as JSON."""
+        return {
+            "changed": self.changed.astype(int).tolist(),
+            "distances": self.distances.astype(float).tolist(),
+            "replaced": sorted(self.damage.replaced),
+            "partly_decoded": self.damage.partly_decoded,
+        }
 
 
 class PartStore:
@@ -57,9 +80,7 @@ class PartStore:
             entry = json.loads(place.with_suffix(ENTRY).read_text("utf-8"))
             if entry["sha256"] != _hash(place):
                 return None
-            log = PartLog(
-                np.array(entry["changed"], bool), np.array(entry["distances"], np.float32)
-            )
+            log = PartLog.read(entry)
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         right = log.changed.shape == log.distances.shape and log.changed.shape[1:] == (len(part),)
@@ -68,9 +89,13 @@ class PartStore:
     @contextmanager
     def write(self, part: range) -> Iterator[Path]:
         """A temporary place for the part's pictures; afterwards `commit` it."""
-        temporary = self.folder / f"making-{part.start:08d}{SUFFIX}"
-        # The encoder of a killed render may still be writing to it: this must be another file.
-        temporary.unlink(missing_ok=True)
+        # The encoder of a killed render may still be writing to an old one, and of a part that two
+        # machines make at once either may be the first: this must be another file.
+        making = f"making-{part.start:08d}-"
+        if self._lock is not None:
+            for old in self.folder.glob(f"{making}*"):
+                old.unlink(missing_ok=True)
+        temporary = self.folder / f"{making}{secrets.token_hex(4)}{SUFFIX}"
         try:
             yield temporary
         finally:
@@ -83,11 +108,7 @@ class PartStore:
             OutputError: the disk is full.
         """
         place = self.place(part)
-        entry = {
-            "sha256": _hash(temporary),
-            "changed": log.changed.astype(int).tolist(),
-            "distances": log.distances.astype(float).tolist(),
-        }
+        entry = {"sha256": _hash(temporary), **log.to_json()}
         with os_errors_as_output_errors(self._output):
             _flush(temporary)
             temporary.replace(place)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lipsync.pipelines.part_making import PartMaker
+from lipsync.runtime.memory import return_large_arrays
 from lipsync.runtime.timer import StageTimer
 
 FRAMES_A_REPORT = 10
@@ -25,6 +26,7 @@ def main() -> None:
     # The terminal sends its signals to every process; who started this one decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("lipsync").addHandler(logging.NullHandler())  # the starter has told it
+    return_large_arrays()
     orders = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get into the answers
@@ -47,8 +49,6 @@ def _make(maker: PartMaker, part: range, place: Path, answers: BinaryIO) -> None
         if done % FRAMES_A_REPORT == 0:
             _send(answers, ("frames", FRAMES_A_REPORT))
 
-    damage = maker.making.info.damage
-    damage.replaced.clear()
     try:
         with timer.stage("encode"):
             log = maker.make(part, place, timer, report)
@@ -56,7 +56,7 @@ def _make(maker: PartMaker, part: range, place: Path, answers: BinaryIO) -> None
         _send(answers, ("error", error))
         return
     _send(answers, ("frames", done % FRAMES_A_REPORT))
-    _send(answers, ("part", (log, timer.seconds, timer.cpu_seconds, damage)))
+    _send(answers, ("part", (log, timer.seconds, timer.cpu_seconds)))
 
 
 def _send(answers: BinaryIO, message: Any) -> None:

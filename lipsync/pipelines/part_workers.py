@@ -168,9 +168,8 @@ class PartWorker:
             except (OSError, EOFError, pickle.UnpicklingError):
                 self._process.kill()
                 return made
-            log, seconds, cpu_seconds, damage = value
+            log, seconds, cpu_seconds = value
             self._timer.add(seconds, cpu_seconds)
-            self._maker.making.info.damage.add(damage)
             self._maker.take_over(part, log)
             self._store.commit(part, temporary, log)
         return None

@@ -20,32 +20,36 @@ from typing import Any
 from lipsync import media, retime
 from lipsync.dialogue import driving_audio
 from lipsync.dialogue.spans import Span
+from lipsync.marks.marking import Marking
 from lipsync.marks.origin import GENERATED_MOUTH
 from lipsync.media import png
 from lipsync.mouth import texture
 from lipsync.options import InspectOptions, RenderOptions
-from lipsync.pipelines.arguments import as_place, read_arguments
 from lipsync.pipelines.inspect import inspect
 from lipsync.pipelines.outputs import OutputPaths, plan_marking
 from lipsync.pipelines.person import Person
-from lipsync.pipelines.render_output import Written, identify_output, write_output
+from lipsync.pipelines.recipe import Recipe, find_changed, identify_output
+from lipsync.pipelines.render_output import write_output
 from lipsync.pipelines.render_plan import (
     OutputPlan,
     Script,
     find_people,
     plan_output,
     plan_timeline,
-    read_script,
 )
+from lipsync.pipelines.request import read_request
 from lipsync.pipelines.speaker_plan import RenderScene, Role
 from lipsync.pipelines.speaker_render import SpeakerRender, prepare_speaker
-from lipsync.report import diagnostics
+from lipsync.report.contact_sheet import ContactSheet, select_sheet_frames
+from lipsync.report.render_report import WrittenFiles
 from lipsync.report.results import RenderResult
 from lipsync.retime import Motion
 from lipsync.runtime.atomic import name_written
 from lipsync.runtime.context import RunContext
+from lipsync.runtime.memory import release_unused_memory
+from lipsync.runtime.threads import steady_threads
 from lipsync.speech.video_speech import VideoSpeech
-from lipsync.types import Progress, Speaker
+from lipsync.types import U8, Progress, Speaker
 
 
 def render(
@@ -59,6 +63,7 @@ def render(
     plot: str | Path | None = None,
     sidecar: str | Path | None = None,
     report: str | Path | None = None,
+    mask: str | Path | None = None,
     options: RenderOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -80,6 +85,8 @@ def render(
         sidecar: the JSON file of what was made of what; default: beside the output if it is a file.
         report: also inspect the output, and write the page of it (HTML), with the target beside
             it; the result then names the seconds to look at.
+        mask: also write a video of the output's size and length (.mp4, .mov, .mkv or .webm), white
+            where its pixels are new, else black.
         options: see `RenderOptions`, or a mapping of their names; default: all defaults.
         overwrite: replace the output if it exists.
         progress: called with (stage, done, total) as the work goes on.
@@ -94,16 +101,11 @@ def render(
             output as written (a sheet, plot or report could not be). See `lipsync.errors`.
     """
     with media.PipedInputs() as piped:
-        given = read_arguments(piped, audio, video, output, speakers, spans, options)
-        script = read_script(given.audio, given.video, given.speakers, given.spans, given.options)
-        named = {"sidecar": sidecar, "sheet": sheet, "plot": plot, "report": report}
-        places = {what: as_place(place, what) for what, place in named.items()}
-        paths = OutputPaths.check(
-            given.output, **places, inputs=script.inputs.values(), overwrite=overwrite
-        )
-        media.check_audio_codec(paths.output.format, given.options.encode.audio_codec)
-        media.check_encoder(paths.output.format, given.options.encode.encoder)
-        result = render_script(script, paths, given.options, progress)
+        asked = read_request(
+            piped, audio, video, output, speakers=speakers, spans=spans, sheet=sheet, plot=plot,
+            sidecar=sidecar, report=report, mask=mask, options=options, overwrite=overwrite,
+        )  # fmt: skip
+        result = render_script(asked.script, asked.paths, asked.options, progress)
         return replace(result, warnings=tuple(map(piped.rename, result.warnings)))
 
 
@@ -115,17 +117,24 @@ def render_script(
         paths.output, GENERATED_MOUTH, options.marks, identify_output(script, options)
     )
     model = texture.load_model(options.texture, len(script.parts), options.run.device)
-    with options.run.open(progress) as run, run.cache.room() as folder:
+    with steady_threads(), options.run.open(progress) as run, run.cache.room() as folder:
         planned = plan_render(script, paths, options, run, folder, model)
-        plan, renders = planned.output, planned.speakers
-        written = write_output(script, plan, renders, paths, options, run, marking)
-        notes = [*unsigned, *plan.notes, *planned.notes, *run.cache.take_warnings()]
-    if paths.plot is not None:
-        wave, timeline = driving_audio.mix_speech(plan.waves), renders[0].scene.timeline
-        picture = retime.plot_timing(wave, timeline.speaking, planned.motion, timeline.order)
+        recipe = planned.recipe(script, paths, options, marking, unsigned)
+        sheets = planned.sheets() if paths.sheet is not None else []
+        plot = planned.plot() if paths.plot is not None else None
+        del planned  # frames are made from the recipe alone
+        release_unused_memory()
+        making, notes = write_output(recipe, paths, marking, run, sheets=sheets, model=model)
+        notes = [*run.cache.take_warnings(), *notes]
+    if paths.plot is not None and plot is not None:
         with name_written(paths.output.path):
-            png.write_png(paths.plot, picture)
-    result = describe_result(plan, renders, written, paths, run, notes, marking.summary)
+            png.write_png(paths.plot, plot)
+    result = recipe.report.result(
+        WrittenFiles(paths.output.path, paths.sidecar, paths.sheet, paths.plot, paths.mask),
+        int(find_changed(making).sum()),
+        [one.log.distances for one in making.drawings],
+        notes, run.seconds, run.cpu_seconds,
+    )  # fmt: skip
     if paths.report is None:
         return result
     with name_written(paths.output.path):
@@ -152,6 +161,31 @@ class RenderPlan:
     speakers: list[SpeakerRender]
     motion: Motion
     notes: list[str]  # on the people in the target
+
+    def recipe(
+        self,
+        script: Script,
+        paths: OutputPaths,
+        options: RenderOptions,
+        marking: Marking,
+        notes: Sequence[str] = (),
+    ) -> Recipe:
+        """What the output is made from; `notes`: more that the user should know."""
+        known = (*notes, *self.output.notes, *self.notes)
+        form, marks = paths.output.format, marking.summary
+        return Recipe.of(script, self.output, self.speakers, known, form, options, marks)
+
+    def sheets(self) -> list[ContactSheet]:
+        """An empty contact sheet per speaker."""
+        lips = [one.lips_for_sheet() for one in self.speakers]
+        return [ContactSheet(select_sheet_frames(one), one.rate) for one in lips]
+
+    def plot(self) -> U8:
+        """The picture of the speech, the head's motion and the chosen frames."""
+        wave, timeline = (
+            driving_audio.mix_speech(self.output.waves), self.speakers[0].scene.timeline
+        )  # fmt: skip
+        return retime.plot_timing(wave, timeline.speaking, self.motion, timeline.order)
 
 
 def plan_render(
@@ -187,46 +221,3 @@ def prepare_speakers(
     renders = [prepare_speaker(Role(*one), scene, options, run) for one in given]
     scene.speech.forget()  # hours of sound are not needed while frames are made
     return renders
-
-
-def describe_result(
-    plan: OutputPlan,
-    renders: list[SpeakerRender],
-    written: Written,
-    paths: OutputPaths,
-    run: RunContext,
-    notes: list[str],
-    marks: str,
-) -> RenderResult:
-    """Everything that a caller may want to know of the render."""
-    unchanged = [one.count_unchanged() for one in renders]
-    logged = list(zip(renders, written.logs, strict=True))
-    retimed = renders[0].scene.timeline.retimed
-    videos = [video.info for one in renders for video in one.material.footage.videos]
-    return RenderResult(
-        output=paths.output.path,
-        sidecar=paths.sidecar,
-        sheet=paths.sheet,
-        plot=paths.plot,
-        frames=plan.length.frames,
-        fps=plan.info.fps,
-        duration=plan.duration,
-        changed_frames=int(written.changed.sum()),
-        frames_without_face=sum(one.missing for one in unchanged),
-        frames_turned=sum(one.turned for one in unchanged),
-        frames_covered=sum(one.covered for one in unchanged),
-        coverage=tuple(sorted({s for one, log in logged for s in one.uncovered_spans(log)})),
-        adaptation="; ".join(one.role.part.label(one.lips.choice.line) for one in renders),
-        timing=retimed.summary,
-        marks=marks,
-        warnings=(
-            *notes,
-            *retimed.warnings(plan.length.speech_frames),
-            *written.notes,
-            *dict.fromkeys(diagnostics.warn_of_reading(videos)),
-            *diagnostics.warn_of_missing_sidecar(paths.sidecar is None),
-            *(line for one, log in logged for line in one.warnings(log)),
-        ),
-        seconds=run.seconds,
-        cpu_seconds=run.cpu_seconds,
-    )

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from lipsync.errors import OutputError
-from lipsync.media.encode import EncodeOptions
-from lipsync.media.formats import Output
+from lipsync.marks.marking import Marking
+from lipsync.media.formats import Format, Output
 from lipsync.media.parts import (
+    SUFFIX,
     join_parts,
     mux,
     part_starts,
     share_parameters,
     split_frames,
 )
-from lipsync.media.passthrough import Passthrough
 from lipsync.media.video_encoders import is_hardware
+from lipsync.pipelines.frame_making import FrameMaking
 from lipsync.pipelines.output_frames import OutputFrames
-from lipsync.pipelines.part_making import PartMaker
-from lipsync.pipelines.part_store import Facts, PartStore, open_parts
+from lipsync.pipelines.part_making import Label, PartMaker
+from lipsync.pipelines.part_store import PartStore, open_parts
 from lipsync.pipelines.part_workers import (
     POLL_S,
     PartQueue,
@@ -28,26 +30,21 @@ from lipsync.pipelines.part_workers import (
     count_processes,
     start_workers,
 )
-from lipsync.pipelines.render_plan import OutputPlan
+from lipsync.pipelines.recipe import Recipe
 from lipsync.runtime.atomic import atomic_write, os_errors_as_output_errors
+from lipsync.runtime.context import RunContext
 
 
 def write_parts(
     frames: OutputFrames,
-    plan: OutputPlan,
+    recipe: Recipe,
     output: Output,
-    options: EncodeOptions,
-    passthrough: Passthrough | None,
-    facts: Facts,
     seal: Callable[[Path, str | None], None],
-    workers: int = 0,
 ) -> list[str]:
     """Write a file, complete or not at all; finished parts stay if it is not.
 
     Args:
-        facts: what decides the frames; see `open_parts`.
         seal: called with the complete temporary file.
-        workers: processes that make parts, 0: what suits the machine.
 
     Returns:
         What the user should know of parts that an earlier run left.
@@ -55,38 +52,34 @@ def write_parts(
     Raises:
         OutputError: it cannot be written.
     """
-    making, run, info = frames.making, frames.run, plan.info
-    parts = split_frames(len(making), info.fps)
+    making, run, marking = frames.making, frames.run, frames.marking
+    parts = split_frames(len(making), recipe.info.fps)
     with (
-        open_parts(run.cache.root, output.path, facts) as store,
+        open_parts(run.cache.root, output.path, recipe.facts(marking)) as store,
         atomic_write(output.path) as file,
         _errors_of(output.path, store.folder, file),
     ):
         with os_errors_as_output_errors(output.path):
             file.touch()  # before the work, not after it
-        # A notice is drawn where a changed stretch begins: all that lies before must be known.
-        apart = len(parts) > 1 and making.is_portable() and not frames.marking.options.label
-        hardware = is_hardware(options.encoder)
-        pixels = info.width * info.height
-        threads = count_encoder_threads(pixels) if apart and not hardware else None
-        maker = PartMaker(making, output.format, options, threads)
-        processes = workers if apart else 1
-        places = [store.place(part) for part in parts]
-        kept = _take_over(store, parts, maker)
-        made = [part for part in parts if part not in kept]
-        _make_parts(frames, maker, made, store, processes)
-        recoded = kept and hardware and not share_parameters(places)
+        apart = makes_apart(parts, making, marking)
+        maker = open_maker(recipe, making, output.format, apart)
+        workers = recipe.options.run.workers if apart else 1
+
+        def make(missing: list[range]) -> None:
+            with run.timer.stage("appearance"):
+                making.prepare(run.cache)
+            make_parts(maker, missing, len(making), store, run, workers, frames.label)
+
+        kept = take_over(store, parts, maker)
+        if missing := [part for part in parts if part not in kept]:
+            make(missing)
+        hardware = is_hardware(recipe.options.encode.encoder)
+        recoded = kept and hardware and not share_parameters([store.place(one) for one in parts])
         if recoded:
-            _make_parts(frames, maker, [part for part in parts if part in kept], store, processes)
+            make([part for part in parts if part in kept])
             kept = set()
         frames.show_parts(parts, store)
-        joined = store.folder / "joined.mp4"
-        join_parts(places, part_starts(parts, info), joined)
-        mux(
-            joined, info, plan.sound, file, output.format,
-            tags=frames.marking.tags, passthrough=passthrough,
-        )  # fmt: skip
-        joined.unlink()
+        join_output(recipe, marking, parts, store, output.format, file)
         with os_errors_as_output_errors(output.path):
             seal(file, None)
     store.clear()
@@ -94,16 +87,40 @@ def write_parts(
     return _describe(changed, kept, parts)
 
 
-def _make_parts(
-    frames: OutputFrames, maker: PartMaker, missing: list[range], store: PartStore, workers: int
+def makes_apart(parts: Sequence[range], making: FrameMaking, marking: Marking) -> bool:
+    """Whether parts are made in any order, perhaps by several processes.
+
+    Not with a notice: it is drawn where a changed stretch begins, for which all that lies before
+    must be known.
+    """
+    return len(parts) > 1 and making.is_portable() and not marking.options.label
+
+
+def open_maker(recipe: Recipe, making: FrameMaking, form: Format, apart: bool) -> PartMaker:
+    """What makes the parts of an output; `apart`: see `makes_apart`."""
+    info, options = recipe.info, recipe.options.encode
+    threads = count_encoder_threads(info.width * info.height)
+    several = apart and not is_hardware(options.encoder)
+    return PartMaker(making, form, options, threads if several else None)
+
+
+def make_parts(
+    maker: PartMaker,
+    missing: list[range],
+    total: int,
+    store: PartStore,
+    run: RunContext,
+    workers: int,
+    label: Label | None = None,
 ) -> None:
-    """Make and keep the missing parts, here and in further processes."""
-    if not missing:
-        return
-    run, total = frames.run, len(maker.making)
+    """Make and keep parts, here and in further processes; `maker` is prepared.
+
+    Args:
+        total: frames of which these parts are the missing ones.
+        workers: processes that make parts, 0: what suits the machine.
+        label: see `PartMaker.make`.
+    """
     parts = PartQueue(missing, total - sum(len(part) for part in missing))
-    with run.timer.stage("appearance"):
-        maker.making.prepare(run.cache)
 
     def report() -> None:
         parts.count()
@@ -116,7 +133,7 @@ def _make_parts(
             busy = [other for other in others if other.is_busy()]
             if (part := parts.take()) is not None:
                 with store.write(part) as temporary:
-                    log = maker.make(part, temporary, run.timer, report, frames.label)
+                    log = maker.make(part, temporary, run.timer, report, label)
                     store.commit(part, temporary, log)
             elif busy:
                 # Reports come from this thread alone: callers may stop a render in them.
@@ -144,7 +161,31 @@ def _errors_of(output: Path, *temporary: Path) -> Iterator[None]:
         raise OutputError(text) from None
 
 
-def _take_over(store: PartStore, parts: Sequence[range], maker: PartMaker) -> set[range]:
+def join_output(
+    recipe: Recipe,
+    marking: Marking,
+    parts: Sequence[range],
+    store: PartStore,
+    form: Format,
+    file: Path,
+) -> None:
+    """Join the finished parts of an output, and put its sound to them.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    info, joined = recipe.info, store.folder / f"joined-{secrets.token_hex(4)}{SUFFIX}"
+    try:
+        join_parts([store.place(part) for part in parts], part_starts(parts, info), joined)
+        mux(
+            joined, info, recipe.sound, file, form,
+            tags=marking.tags, passthrough=recipe.passthrough,
+        )  # fmt: skip
+    finally:
+        joined.unlink(missing_ok=True)
+
+
+def take_over(store: PartStore, parts: Sequence[range], maker: PartMaker) -> set[range]:
     """The parts that are finished; their logs are taken over."""
     kept = set()
     for part in parts:

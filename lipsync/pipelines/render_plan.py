@@ -42,6 +42,10 @@ class Script:
     inputs: dict[str, Path]  # role → file, as the sidecar names it
     notes: tuple[str, ...] = ()  # on the spans
 
+    def fitted(self, parts: list[SpeakerPart]) -> Script:
+        """The same with spans that lie inside the target."""
+        return replace(self, parts=parts)
+
 
 def read_script(
     audio: Path | None,

@@ -26,7 +26,7 @@ from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.prefetch import read_ahead
 from lipsync.runtime.timer import StageTimer
-from lipsync.types import F32, U8, Bools, MouthBank, Occluders, Patch, VideoInfo
+from lipsync.types import F32, U8, Bools, Box, MouthBank, Occluders, Patch, VideoInfo
 
 # Before a part, patches are drawn that are not shown: the sharpness of the first one that is shown
 # depends on those before it.
@@ -106,9 +106,22 @@ class SpeakerDrawing:
         """The face in every output frame, canonical → pixels, (n, 2, 3)."""
         return self._drawing.wanted.target.to_frame
 
+    def box(self, i: int) -> Box:
+        """What of output frame i may change; of width 0: nothing."""
+        (x, y), (width, height) = self._corners[i].tolist(), self._sizes[i].tolist()
+        return x, y, width, height
+
     def prepare(self, cache: Cache) -> None:
         """Do once what all frames need."""
         self._source.prepare(self._drawing.wanted, cache)
+
+    def learned(self) -> Any:
+        """What was learned of the person's mouths, for `adopt` elsewhere."""
+        return self._source.learned(self._drawing.wanted)
+
+    def adopt(self, learned: Any) -> None:
+        """Take what was learned elsewhere, instead of `prepare`."""
+        self._source.adopt(self._drawing.wanted, learned)
 
     def apply(self, frames: Iterable[U8], part: range, timer: StageTimer) -> Iterator[U8]:
         """The frames of a part with this mouth, changed in place; others pass untouched."""
@@ -141,10 +154,9 @@ class SpeakerDrawing:
         self, frame: U8, i: int, patch: Patch, compositor: Compositor, timer: StageTimer
     ) -> None:
         """Put a patch, and the mark, into output frame i."""
-        (x, y), (width, height) = self._corners[i].tolist(), self._sizes[i].tolist()
-        if width == 0:
+        box = self.box(i)
+        if box[2] == 0:
             return
-        box = x, y, width, height
         own = self._coding.cut(frame, box)
         made = compositor.composite(i, own, patch.within(self._corners[i]))
         if made.alpha is None:

@@ -12,7 +12,7 @@ into frames.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from lipsync.mouth.finish.visibility import Visibility, measure_visibility
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.options import RenderOptions
 from lipsync.pipelines.person import Person
-from lipsync.pipelines.speaker_drawing import FrameLog, MouthDrawing
+from lipsync.pipelines.speaker_drawing import MouthDrawing
 from lipsync.pipelines.speaker_plan import (
     Material,
     PlannedLips,
@@ -37,6 +37,7 @@ from lipsync.pipelines.speaker_plan import (
 )
 from lipsync.report import diagnostics
 from lipsync.report.diagnostics import UnchangedFrames
+from lipsync.report.render_report import SpeakerReport
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.positions import sample_at
 from lipsync.types import (
@@ -62,7 +63,7 @@ class SpeakerRender:
         """What is needed to draw it."""
         material, shown = self.material, options.shown
         return MouthDrawing(
-            wanted=self.wanted,
+            wanted=replace(self.wanted, face=self.wanted.face.reduced()),
             visible=self.visible,
             times=self.scene.timeline.times,
             bank=material.bank,
@@ -96,27 +97,23 @@ class SpeakerRender:
         counts = [int((wanted & one).sum()) for one in (missing, others, turned, covered)]
         return UnchangedFrames(int(wanted.sum()), *counts)
 
-    def uncovered_spans(self, log: FrameLog) -> tuple[tuple[float, float], ...]:
-        """Spans (s) in which the footage had no mouth near the wanted one."""
-        rate = self.scene.timeline.mean_rate
-        return diagnostics.uncovered_spans(log.distances, self.visible, rate)
-
-    def warnings(self, log: FrameLog) -> Iterator[str]:
-        """What the user should know about this mouth, with its speaker's name."""
-        thin_s = sum(end - first for first, end in self.uncovered_spans(log))
+    def report(self) -> SpeakerReport:
+        """What is to be told of this mouth, whatever its frames will show."""
         alignment, appearance = self.role.person.face.alignment, self.material.appearance
-        unchanged = self.count_unchanged()
-        if unchanged.hidden:  # nothing else matters then
-            yield from (self.role.part.label(line) for line in unchanged.warnings())
-            return
-        lines = (
-            *unchanged.warnings(),
-            *diagnostics.warn_of_speech(bool(len(self.role.speech.spans))),
-            *diagnostics.warn_of_footage(appearance, thin_s),
-            *diagnostics.warn_of_hard_target(alignment, appearance),
-            *self.notes,
+        return SpeakerReport(
+            name=self.role.part.speaker.name,
+            adaptation=self.lips.choice.line,
+            models=tuple(self.model_cards()),
+            unchanged=self.count_unchanged(),
+            visible=self.visible,
+            rate=self.scene.timeline.mean_rate,
+            videos=tuple(video.info for video in self.material.footage.videos),
+            footage_notes=(
+                *diagnostics.warn_of_speech(bool(len(self.role.speech.spans))),
+                *diagnostics.warn_of_others(appearance),
+            ),
+            notes=(*diagnostics.warn_of_hard_target(alignment, appearance), *self.notes),
         )
-        yield from (self.role.part.label(line) for line in lines)
 
     def lips_for_sheet(self) -> LipTrack:
         """The predicted lips where they are wanted, elsewhere a mouth that does not move."""

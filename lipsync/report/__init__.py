@@ -10,5 +10,6 @@ inspection_content  What that page shows of a result
 inspection_page     The page of an inspection: one HTML file
 inspection_words    Every word that the page says by itself
 page_media          A small copy of a video for a page, and pictures of moments
+render_report       What is to be told of a render, settled before its first frame
 results             The return values of the commands
 """

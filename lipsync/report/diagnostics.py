@@ -59,16 +59,16 @@ def warn_of_speech(recognized: bool) -> Iterator[str]:
         yield "no speech was recognized in the sound; the lips follow all of it"
 
 
-def warn_of_footage(appearance: FootageAppearance, thin_s: float) -> Iterator[str]:
-    """Warnings about the footage: other people in it, mouths that it lacks.
-
-    Args:
-        thin_s: seconds for which it has no mouth near the wanted one.
-    """
+def warn_of_others(appearance: FootageAppearance) -> Iterator[str]:
+    """A warning if the footage shows other people."""
     others = len(appearance.other_identity_shots)
     if others:
         does = "shot of the footage shows" if others == 1 else "shots of the footage show"
         yield f"{others} {does} another person, whose mouth is not used"
+
+
+def warn_of_coverage(thin_s: float) -> Iterator[str]:
+    """A warning if the footage lacks mouths, for so many seconds any near the wanted one."""
     if thin_s > 0:
         yield (
             f"for {thin_s:.1f} s the footage has no mouth near the wanted one, which is bent "

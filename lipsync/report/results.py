@@ -55,6 +55,58 @@ class RenderResult:
     report: Path | None = None  # the page of an inspection of the output
     # (seconds, question) of the moments at which the output looks made; see `inspect`.
     look_at: tuple[tuple[float, str], ...] = ()
+    mask: Path | None = None  # a video of the pixels that are new
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """Result of `run_batch`."""
+
+    ledger: Path  # a line of JSON per finished job
+    jobs: int
+    done: int
+    skipped: int  # done by an earlier run
+    failed: tuple[tuple[str, str, str], ...]  # (id, code, message)
+    targets: int  # that were rendered
+    video_s: float  # seconds of video that were made
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BatchEstimate:
+    """What a batch would take."""
+
+    jobs: int
+    targets: int
+    seconds: float  # on two cores, one job after another
+    memory: int  # bytes, of the largest job
+    output_size: int  # bytes
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """Result of `plan`: a render that is ready to be made in shards."""
+
+    plan: Path  # the folder
+    output: Path  # where `join` will write it
+    frames: int
+    fps: Fraction
+    parts: int  # of which shards are made
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]  # wall time spent in each stage
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """Result of `shard`: parts of a plan that are finished."""
+
+    plan: Path
+    shard: str  # as 2/7
+    made: int  # parts
+    kept: int  # that were finished before
+    frames: int  # that were made
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -153,6 +205,10 @@ class MarksResult:
 Result = (
     AdaptResult
     | RenderResult
+    | BatchResult
+    | BatchEstimate
+    | PlanResult
+    | ShardResult
     | ExtractResult
     | SwapResult
     | MouthResult

@@ -3,6 +3,7 @@
 ROOT/KIND/ENTRY/          an entry, complete; who uses it holds a shared lock on the folder
 ROOT/KIND/ENTRY.X.part/   one that is being made; its maker holds an exclusive lock
 ROOT/job-X/               temporary files of one job, locked likewise
+ROOT/.turns/KIND-ENTRY    locked by who makes that entry, while others wait for it
 ROOT/trash-X/             on its way out: taken under an exclusive lock, so in nobody's use
 """
 
@@ -21,8 +22,9 @@ from lipsync.runtime.disk_space import free_bytes, try_to_write
 from lipsync.runtime.leftovers import UNTOUCHED_S, list_matching, sweep
 from lipsync.runtime.locked_folder import new_folder
 from lipsync.runtime.path_lock import PathLock, lock_new
+from lipsync.runtime.turns import take_turn
 
-JOB, TRASH, PART = "job-", "trash-", ".part"
+JOB, TRASH, PART, TURNS = "job-", "trash-", ".part", ".turns"
 LEAST_FREE = 32 << 20  # bytes: with less nothing is begun
 # Locks held at once; of a process that opens more entries, the oldest are let go.
 MOST_LOCKS = 256
@@ -89,11 +91,19 @@ class CacheStore:
     def fill(self, kind: str, text: str, make: Callable[[Path], None]) -> Path:
         """Make an entry: `make(folder)` writes its files. It appears complete or not at all.
 
+        If another process is just making the same, its work is waited for.
+
         Raises:
             OSError: it cannot be written.
         """
         entry = self.root / kind / entry_name(text)
         entry.parent.mkdir(parents=True, exist_ok=True)
+        with take_turn(self.root / TURNS / f"{kind}-{entry.name}") as waited:
+            if waited and (found := self.find(kind, text)) is not None:
+                return found
+            return self._fill(entry, kind, text, make)
+
+    def _fill(self, entry: Path, kind: str, text: str, make: Callable[[Path], None]) -> Path:
         making, lock = lock_new(lambda: new_folder(entry.parent, f"{entry.name}.", PART))
         kept = False
         try:

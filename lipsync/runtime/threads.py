@@ -10,6 +10,8 @@ from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 
+STEADY = 2  # threads of a network: more hardly make ours quicker
+
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
@@ -20,6 +22,25 @@ def single_threaded_blas() -> Iterator[None]:
     """
     with threadpool_limits(limits=1, user_api="blas"):
         yield
+
+
+@contextmanager
+def steady_threads() -> Iterator[None]:
+    """Run networks and matrix products on as many threads as everywhere else.
+
+    How a sum is split among threads decides its last bits, and those a pixel's level here and
+    there: the same render must be the same on machines with other cores, and where a cluster gives
+    each task some of them.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(STEADY)
+    try:
+        with single_threaded_blas():
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -31,6 +31,10 @@ class Damage:
     replaced: set[int] = field(default_factory=set)  # frames replaced by the picture before them
     partly_decoded: int = 0  # pictures
 
+    def copy(self) -> Damage:
+        """What has been met so far."""
+        return Damage(set(self.replaced), self.partly_decoded)
+
     def add(self, other: Damage) -> None:
         """Add what was met elsewhere in reading the same video."""
         self.replaced |= other.replaced

@@ -16,6 +16,7 @@ from lipsync.face.landmarks.detector import Face, LandmarkDetector
 from lipsync.face.native_log import native_stderr_captured
 from lipsync.face.schemes import MEDIAPIPE_478
 from lipsync.runtime.checkpoint import asset_path
+from lipsync.runtime.imports import import_apart
 from lipsync.types import U8
 
 MODEL = "face_landmarker.task"
@@ -32,6 +33,7 @@ class MediaPipeDetector(LandmarkDetector):
     def __init__(self, device: str = "cpu", model: Path | None = None) -> None:
         # Its GPU delegate needs a display and differs in its last digits: the CPU is fast enough.
         del device
+        import_apart("mediapipe.tasks.python.vision")
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
 

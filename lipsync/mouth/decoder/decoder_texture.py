@@ -19,6 +19,7 @@ from lipsync.face.identity import SAME_PERSON, compare_faces
 from lipsync.face.similarity import compose_affine
 from lipsync.mouth.decoder.crop import LANDMARK_VALUES, describe_mouths
 from lipsync.mouth.decoder.network import MouthDecoder, to_tensor
+from lipsync.mouth.texture.bank_model import BankModel
 from lipsync.mouth.texture.median import MedianPatch, MedianTexture
 from lipsync.mouth.texture.mouth_targets import number_runs
 from lipsync.mouth.texture.source import TextureOptions, TextureSource
@@ -65,6 +66,14 @@ class DecoderTexture(TextureSource):
     def prepare(self, wanted: WantedMouths, cache: Cache) -> None:
         """See `TextureSource`."""
         self._median.prepare(wanted, cache)
+
+    def learned(self, wanted: WantedMouths) -> BankModel | None:
+        """That of the median."""
+        return self._median.learned(wanted)
+
+    def adopt(self, wanted: WantedMouths, learned: BankModel | None) -> None:
+        """See `TextureSource`."""
+        self._median.adopt(wanted, learned)
 
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None

@@ -120,6 +120,14 @@ class MedianTexture(TextureSource):
         """Load the bank's model, or fit it."""
         self._selector.prepare(wanted.phones is not None, cache)
 
+    def learned(self, wanted: WantedMouths) -> BankModel | None:
+        """The bank's model; None: there is none."""
+        return self._selector.model(wanted.phones is not None)
+
+    def adopt(self, wanted: WantedMouths, learned: BankModel | None) -> None:
+        """See `TextureSource`."""
+        self._selector.adopt(wanted.phones is not None, learned)
+
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None
     ) -> Iterator[Patch | None]:

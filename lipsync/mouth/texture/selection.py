@@ -115,6 +115,12 @@ class CandidateSelector:
         """The model, fitted on first use; None: disabled, or the bank is too small."""
         return self._search(heard and self._bank.phones is not None)[1]
 
+    def adopt(self, heard: bool, model: BankModel | None) -> None:
+        """Use a model that was fitted to the same bank with the same options."""
+        heard = heard and self._bank.phones is not None
+        search = CandidateSearch(self._bank, self._candidates, heard)
+        self._searches[heard] = search, model
+
     def _search(
         self, heard: bool, cache: Cache | None = None
     ) -> tuple[CandidateSearch, BankModel | None]:

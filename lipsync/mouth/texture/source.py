@@ -56,6 +56,13 @@ class TextureSource(Protocol):
         What it learns of the bank goes to the cache; afterwards the source can be pickled.
         """
 
+    def learned(self, wanted: WantedMouths) -> Any:
+        """What `prepare` learned: a value that can be frozen, or None."""
+        ...
+
+    def adopt(self, wanted: WantedMouths, learned: Any) -> None:
+        """Take what another source of the same bank and options learned, instead of `prepare`."""
+
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None
     ) -> Iterator[Patch | None]:
