@@ -23,7 +23,7 @@ PART_S, TARGET_S, SPEECH_S = 1, 8, 4
 TARGET, SPEECH = "wild/one_take_60s.mp4", "speech/german.flac"
 LEAST_SPEECH_S = 5  # of the target, to adapt to
 ATTEMPTS = 4  # draws, where the render had ended before the moment came
-SOONER = 0.6  # factor on the moment of the next attempt
+SOONER = 0.8  # of the time that such a render took: within it the next moment is drawn
 LOOK_S = 0.002  # between two looks at the trace
 MOST_S = 600  # seconds of a render
 
@@ -101,12 +101,14 @@ class KilledRenders:
 
     def run(self, stage: Stage, way: Way, chance: np.random.Generator) -> Trial:
         """Kill a render within a stage, run it again and look at what there is."""
-        for attempt in range(ATTEMPTS):
-            place = self._prepare(stage)
-            # The reference may have been made while the machine was busier.
-            share = chance.random() * SOONER**attempt
-            if (found := self._kill(place, stage, way, share)) is not None:
+        times = self._times["cold" if stage.absent else "warm"]
+        length = times[stage.end] - (times[stage.first] if stage.first else 0.0)
+        for _ in range(ATTEMPTS):
+            place, began = self._prepare(stage), time.monotonic()
+            if (found := self._kill(place, stage, way, length * chance.random())) is not None:
                 break
+            # The reference was made while the machine was busier.
+            length = min(length, time.monotonic() - began) * SOONER
             shutil.rmtree(place.root)
         else:
             raise SystemExit(f"{stage.name}: the render ended before every moment that was drawn")
@@ -130,18 +132,18 @@ class KilledRenders:
             shutil.rmtree(place.cache / stage.absent)
         return place
 
-    def _kill(self, place: Surroundings, stage: Stage, way: Way, share: float) -> list[str] | None:
+    def _kill(
+        self, place: Surroundings, stage: Stage, way: Way, seconds: float
+    ) -> list[str] | None:
         """Start a render and kill it; what is wrong afterwards, None: it had ended before.
 
         Args:
-            share: of the stage's time, after which it is killed.
+            seconds: in the stage, after which it is killed.
         """
-        times = self._times["cold" if stage.absent else "warm"]
-        length = times[stage.end] - (times[stage.first] if stage.first else 0.0)
         process = self._start(place)
         while stage.first and stage.first not in _read_trace(place) and process.poll() is None:
             time.sleep(LOOK_S)
-        if not process.wait(length * share):
+        if not process.wait(seconds):
             process.send(*way)
         if not process.wait(MOST_S):
             raise SystemExit(f"{place.root}: does not end after {way[0].name}")
