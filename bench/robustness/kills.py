@@ -1,21 +1,26 @@
 """Renders killed at random moments and run again: docs/benchmarks/kills.md.
 
-    python -m bench.robustness.kills [--shared ../shared] [--kills 60] [--only STAGE …]
+    python -m bench.robustness.kills [--shared ../shared] [--kills 60] [--only STAGE …] [--keep FILE]
 
 A render of four seconds, in parts of one, is started as a process and killed at a moment drawn
 within one of its stages; the same command then runs to its end. Its output must be that of a render
 that nobody killed, and nothing may be left: no file, no process. What the stages before the drawn
 one make is in the cache already, so that the moment comes soon.
+
+--keep: trials go to a file of JSON lines, and those that are in it count.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +85,12 @@ def describe(trials: list[Trial], warm_s: float) -> str:
     return "\n".join(lines) + "\n"
 
 
+def load_trials(path: Path) -> list[Trial]:
+    """The trials of an earlier run; none if there was none."""
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else ()
+    return [Trial(**json.loads(line)) for line in lines]
+
+
 def main() -> None:
     """Kill, run again, and write the page."""
     parser = argparse.ArgumentParser(
@@ -88,13 +99,18 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--only", nargs="*", choices=[stage.name for stage in STAGES])
+    parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
     chosen = [one for one in STAGES if args.only is None or one.name in args.only]
-    chance, trials = np.random.default_rng(SEED), []
+    trials = [] if args.keep is None else load_trials(args.keep)
+    chance = np.random.default_rng([SEED, len(trials)])
     with tempfile.TemporaryDirectory(prefix="lipsync-kills-") as name:
         bench = KilledRenders(args.shared / "data", Path(name))
-        for stage, way in plan_kills(args.kills, chosen):
+        for stage, way in islice(plan_kills(args.kills, chosen), len(trials), None):
             trials.append(trial := bench.run(stage, way, chance))
+            if args.keep is not None:
+                with args.keep.open("a", encoding="utf-8") as kept:
+                    kept.write(json.dumps(asdict(trial)) + "\n")
             print(len(trials), trial, flush=True)
             page = describe(trials, bench.warm_s)
             if args.only is None:
