@@ -1,6 +1,6 @@
 """Renders killed at random moments and run again: docs/benchmarks/kills.md.
 
-    python -m bench.robustness.kills [--shared ../shared] [--kills 60] [--only STAGE …] [--keep FILE]
+    python -m bench.robustness.kills [--shared ../shared] [--kills 60] [--only STAGE …] [--keep F]
 
 A render of four seconds, in parts of one, is started as a process and killed at a moment drawn
 within one of its stages; the same command then runs to its end. Its output must be that of a render

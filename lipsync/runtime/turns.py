@@ -18,7 +18,7 @@ def take_turn(place: Path) -> Iterator[bool]:
     """Hold the turn of a name; wait as long as a living process (or thread) holds it.
 
     Args:
-        place: a file that stands for what is made; it is there only meanwhile.
+        place: a file that stands for what is made; it, and its folder, are there only meanwhile.
 
     Yields:
         Whether another was waited for, and so may have made it. Where locks do not work nobody
@@ -26,22 +26,24 @@ def take_turn(place: Path) -> Iterator[bool]:
     """
     lock, waited = None, False
     with contextlib.suppress(OSError):  # no locks, or a folder that cannot be written
-        place.parent.mkdir(exist_ok=True)
         while lock is None:
-            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
                 place.touch()
                 lock = PathLock(place, exclusive=True)
-                if not lock.is_of(place):  # removed by who held it
+                if not lock.is_of(place):
                     lock.release()
-                    lock = None
-                    continue
-                break
-            waited = True
-            time.sleep(POLL_S)
+                    raise FileNotFoundError(place)
+            except FileNotFoundError:  # removed by who held it
+                lock = None
+            except BlockingIOError:
+                waited = True
+                time.sleep(POLL_S)
     try:
         yield waited
     finally:
         if lock is not None:
             with contextlib.suppress(OSError):
                 place.unlink()
+                place.parent.rmdir()  # unless others are in it
             lock.release()
