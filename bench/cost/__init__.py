@@ -1,5 +1,6 @@
 """Time and memory.
 
+batches     Batches on one machine, on Ray, and in shards → batches.md
 cold        Cold renders of several checkouts, side by side → cold.md
 estimates   Dry runs beside the renders after them → estimates.md
 inspection  An inspection, stage by stage → inspect_cost.md
