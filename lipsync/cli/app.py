@@ -27,13 +27,22 @@ from lipsync.runtime.memory import return_large_arrays
 # the libraries that all of them need take seconds to load.
 COMMANDS = {
     "render": ("render:render_command", "Make the person in a video speak."),
-    "batch": ("batch:batch_command", "Render all jobs of a manifest."),
+    "batch": (
+        "batch:batch_command",
+        "Render all jobs of a manifest; what an earlier run has done is skipped.",
+    ),
     "plan": (
         "shards:plan_command",
-        "Decide all of a render, so that several machines can make its frames.",
+        "Decide all of a render but make no frame, so that machines can share its frames.",
     ),
-    "shard": ("shards:shard_command", "Make one shard of a planned render."),
-    "join": ("shards:join_command", "Join the shards of a planned render."),
+    "shard": (
+        "shards:shard_command",
+        "Make one shard of a planned render; what is finished is not made again.",
+    ),
+    "join": (
+        "shards:join_command",
+        "Join the shards of a planned render, with its sound and its marks.",
+    ),
     "serve": ("serve:serve_command", "Render for other programs, over HTTP."),
     "adapt": (
         "adapt:adapt_command",
