@@ -43,7 +43,10 @@ COMMANDS = {
         "shards:join_command",
         "Join the shards of a planned render, with its sound and its marks.",
     ),
-    "serve": ("serve:serve_command", "Render for other programs, over HTTP."),
+    "serve": (
+        "serve:serve_command",
+        "Render for other programs, over HTTP, as sync.so's API does (docs/serve.md).",
+    ),
     "adapt": (
         "adapt:adapt_command",
         "Adapt the speech model to a person, from footage in which they speak.",

@@ -24,7 +24,7 @@ def serve_command(
     options: Annotated[Path | None, Parameter(help=OPTIONS_HELP)] = None,
     settings: Annotated[ServeOptions | None, Parameter(name="*")] = None,
 ) -> None:
-    """Render for other programs, over HTTP, in the shape of sync.so's API (docs/serve.md).
+    """Render for other programs, over HTTP, as sync.so's API does (docs/serve.md).
 
     Events are printed on stderr, one JSON object a line. A signal (Ctrl-C, SIGTERM) stops the
     service; what it has not finished goes on at the next start.
