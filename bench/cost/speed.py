@@ -1,13 +1,14 @@
 """Speed and memory of whole renders, against merely re-encoding: docs/benchmarks/speed.md.
 
-    python -m bench.cost.speed [--shared ../shared] [--only SIZE ...] [--long] [--keep DIR]
+    python -m bench.cost.speed [--shared ../shared] [--only SIZE ...] [--long [S]] [--keep DIR]
 
 Whole processes are timed, start-up included: ffmpeg that decodes the target and encodes it again
 with the settings of a render, a render with an empty cache, and one with all in the cache. A minute
 of a GRID speaker is scaled to three sizes; a minute of a kitchen scene stands for the street. Run
 it on a quiet machine: ratios are of times measured one after the other.
 
---long adds ten minutes of the smallest size, two renders at once, and takes half an hour more.
+--long adds ten minutes (or S seconds) of the smallest size and two renders at once; it takes half
+an hour more.
 --keep: what was measured goes to a folder, and what that folder has of other cases, measured
 before, stands on the page as well.
 """
@@ -211,7 +212,7 @@ def main() -> None:
     )
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--only", nargs="*", choices=[case.name for case in CASES])
-    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--long", type=int, nargs="?", const=LONG)
     parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
     data = args.shared / "data"
@@ -226,8 +227,8 @@ def main() -> None:
             sections = describe([rows[one.name] for one in CASES if one.name in rows])
             write(sections)
         if args.long:
-            long = measure(CASES[0], data, LONG, folder)
-            sections.append("## Ten minutes\n\n" + describe_lengths(rows[CASES[0].name], long))
+            long = measure(CASES[0], data, args.long, folder)
+            sections.append("## Length\n\n" + describe_lengths(rows[CASES[0].name], long))
             sections.append("## Two at once\n\n" + describe_pair(data, folder))
             write(sections)
 

@@ -27,16 +27,8 @@ def take_turn(place: Path) -> Iterator[bool]:
     lock, waited = None, False
     with contextlib.suppress(OSError):  # no locks, or a folder that cannot be written
         while lock is None:
-            try:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.touch()
-                lock = PathLock(place, exclusive=True)
-                if not lock.is_of(place):
-                    lock.release()
-                    raise FileNotFoundError(place)
-            except FileNotFoundError:  # removed by who held it
-                lock = None
-            except BlockingIOError:
+            lock, held = _try_to_lock(place)
+            if held:
                 waited = True
                 time.sleep(POLL_S)
     try:
@@ -47,3 +39,23 @@ def take_turn(place: Path) -> Iterator[bool]:
                 place.unlink()
                 place.parent.rmdir()  # unless others are in it
             lock.release()
+
+
+def _try_to_lock(place: Path) -> tuple[PathLock | None, bool]:
+    """The lock of a place, or whether another holds it; neither: it was removed, ask again.
+
+    Raises:
+        OSError: there are no locks here.
+    """
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+        lock = PathLock(place, exclusive=True)
+    except BlockingIOError:
+        return None, True
+    except FileNotFoundError:
+        return None, False
+    if lock.is_of(place):
+        return lock, False
+    lock.release()
+    return None, False
