@@ -19,5 +19,6 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True)
 def option_group(cls: type[T]) -> type[T]:
     """Make `cls` a frozen, validating dataclass that rejects unknown keys."""
-    config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    # Defaults become what a given value would: 10 and 10.0 are not written alike in a record.
+    config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_default=True)
     return dataclass(frozen=True, config=config)(cls)  # type: ignore[return-value]
