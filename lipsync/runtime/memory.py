@@ -12,6 +12,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 # Bytes of an array that goes back to the system as soon as nobody needs it: less than what is made
 # of ten minutes of sound or of a face's track, more than a picture at 1080p as it is coded.
 LARGE = 4 << 20
+# Bytes that stay at the end of the heap: what one picture frees the next one needs.
+KEPT = 64 << 20
 
 
 def return_large_arrays() -> None:
@@ -21,7 +23,7 @@ def return_large_arrays() -> None:
     of a render would grow with the length of its target. Elsewhere nothing happens.
     """
     _call("mallopt", M_MMAP_THRESHOLD, LARGE)
-    _call("mallopt", M_TRIM_THRESHOLD, LARGE)
+    _call("mallopt", M_TRIM_THRESHOLD, KEPT)
 
 
 def release_unused_memory() -> None:
