@@ -66,6 +66,10 @@ def inputs(elsewhere: Site) -> list[Video | Audio]:
     ]
 
 
+# The true program; other tests of this file put another in its place.
+RENDERS = worker_process.PROGRAM
+
+
 def finished(client: Sync, id: str, seconds: float = 90, pause: float = 0.05) -> Any:  # noqa: A002
     until = time.monotonic() + seconds
     while (one := client.generations.get(id)).status in ("PENDING", "PROCESSING"):
@@ -234,10 +238,9 @@ def test_what_a_generation_would_cost(client: Sync, elsewhere: Site, service: Ru
 @pytest.mark.slow
 def test_the_sample_is_really_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it, with the renderer: upload, render, webhook-free polling, download."""
-    program = worker_process.PROGRAM
     speech = clips.make("words.wav", "-i", str(SAMPLE / "speech.wav"), "-t", "1.2")
     with running(tmp_path) as service:
-        monkeypatch.setattr(worker_process, "PROGRAM", program)
+        monkeypatch.setattr(worker_process, "PROGRAM", RENDERS)
         with httpx.Client(timeout=60) as transport:
             client = Sync(base_url=service.url, api_key="any", httpx_client=transport)
             made = client.generations.create_with_files(

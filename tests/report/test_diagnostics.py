@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lipsync.report.diagnostics import UnchangedFrames, warn_of_footage, warn_of_hard_target
+from lipsync.report.diagnostics import (
+    UnchangedFrames,
+    warn_of_coverage,
+    warn_of_hard_target,
+    warn_of_others,
+)
 from lipsync.types import Alignment, FootageAppearance
 
 TARGET, REFERENCE = 20, 60  # frames
@@ -51,8 +56,11 @@ def test_small_faces_are_told_with_their_size() -> None:
 
 def test_footage_of_others_and_missing_mouths_are_named() -> None:
     seen = appearance(BRIGHT, BRIGHT)
-    assert not list(warn_of_footage(seen, 0))
-    assert "for 1.2 s the footage has no mouth" in next(warn_of_footage(seen, 1.2))
+    assert not list(warn_of_others(seen)) and not list(warn_of_coverage(0))
+    assert "for 1.2 s the footage has no mouth" in next(warn_of_coverage(1.2))
+    shots = np.array([1, 2])
+    others = FootageAppearance(seen.skin_color, seen.outlier_score, shots)
+    assert "2 shots of the footage show another person" in next(warn_of_others(others))
 
 
 def test_a_mouth_that_is_hidden_throughout_is_said_in_one_line() -> None:
