@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from lipsync.errors import ManifestError, OutputError
+from lipsync.errors import ManifestError, MediaError, OutputError
 from lipsync.jobs.engines import Engine, open_engine
 from lipsync.jobs.job import Job
 from lipsync.jobs.ledger import Ledger, job_key
 from lipsync.jobs.local_engine import Report
-from lipsync.jobs.manifest import list_outputs, read_manifest
+from lipsync.jobs.manifest import read_manifest
 from lipsync.jobs.outcome import JobOutcome
+from lipsync.marks.sidecar import hash_output, read_sidecar
 from lipsync.pipelines.estimate import estimate_script
 from lipsync.report.results import BatchEstimate, BatchResult
 
@@ -60,8 +61,13 @@ def run_batch(
         OutputError: nothing can be written to `out`.
         LipsyncError: the engine cannot be used.
     """
-    began, folder = time.monotonic(), _make_folder(Path(out))
-    asked = read_manifest(Path(manifest), folder, options)
+    began, (folder, made) = time.monotonic(), _make_folder(Path(out))
+    try:
+        asked = read_manifest(Path(manifest), folder, options)
+    except ManifestError:
+        if made:
+            folder.rmdir()
+        raise
     with ExitStack() as stack:
         ledger = Ledger(folder)
         stack.callback(ledger.close)
@@ -69,7 +75,7 @@ def run_batch(
         done = {job.id for job, _ in asked if ledger.find(keys[job.id]) is not None}
         todo = [job for job, _ in asked if job.id not in done]
         if not overwrite:
-            _check_free(Path(manifest), todo)
+            _check_free(Path(manifest), todo, keys)
         chosen: Engine = open_engine(
             engine, workers, address=address, timeout_s=timeout_s, shard_s=shard_s
         )
@@ -126,17 +132,22 @@ def estimate_batch(
     )
 
 
-def _make_folder(out: Path) -> Path:
+def _make_folder(out: Path) -> tuple[Path, bool]:
+    """The folder, and whether it is new."""
+    new = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"{out}: cannot be made ({reason}); choose another folder") from None
-    return out.absolute()
+    return out.absolute(), new
 
 
-def _check_free(manifest: Path, jobs: list[Job]) -> None:
+def _check_free(manifest: Path, jobs: list[Job], keys: Mapping[str, str]) -> None:
     """See whether outputs would replace what no run of this batch made.
+
+    One that its sidecar says to be of the same record is of a run that was killed before its ledger
+    had the job.
 
     Raises:
         ManifestError: they would.
@@ -145,10 +156,19 @@ def _check_free(manifest: Path, jobs: list[Job]) -> None:
         f"job {job.id}: {job.output} exists already and is not of this batch; pass --overwrite to "
         "replace it, or remove it"
         for job in jobs
-        if job.output in set(list_outputs(job)) and job.output.exists()
+        if job.output.exists() and not keys[job.id].startswith(f"{_read_record(job.output)} ")
     ]
     if there:
         raise ManifestError(manifest, there)
+
+
+def _read_record(output: Path) -> str | None:
+    """The id of an output's record, as its sidecar has it; None: it has none that fits it."""
+    with suppress(MediaError, OSError):
+        sidecar = read_sidecar(output)
+        if sidecar is not None and sidecar["output"]["sha256"] == hash_output(output):
+            return str(sidecar.get("record"))
+    return None
 
 
 def _video_seconds(outcome: JobOutcome) -> float:

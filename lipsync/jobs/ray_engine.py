@@ -21,6 +21,8 @@ from lipsync.jobs import ray_tasks
 from lipsync.jobs.job import Job
 from lipsync.jobs.local_engine import KNOWN_AT, JobQueue, Report, count_cores
 from lipsync.jobs.outcome import JobError, JobOutcome
+from lipsync.jobs.shards import check_can_be_shared
+from lipsync.media import Output
 from lipsync.pipelines.estimate import estimate_render
 
 POLL_S = 0.5
@@ -35,6 +37,7 @@ class _Running:
 
     job: Job
     began: float
+    tasks: list[Any]  # all of it; the last one's result is the job's outcome
 
 
 class RayEngine:
@@ -85,7 +88,8 @@ class RayEngine:
                 outcome = None
                 while outcome is None:
                     while len(running) < self._workers and (job := waiting.take()) is not None:
-                        running[self._submit(job, board)] = _Running(job, time.monotonic())
+                        tasks = self._submit(job, board)
+                        running[tasks[-1]] = _Running(job, time.monotonic(), tasks)
                     ready, _ = ray.wait(list(running), num_returns=1, timeout=POLL_S)
                     self._show(board, running, waiting, report)
                     if ready:
@@ -96,8 +100,8 @@ class RayEngine:
                         waiting.note_known(next(one for one in jobs if one.id == outcome.id))
                 yield outcome
         finally:
-            for reference in running:
-                ray.cancel(reference, force=True)
+            for one in running.values():
+                self._cancel(one)
             ray.kill(board)
 
     def close(self) -> None:
@@ -132,13 +136,17 @@ class RayEngine:
                 "same on all of them"
             )
 
-    def _submit(self, job: Job, board: Any) -> Any:
-        """Hand a job to Ray; what stands for its outcome."""
+    def _cancel(self, running: _Running) -> None:
+        for task in running.tasks:
+            self._ray.cancel(task, force=True)
+
+    def _submit(self, job: Job, board: Any) -> list[Any]:
+        """Hand a job to Ray: its tasks."""
         job = with_one_process(job)
         needs, seconds = self._measure(job)
         if self._shard_s is None or seconds <= self._shard_s or not can_be_sharded(job):
             task = self._tasks.render.options(name=f"render {job.id}", **needs)
-            return task.remote(job.to_json(), board)
+            return [task.remote(job.to_json(), board)]
         count = -(-int(seconds) // max(1, int(self._shard_s)))
         folder = str(shard_folder(job))
         task = self._tasks.plan.options(name=f"plan {job.id}", **needs)
@@ -150,7 +158,7 @@ class RayEngine:
             for i in range(1, count + 1)
         ]
         task = self._tasks.join.options(name=f"join {job.id}", **{**needs, "num_cpus": 1})
-        return task.remote(job.to_json(), folder, planned, *shards)
+        return [planned, *shards, task.remote(job.to_json(), folder, planned, *shards)]
 
     def _measure(self, job: Job) -> tuple[dict[str, Any], float]:
         """What a job needs of a machine, and how long its output is, seconds."""
@@ -197,7 +205,7 @@ class RayEngine:
         for reference, one in running.items():
             seconds = time.monotonic() - one.began
             if seconds > self._timeout_s:
-                self._ray.cancel(reference, force=True)
+                self._cancel(one)
                 del running[reference]
                 error, job = JobError.timed_out(self._timeout_s), one.job
                 return JobOutcome(job.id, False, str(job.output), round(seconds, 3), error=error)
@@ -217,9 +225,13 @@ def _knock(address: str | None) -> None:
 
 def can_be_sharded(job: Job) -> bool:
     """Whether shards can make what a job asks for."""
-    extra = any((job.sheet, job.plot, job.report, job.mask))
-    options = job.options
-    return not (extra or options.marks.label or options.texture.texture != "median")
+    if any((job.sheet, job.plot, job.report, job.mask)):
+        return False
+    try:
+        check_can_be_shared(Output.parse(job.output), job.options)
+    except LipsyncError:
+        return False
+    return True
 
 
 def with_one_process(job: Job) -> Job:

@@ -26,7 +26,6 @@ from lipsync.runtime.atomic import atomic_folder, os_errors_as_output_errors
 from lipsync.runtime.code_digest import digest_code
 from lipsync.runtime.frozen import FrozenError, freeze, thaw
 from lipsync.runtime.hashing import hash_file
-from lipsync.types import Progress
 
 HEAD, RECIPE, PARTS = "plan.json", "recipe", "parts"
 
@@ -104,7 +103,6 @@ def write_plan(
     output: Output,
     sidecar: Path | None,
     record_id: int,
-    progress: Progress | None = None,
 ) -> PlanHead:
     """Write a plan, complete or not at all.
 
@@ -135,8 +133,6 @@ def write_plan(
         freeze((recipe, making.learned()), place / RECIPE)
         (place / PARTS).mkdir()
         (place / HEAD).write_text(json.dumps(asdict(head), indent=1), "utf-8")
-        if progress is not None:
-            progress("plan", 1, 1)
     return head
 
 
@@ -156,10 +152,9 @@ def open_plan(folder: Path) -> ShardPlan:
         )
     try:
         recipe, learned = thaw(folder / RECIPE)
-    except FrozenError as error:
-        raise PlanError(f"{error}; plan it again") from None
-    except (TypeError, ValueError) as error:
-        raise PlanError(f"{folder}: {error}; plan it again") from None
+    except (FrozenError, TypeError, ValueError) as error:
+        where = "" if isinstance(error, FrozenError) else f"{folder}: "
+        raise PlanError(f"{where}{error}; plan it again") from None
     if not recipe.sound.path.is_absolute():
         recipe = replace(recipe, sound=replace(recipe.sound, path=folder / recipe.sound.path))
     return ShardPlan(folder, head, recipe, learned)

@@ -88,7 +88,7 @@ def plan_shards(
                 f"{piped.rename(str(taken[0]))}: is a pipe, which is gone when shards are made; "
                 "plan from files"
             )
-        _check_can_be_shared(asked.paths.output, asked.options)
+        check_can_be_shared(asked.paths.output, asked.options)
         return _plan_request(asked, place, progress)
 
 
@@ -259,7 +259,7 @@ def _open_maker(opened: ShardPlan) -> PartMaker:
     return open_maker(recipe, making, output.format, makes_apart(opened.parts, making, marking))
 
 
-def _check_can_be_shared(output: Output, options: RenderOptions) -> None:
+def check_can_be_shared(output: Output, options: RenderOptions) -> None:
     """See whether an output consists of parts that can be made in any order.
 
     Raises:

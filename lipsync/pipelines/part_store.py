@@ -23,6 +23,7 @@ import numpy as np
 from lipsync.errors import OutputError
 from lipsync.media.parts import SUFFIX
 from lipsync.runtime.atomic import os_errors_as_output_errors
+from lipsync.runtime.hashing import hash_file_now
 from lipsync.runtime.path_lock import PathLock
 from lipsync.types import F32, Bools, Damage
 
@@ -78,7 +79,7 @@ class PartStore:
         place = self.place(part)
         try:
             entry = json.loads(place.with_suffix(ENTRY).read_text("utf-8"))
-            if entry["sha256"] != _hash(place):
+            if entry["sha256"] != hash_file_now(place):
                 return None
             log = PartLog.read(entry)
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -108,7 +109,7 @@ class PartStore:
             OutputError: the disk is full.
         """
         place = self.place(part)
-        entry = {"sha256": _hash(temporary), **log.to_json()}
+        entry = {"sha256": hash_file_now(temporary), **log.to_json()}
         with os_errors_as_output_errors(self._output):
             _flush(temporary)
             temporary.replace(place)
@@ -183,15 +184,6 @@ def _list_changes(known: Facts, now: Facts) -> list[str]:
     differ = [name for name in {**known, **now} if known.get(name) != now.get(name)]
     more = [f"{len(differ) - NAMED_MOST} more"] if len(differ) > NAMED_MOST else []
     return [*differ[:NAMED_MOST], *more]
-
-
-def _hash(path: Path) -> str:
-    """Of a file's bytes as they are now, not as they were when they were last looked at."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -15,12 +15,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lipsync.runtime.hashing import hash_file_now
 
 VALUES, ARRAYS = "values.json", "arrays.bin"
 ALIGNED = 64  # bytes at a multiple of which every array begins
@@ -59,7 +60,7 @@ def freeze(value: Any, folder: Path) -> None:
         written = writer.write(value)
     text = json.dumps({
         "arrays": writer.arrays, "objects": writer.objects, "value": written,
-        "sha256": _hash(folder / ARRAYS),
+        "sha256": hash_file_now(folder / ARRAYS),
     })  # fmt: skip
     (folder / VALUES).write_text(text, "utf-8")
 
@@ -72,7 +73,7 @@ def thaw(folder: Path) -> Any:
     """
     try:
         found = json.loads((folder / VALUES).read_text("utf-8"))
-        if found["sha256"] != _hash(folder / ARRAYS):
+        if found["sha256"] != hash_file_now(folder / ARRAYS):
             raise FrozenError(f"{folder / ARRAYS}: is damaged")
         reader = _Reader(folder / ARRAYS, found["arrays"], found["objects"])
         return reader.read(found["value"])
@@ -185,11 +186,3 @@ class _Reader:
         if not isinstance(kind, type) or not is_dataclass(kind) or kind.__module__ != found[1]:
             raise ValueError(f"{name} is none of this program's values")
         return kind(**{key: self.read(one) for key, one in given.items()})
-
-
-def _hash(place: Path) -> str:
-    digest = sha256()
-    with place.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -22,6 +22,15 @@ def hash_file(path: Path) -> str:
 
 @lru_cache(256)
 def _hash(path: Path, inode: int, size: int, modified: int) -> str:
+    return hash_file_now(path)
+
+
+def hash_file_now(path: Path) -> str:
+    """The same of a file's bytes as they are now, not as they were when they were last looked at.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):

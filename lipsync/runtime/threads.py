@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 
-STEADY = 2  # threads of a network: more hardly make ours quicker
+STEADY = 2  # threads of a network, as on the smallest machine that is meant
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from lipsync.jobs.ledger import Ledger
 from lipsync.jobs.local_engine import JobQueue, LocalEngine
 from lipsync.jobs.outcome import JobError, JobOutcome
 from lipsync.jobs.worker_process import WorkerProcess
+from lipsync.runtime.hashing import hash_file
 
 SAMPLE = Path(lipsync.__file__).parents[1] / "assets" / "sample"
 BEGINS = "import sys, json, os, time; sys.path[:] = json.loads(sys.argv[1]); "
@@ -130,6 +131,30 @@ def test_an_output_that_changed_is_made_again(tmp_path: Path) -> None:
     assert (again.done, again.skipped) == (1, 1)
     changed = _manifest(tmp_path, [{"id": "a", "crf": 30}, {"id": "b", "output": "b.mp4"}])
     assert run_batch(changed, out, overwrite=True).done == 1
+
+
+@pytest.mark.usefixtures("answers")
+def test_an_output_that_no_ledger_has_is_ours_if_its_record_is(tmp_path: Path) -> None:
+    """The batch was killed when the output had its name and the ledger not yet its line."""
+    path, out = _manifest(tmp_path, [{"id": "a", "output": "a.mp4"}]), tmp_path / "out"
+    key = json.loads(run_batch(path, out).ledger.read_text())["key"]
+    (out / "results.jsonl").unlink()
+    with pytest.raises(ManifestError, match="is not of this batch"):
+        run_batch(path, out)
+    for digest in ("of another file", hash_file(out / "a.mp4")):
+        told = {"record": key.split()[0], "output": {"sha256": digest}}
+        (out / "a.mp4.json").write_text(json.dumps(told))
+        if digest == "of another file":
+            with pytest.raises(ManifestError, match="is not of this batch"):
+                run_batch(path, out)
+    assert run_batch(path, out).done == 1
+
+
+def test_a_wrong_manifest_leaves_no_folder(tmp_path: Path) -> None:
+    path = _manifest(tmp_path, [{"id": "a", "candidats": 1}])
+    with pytest.raises(ManifestError):
+        run_batch(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("answers")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ import av
 import pytest
 
 import lipsync
+from bench.cost.batches import kill_task
 from lipsync.errors import MissingPackageError, OptionsError, SystemUnfitError
 from lipsync.jobs.batch import run_batch
 from lipsync.jobs.engines import open_engine
@@ -55,7 +54,7 @@ def test_ray_gives_what_this_machine_gives(tmp_path: Path) -> None:
 
     def kill_once(job: Job, stage: str, done: int, total: int | None) -> None:
         if job.id == "b" and stage == "render" and not killed:
-            killed.append(_kill_worker_of("render b"))
+            killed.append(kill_task("render b"))
 
     whole = run_batch(path, tmp_path / "whole", engine="ray", workers=2, progress=kill_once)
     sharded = run_batch(path, tmp_path / "sharded", engine="ray", workers=2, shard_s=2)
@@ -69,19 +68,6 @@ def test_ray_gives_what_this_machine_gives(tmp_path: Path) -> None:
     assert sorted(one.name for one in (tmp_path / "sharded").iterdir()) == sorted(
         one.name for one in (tmp_path / "local").iterdir()
     )
-
-
-def _kill_worker_of(task: str) -> int:
-    """Kill the process that runs a task, by the title that Ray gives it."""
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            title = place.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if title.startswith(f"ray::{task}"):
-            os.kill(pid := int(place.parent.name), signal.SIGKILL)
-            return pid
-    return 0
 
 
 @RAY_WARNS
