@@ -141,6 +141,7 @@ def make_parts(
                     busy[0].wait(POLL_S)
                 run.report("render", parts.done, total)
             else:  # none was busy, and then no part was left
+                run.report("render", parts.done, total)  # also what came since the last report
                 break
 
 
