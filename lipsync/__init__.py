@@ -6,6 +6,7 @@ A render passes through these folders from the bottom up; a folder imports only 
     __main__     `python -m lipsync`
     cli/         the command line: arguments, progress, exit codes
     comfyui/     nodes of ComfyUI: a render as one step of a workflow
+    live/        renders inside of a program: targets stay loaded, frames while the sound arrives
     jobs/        many renders (batches), renders in pieces (shards), and for others (a service)
     pipelines/   one module per command (render, adapt, train_decoder, swap, extract_faces, inspect)
     options      all options of a command in one value, composed of every stage's own
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from lipsync.dialogue.spans import Span
     from lipsync.errors import LipsyncError
     from lipsync.jobs.shards import join_shards, make_shard, plan_shards
+    from lipsync.live.frame_stream import FrameStream
+    from lipsync.live.renderer import Renderer
     from lipsync.options import (
         ExtractOptions,
         InspectOptions,
@@ -71,6 +74,7 @@ _HOMES = {
     "AdaptResult": "lipsync.report.results",
     "ExtractOptions": "lipsync.options",
     "ExtractResult": "lipsync.report.results",
+    "FrameStream": "lipsync.live.frame_stream",
     "InspectOptions": "lipsync.options",
     "InspectResult": "lipsync.report.results",
     "LipsyncError": "lipsync.errors",
@@ -81,6 +85,7 @@ _HOMES = {
     "PersonOptions": "lipsync.options",
     "RenderOptions": "lipsync.options",
     "RenderResult": "lipsync.report.results",
+    "Renderer": "lipsync.live.renderer",
     "ShardResult": "lipsync.report.results",
     "Span": "lipsync.dialogue.spans",
     "Speaker": "lipsync.types",
@@ -102,6 +107,7 @@ __all__ = [
     "AdaptResult",
     "ExtractOptions",
     "ExtractResult",
+    "FrameStream",
     "InspectOptions",
     "InspectResult",
     "LipsyncError",
@@ -112,6 +118,7 @@ __all__ = [
     "PlanResult",
     "RenderOptions",
     "RenderResult",
+    "Renderer",
     "ShardResult",
     "Span",
     "Speaker",

@@ -15,6 +15,8 @@ LipsyncError                 the user can mend it: one line, exit code 2
 ├── OutputError              where the result should go
 ├── OptionsError             an option or YAML key that is unknown or out of range
 ├── SystemUnfitError        a machine or cluster that is not there, or not as it has to be
+├── CancelledError           the caller no longer wants it
+├── TimeLimitError           it took longer than the caller allows
 ├── WeightsError             weights that are missing, damaged, or do not fit
 └── MissingPackageError      an optional package; the message carries the pip line
 ```
@@ -92,6 +94,14 @@ class OptionsError(LipsyncError):
 
 class SystemUnfitError(LipsyncError):
     """A machine or a cluster is not there, or not as it has to be."""
+
+
+class CancelledError(LipsyncError):
+    """The caller has asked to stop."""
+
+
+class TimeLimitError(LipsyncError):
+    """It took longer than the caller allows."""
 
 
 class WeightsError(LipsyncError):

@@ -40,6 +40,7 @@ from lipsync.retime import TimingOptions
 from lipsync.runtime.cache import DEFAULT_SIZE
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.disk_space import SizeText, parse_size
+from lipsync.runtime.loaded import LoadedValues
 from lipsync.runtime.option_spec import option_group
 from lipsync.speech.articulation import ArticulationOptions
 from lipsync.speech.lip_model import LipOptions
@@ -64,10 +65,12 @@ class RunOptions:
     cores, at most four."""
 
     @contextmanager
-    def open(self, progress: Progress | None) -> Iterator[RunContext]:
-        """The services of one run."""
+    def open(
+        self, progress: Progress | None, loaded: LoadedValues | None = None
+    ) -> Iterator[RunContext]:
+        """The services of one run; `loaded`: what this process keeps in memory between runs."""
         size = parse_size(self.cache_size)
-        with RunContext.open(self.cache, self.device, progress, size) as run:
+        with RunContext.open(self.cache, self.device, progress, size, loaded) as run:
             yield run
 
 

@@ -38,6 +38,10 @@ MAY_IMPORT = {
         *GROUND, "runtime", "media", "speech", "face", "dialogue", "retime", "mouth", "faceswap",
         "learning", "marks", "inspection", "report", "options",
     ),
+    "live": (
+        *GROUND, "runtime", "media", "speech", "face", "dialogue", "retime", "mouth", "marks",
+        "report", "options", "pipelines",
+    ),
     "jobs": (
         *GROUND, "runtime", "media", "face", "dialogue", "marks", "report", "options", "pipelines",
     ),
@@ -47,7 +51,9 @@ MAY_IMPORT = {
     ),
     "comfyui": (*GROUND, "options", "pipelines"),
     "__main__": ("cli",),
-    "": ("errors", "_version", "types", "dialogue", "report", "options", "pipelines", "jobs"),
+    "": (
+        "errors", "_version", "types", "dialogue", "report", "options", "pipelines", "jobs", "live",
+    ),
 }  # fmt: skip
 TRAINING_MAY_IMPORT = {
     "parallel": (),

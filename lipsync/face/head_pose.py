@@ -10,6 +10,8 @@ Symbols: n output frames, f target frames, r rigid landmarks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +30,18 @@ TURN_FROM_DEG, TURN_FULLY_DEG = 4.0, 9.0
 SMOOTHING_S = 0.2  # radius of the smoothing of rotations
 
 
-def turn_lips(lips: LipTrack, face: TrackedFace, order: Positions) -> LipTrack:
+@dataclass(frozen=True, eq=False)
+class HeadTurns:
+    """How a face turns away from its median; r rigid points, f frames."""
+
+    rigid: Floats  # (r, 3), of the median face, canonical units
+    depth: Floats  # (18,), of its lips
+    rotations: Floats  # (f, 3, 3), of every frame; the identity in frames without a face
+
+
+def turn_lips(
+    lips: LipTrack, face: TrackedFace, order: Positions, turns: HeadTurns | None = None
+) -> LipTrack:
     """Turn lips (n) from the median pose to the head pose of the target's frames.
 
     Lips stay unchanged, bit for bit, where landmarks have no depth or the head is turned by less
@@ -38,18 +51,20 @@ def turn_lips(lips: LipTrack, face: TrackedFace, order: Positions) -> LipTrack:
         lips: in the median pose, canonical.
         face: the target's, f frames.
         order: (n,) position in the target of each output frame.
+        turns: of the face, where they are known.
     """
     track = face.track
     if track.points.shape[-1] < 3 or not track.found.any():
         return lips
-    rigid, depth, turns = measure_turns(face)
-    angle = rotation_angles(turns)
+    turns = measure_turns(face) if turns is None else turns
+    rigid, depth = turns.rigid, turns.depth
+    angle = rotation_angles(turns.rotations)
     ramp = np.clip((angle - TURN_FROM_DEG) / (TURN_FULLY_DEG - TURN_FROM_DEG), 0, 1)
     weight = sample_at(smoothstep(ramp).astype(np.float32), order)
     which = np.flatnonzero((weight > 0) & np.isfinite(lips.points).all((1, 2)))
     if not len(which):
         return lips
-    rotation = sample_at(turns.astype(np.float32), order)[which].astype(np.float64)
+    rotation = sample_at(turns.rotations.astype(np.float32), order)[which].astype(np.float64)
     center = rigid.mean(0)
     depths = np.broadcast_to(depth[:, None], (len(which), len(depth), 1))
     solid = np.concatenate([lips.points[which], depths], axis=2) - center
@@ -65,13 +80,8 @@ def turn_lips(lips: LipTrack, face: TrackedFace, order: Positions) -> LipTrack:
     return LipTrack(points, lips.rate)
 
 
-def measure_turns(face: TrackedFace) -> tuple[Floats, Floats, Floats]:
-    """Median face and the rotation of every frame from it.
-
-    Returns:
-        Rigid points (r, 3) and depth of the lips (18,) of the median face, canonical units;
-        rotations (f, 3, 3), the identity in frames without a face.
-    """
+def measure_turns(face: TrackedFace) -> HeadTurns:
+    """Median face and the rotation of every frame from it."""
     track = face.track
     inverse = face.alignment.to_canonical.astype(np.float64)
     size = np.sqrt(np.abs(np.linalg.det(inverse[:, :, :2])))
@@ -87,7 +97,7 @@ def measure_turns(face: TrackedFace) -> tuple[Floats, Floats, Floats]:
     for first, end in track.shots():
         smoothed = smooth(turns[first:end].reshape(-1, 9).astype(complex), radius).real
         turns[first:end] = _nearest_rotations(smoothed.reshape(-1, 3, 3))
-    return mean[:count], mean[count:, 2], turns
+    return HeadTurns(mean[:count], mean[count:, 2], turns)
 
 
 def _rotations(source: Floats, targets: Floats) -> Floats:

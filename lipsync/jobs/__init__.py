@@ -5,6 +5,8 @@ manifest        manifests: a batch's jobs, as JSON lines or CSV, read and checke
 job             one job: a render, as a line of a manifest or a request to a service asks for it
 outcome         what became of a job, for programs: its result, or why it failed
 ledger          what is done of a batch: a line of JSON per finished job
+object_store    files in object stores: brought here for a job, and what it writes taken there
+urls            URLs in places of a job, which are paths
 engines         what makes jobs: this machine, or a cluster
 local_engine    jobs on this machine: some processes side by side
 worker_process  a process for jobs, as its starter sees it

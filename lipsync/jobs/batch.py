@@ -18,7 +18,9 @@ from lipsync.jobs.job import Job
 from lipsync.jobs.ledger import Ledger, job_key
 from lipsync.jobs.local_engine import Report
 from lipsync.jobs.manifest import read_manifest
+from lipsync.jobs.object_store import describe_object
 from lipsync.jobs.outcome import JobOutcome
+from lipsync.jobs.urls import show_place, url_of
 from lipsync.marks.sidecar import hash_output, read_sidecar
 from lipsync.pipelines.estimate import estimate_script
 from lipsync.report.results import BatchEstimate, BatchResult
@@ -71,9 +73,9 @@ def run_batch(
     with ExitStack() as stack:
         ledger = Ledger(folder)
         stack.callback(ledger.close)
-        keys = {job.id: job_key(job, request) for job, request in asked}
-        done = {job.id for job, _ in asked if ledger.find(keys[job.id]) is not None}
-        todo = [job for job, _ in asked if job.id not in done]
+        keys = {one.job.id: job_key(one) for one in asked}
+        done = {name for name, key in keys.items() if ledger.find(key) is not None}
+        todo = [one.job for one in asked if one.job.id not in done]
         if not overwrite:
             _check_free(Path(manifest), todo, keys)
         chosen: Engine = open_engine(
@@ -113,7 +115,11 @@ def estimate_batch(
     asked = read_manifest(Path(manifest), Path(out).absolute(), options, dry=True)
     known: set[tuple[Path, str]] = set()
     seconds, size, memory, warnings = 0.0, 0, 0, []
-    for job, request in asked:
+    for checked in asked:
+        job, request = checked.job, checked.request
+        if request is None:
+            warnings.append(f"{job.id}: not estimated, its files are in a store")
+            continue
         one = estimate_script(request.script, request.paths, request.options)
         for step in one.steps:
             shared = step.name.startswith(ONCE_A_TARGET)
@@ -124,7 +130,7 @@ def estimate_batch(
         warnings += [f"{job.id}: {line}" for line in one.warnings]
     return BatchEstimate(
         jobs=len(asked),
-        targets=len({job.video for job, _ in asked}),
+        targets=len({one.job.video for one in asked}),
         seconds=round(seconds, 1),
         memory=memory,
         output_size=size,
@@ -153,13 +159,17 @@ def _check_free(manifest: Path, jobs: list[Job], keys: Mapping[str, str]) -> Non
         ManifestError: they would.
     """
     there = [
-        f"job {job.id}: {job.output} exists already and is not of this batch; pass --overwrite to "
-        "replace it, or remove it"
+        f"job {job.id}: {show_place(job.output)} exists already and is not of this batch; pass "
+        "--overwrite to replace it, or remove it"
         for job in jobs
-        if job.output.exists() and not keys[job.id].startswith(f"{_read_record(job.output)} ")
+        if _exists(job.output) and not keys[job.id].startswith(f"{_read_record(job.output)} ")
     ]
     if there:
         raise ManifestError(manifest, there)
+
+
+def _exists(output: Path) -> bool:
+    return output.exists() if url_of(output) is None else describe_object(output) is not None
 
 
 def _read_record(output: Path) -> str | None:

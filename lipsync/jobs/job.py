@@ -11,6 +11,7 @@ from typing import Any
 
 from lipsync.dialogue.spans import Span, parse_segment
 from lipsync.errors import OptionsError
+from lipsync.jobs.urls import stand_in
 from lipsync.options import RenderOptions, option_names
 from lipsync.pipelines.arguments import as_place, as_spans, as_speakers
 from lipsync.types import Speaker
@@ -25,7 +26,7 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Job:
-    """One render. All paths hold in every folder."""
+    """One render. All paths hold in every folder; some may stand for URLs, see `urls`."""
 
     id: str
     video: Path
@@ -134,8 +135,13 @@ def _check_keys(given: Mapping[str, Any]) -> None:
 
 
 def _place(value: Any, base: Path, what: str) -> Path | None:
-    path = as_place(value, what)
+    path = stand_in(value) or as_place(value, what)
     return None if path is None else (base / path.expanduser()).absolute()
+
+
+def _sound(path: Path | None, base: Path) -> Path | None:
+    """The sound of a speaker or of a span."""
+    return None if path is None else stand_in(path) or (base / path.expanduser()).absolute()
 
 
 def _name_output(video: Path, audio: Path | None, language: str | None) -> str:
@@ -146,8 +152,7 @@ def _name_output(video: Path, audio: Path | None, language: str | None) -> str:
 
 def _speakers(value: Any, base: Path) -> Iterator[Speaker]:
     for one in as_speakers(value):
-        audio = None if one.audio is None else (base / one.audio.expanduser()).absolute()
-        yield Speaker(one.name, audio, one.face)
+        yield Speaker(one.name, _sound(one.audio, base), one.face)
 
 
 def _spans(given: Mapping[str, Any], base: Path) -> Path | tuple[Span, ...] | None:
@@ -155,12 +160,11 @@ def _spans(given: Mapping[str, Any], base: Path) -> Path | tuple[Span, ...] | No
         return (parse_segment(str(given["segment"])),)
     spans = as_spans(given.get("spans"))
     if spans is None or isinstance(spans, Path):
-        return _place(spans, base, "spans")
-    moved = []
-    for one in spans:
-        audio = None if one.audio is None else (base / one.audio.expanduser()).absolute()
-        moved.append(Span(one.start, one.end, one.speaker, audio, one.text, one.name))
-    return tuple(moved)
+        return _place(given.get("spans"), base, "spans")
+    return tuple(
+        Span(one.start, one.end, one.speaker, _sound(one.audio, base), one.text, one.name)
+        for one in spans
+    )
 
 
 def _as_json(value: Speaker | Span) -> dict[str, Any]:

@@ -20,8 +20,11 @@ from dataclasses import asdict
 from typing import Any, TextIO
 
 from lipsync.errors import LipsyncError
-from lipsync.jobs.job import Job
+from lipsync.jobs.job import PLACES, Job
+from lipsync.jobs.object_store import brought_here
 from lipsync.jobs.outcome import JobError, JobOutcome, as_line
+from lipsync.jobs.urls import show_place, url_of
+from lipsync.marks.sidecar import sidecar_path
 from lipsync.pipelines.render import render
 from lipsync.runtime.memory import return_large_arrays
 
@@ -47,9 +50,17 @@ def make(job: Job, report: Any = None) -> JobOutcome:
     Args:
         report: called with (stage, done, total); may raise to stop the work.
     """
-    return catch_errors(
-        job, lambda: asdict(render(**job.arguments(), overwrite=True, progress=report))
-    )
+
+    def work() -> dict[str, Any]:
+        with brought_here(job) as here:
+            result = asdict(render(**here.arguments(), overwrite=True, progress=report))
+        named = {"output": job.output, **{name: getattr(job, name) for name in PLACES}}
+        named["sidecar"] = job.sidecar or sidecar_path(job.output)
+        # What went to a store is there now.
+        result |= {name: show_place(place) for name, place in named.items() if url_of(place)}
+        return result
+
+    return catch_errors(job, work)
 
 
 def catch_errors(job: Job, work: Callable[[], dict[str, Any]]) -> JobOutcome:
@@ -66,7 +77,7 @@ def catch_errors(job: Job, work: Callable[[], dict[str, Any]]) -> JobOutcome:
     return JobOutcome(
         id=job.id,
         ok=error is None,
-        output=str(job.output),
+        output=show_place(job.output),
         seconds=round(time.monotonic() - began, 3),
         result=result,
         error=error,

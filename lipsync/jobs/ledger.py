@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from contextlib import suppress
@@ -10,11 +11,12 @@ from typing import Any
 
 from lipsync._version import __version__
 from lipsync.errors import OutputError
-from lipsync.jobs.job import Job
+from lipsync.jobs.manifest import CheckedJob
+from lipsync.jobs.object_store import describe_object
 from lipsync.jobs.outcome import JobOutcome, as_line
+from lipsync.jobs.urls import show_place, stand_in
 from lipsync.marks.origin import write_id
 from lipsync.pipelines.recipe import identify_output
-from lipsync.pipelines.request import RenderRequest
 from lipsync.runtime.atomic import os_errors_as_output_errors
 from lipsync.runtime.path_lock import PathLock
 
@@ -51,7 +53,7 @@ class Ledger:
     def find(self, key: str) -> dict[str, Any] | None:
         """The line of a job that is done and whose output is still as it was written; else None."""
         line = self._done.get(key)
-        if line is None or line.get("file") != _describe_file(Path(line["output"])):
+        if line is None or line.get("file") != _describe_output(line["output"]):
             return None
         return line
 
@@ -63,7 +65,7 @@ class Ledger:
         """
         line = {"key": key, **outcome.to_json()}
         if outcome.ok:
-            line["file"] = _describe_file(Path(outcome.output))
+            line["file"] = _describe_output(outcome.output)
             self._done[key] = line
         with os_errors_as_output_errors(self.path):
             self._stream.write(f"{as_line(line)}\n".encode())
@@ -88,15 +90,26 @@ class Ledger:
         return done
 
 
-def job_key(job: Job, request: RenderRequest) -> str:
-    """What a job is known by in a ledger: files by their bytes, options, output, version."""
-    record = write_id(identify_output(request.script, request.options))
-    return f"{record} {__version__} {job.output}"
+def job_key(checked: CheckedJob) -> str:
+    """What a job is known by in a ledger: files by their bytes, options, output, version.
+
+    Objects in a store count as what the store says of them.
+    """
+    job, request = checked.job, checked.request
+    if request is not None:
+        record = write_id(identify_output(request.script, request.options))
+        return f"{record} {__version__} {job.output}"
+    told = {**job.to_json(), "options": job.options.decisive(), "objects": checked.objects}
+    written = json.dumps(told, sort_keys=True, default=str).encode()
+    return f"{hashlib.sha256(written).hexdigest()[:24]} {__version__} {show_place(job.output)}"
 
 
-def _describe_file(path: Path) -> list[int] | None:
-    """Size and time of a file; None: it is gone."""
+def _describe_output(output: str) -> list[Any] | None:
+    """Size and time of a file, or what a store says of an object; None: it is gone."""
+    place = stand_in(output)
+    if place is not None:
+        return describe_object(place)
     with suppress(OSError):
-        facts = path.stat()
+        facts = Path(output).stat()
         return [facts.st_size, facts.st_mtime_ns]
     return None

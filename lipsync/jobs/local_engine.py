@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lipsync.jobs.job import Job
 from lipsync.jobs.outcome import JobError, JobOutcome
+from lipsync.jobs.urls import show_place
 from lipsync.jobs.worker_process import ATTEMPTS, WorkerProcess
 from lipsync.options import RunOptions
 
@@ -98,7 +99,7 @@ class LocalEngine:
                 timeout_s=self._timeout_s, attempts=self._attempts,
             )  # fmt: skip
         except Exception as error:
-            return JobOutcome(job.id, False, str(job.output), 0.0, error=JobError.of(error))
+            return JobOutcome(job.id, False, show_place(job.output), 0.0, error=JobError.of(error))
 
 
 class JobQueue:

@@ -7,23 +7,34 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lipsync import media
-from lipsync.errors import InputError, LipsyncError, ManifestError, OutputError
+from lipsync.errors import InputError, LipsyncError, ManifestError, MediaError, OutputError
 from lipsync.jobs.job import PLACES, Job, read_job
+from lipsync.jobs.object_store import check_inputs, is_remote
+from lipsync.jobs.urls import show_place, url_of
 from lipsync.marks.sidecar import sidecar_path
 from lipsync.pipelines.request import RenderRequest, read_request
 
 Line = tuple[str, Mapping[str, Any] | str]  # where it is, and what it says or is wrong with it
 
 
+@dataclass(frozen=True)
+class CheckedJob:
+    """A job that could be begun now."""
+
+    job: Job
+    request: RenderRequest | None  # None: some of its files are in a store
+    objects: Sequence[Any] = ()  # what those hold now
+
+
 def read_manifest(
     path: Path, out: Path, defaults: Mapping[str, Any] | None = None, *, dry: bool = False
-) -> list[tuple[Job, RenderRequest]]:
+) -> list[CheckedJob]:
     """Read and check all jobs of a manifest.
 
     Args:
@@ -45,18 +56,18 @@ def read_manifest(
     lines = list(_csv_lines(text) if path.suffix.lower() == ".csv" else _json_lines(text))
     if not lines:
         raise ManifestError(path, ["there is no job in it"])
-    jobs: list[tuple[str, Job, RenderRequest]] = []
+    jobs: list[tuple[str, CheckedJob]] = []
     faults: list[str] = []
     for number, (where, said) in enumerate(lines, 1):
         found = _read_line(said, path.parent, out, f"{number:04d}", defaults, dry)
         if isinstance(found, str):
             faults.append(f"{where}: {found}")
         else:
-            jobs.append((where, *found))
-    faults += _find_conflicts([(where, job) for where, job, _ in jobs])
+            jobs.append((where, found))
+    faults += _find_conflicts([(where, one.job) for where, one in jobs])
     if faults:
         raise ManifestError(path, sorted(faults, key=_line_number))
-    return [(job, request) for _, job, request in jobs]
+    return [one for _, one in jobs]
 
 
 def _read_line(
@@ -66,13 +77,15 @@ def _read_line(
     default_id: str,
     defaults: Mapping[str, Any] | None,
     dry: bool,
-) -> tuple[Job, RenderRequest] | str:
+) -> CheckedJob | str:
     """The job of a line, or what is wrong with it."""
     if isinstance(said, str):
         return said
     try:
         job = read_job(_with_defaults(said, defaults), base, out, default_id)
-        return job, check_job(job, dry=dry)
+        if is_remote(job):
+            return CheckedJob(job, None, check_remote_job(job))
+        return CheckedJob(job, check_job(job, dry=dry))
     except LipsyncError as error:
         return str(error)
 
@@ -96,6 +109,24 @@ def check_job(job: Job, *, dry: bool = False) -> RenderRequest:
             if piped.is_taken(path):
                 raise InputError(f"{piped.rename(str(path))}: is a pipe; give a file")
         return asked
+
+
+def check_remote_job(job: Job) -> list[Any]:
+    """See whether a job with URLs could be begun now; what its URLs hold.
+
+    What only the files themselves can tell, their maker will find.
+
+    Raises:
+        LipsyncError: it could not.
+    """
+    objects = check_inputs(job)
+    for place in (job.video, job.audio):
+        if place is not None and url_of(place) is None and not place.is_file():
+            raise MediaError(f"{place}: no such file")
+    form = media.Output.parse(job.output).format
+    media.check_audio_codec(form, job.options.encode.audio_codec)
+    media.check_encoder(form, job.options.encode.encoder)
+    return objects
 
 
 def list_outputs(job: Job) -> Iterator[Path]:
@@ -166,13 +197,13 @@ def _find_conflicts(jobs: list[tuple[str, Job]]) -> Iterator[str]:
         ids.setdefault(job.id, where)
         for place in list_outputs(job):
             if place in written:
-                yield f"{where}: writes {place}, as {written[place]} does"
+                yield f"{where}: writes {show_place(place)}, as {written[place]} does"
             written.setdefault(place, where)
     for where, job in jobs:
         read = {job.video, job.audio, *(speaker.audio for speaker in job.speakers)}
         for place in sorted(path for path in read if path is not None and path in written):
             if written[place] != where:
-                yield f"{where}: reads {place}, which {written[place]} writes"
+                yield f"{where}: reads {show_place(place)}, which {written[place]} writes"
 
 
 def _line_number(fault: str) -> int:

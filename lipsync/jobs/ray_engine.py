@@ -20,8 +20,10 @@ from lipsync.errors import LipsyncError, MissingPackageError, SystemUnfitError
 from lipsync.jobs import ray_tasks
 from lipsync.jobs.job import Job
 from lipsync.jobs.local_engine import KNOWN_AT, JobQueue, Report, count_cores
+from lipsync.jobs.object_store import is_remote
 from lipsync.jobs.outcome import JobError, JobOutcome
 from lipsync.jobs.shards import check_can_be_shared
+from lipsync.jobs.urls import show_place
 from lipsync.media import Output
 from lipsync.pipelines.estimate import estimate_render
 
@@ -196,7 +198,9 @@ class RayEngine:
             return JobOutcome.from_json(self._ray.get(reference))
         except self._ray.exceptions.RayError as error:
             lost = JobError.worker_lost(type(error).__name__)
-            return JobOutcome(job.id, False, str(job.output), 0.0, attempts=ATTEMPTS, error=lost)
+            return JobOutcome(
+                job.id, False, show_place(job.output), 0.0, attempts=ATTEMPTS, error=lost
+            )
 
     def _give_up_late(self, running: dict[Any, _Running]) -> JobOutcome | None:
         """Stop a job that takes longer than is allowed, and tell so."""
@@ -208,7 +212,9 @@ class RayEngine:
                 self._cancel(one)
                 del running[reference]
                 error, job = JobError.timed_out(self._timeout_s), one.job
-                return JobOutcome(job.id, False, str(job.output), round(seconds, 3), error=error)
+                return JobOutcome(
+                    job.id, False, show_place(job.output), round(seconds, 3), error=error
+                )
         return None
 
 
@@ -225,7 +231,7 @@ def _knock(address: str | None) -> None:
 
 def can_be_sharded(job: Job) -> bool:
     """Whether shards can make what a job asks for."""
-    if any((job.sheet, job.plot, job.report, job.mask)):
+    if any((job.sheet, job.plot, job.report, job.mask)) or is_remote(job):
         return False
     try:
         check_can_be_shared(Output.parse(job.output), job.options)

@@ -17,6 +17,7 @@ from typing import Any
 
 from lipsync.jobs.job import Job
 from lipsync.jobs.outcome import JobError, JobOutcome, as_line
+from lipsync.jobs.urls import show_place
 from lipsync.types import Progress
 
 PROGRAM = (
@@ -93,7 +94,7 @@ class WorkerProcess:
 
         def failed(error: JobError) -> JobOutcome:
             seconds = round(time.monotonic() - began, 3)
-            return JobOutcome(job.id, False, str(job.output), seconds, error=error)
+            return JobOutcome(job.id, False, show_place(job.output), seconds, error=error)
 
         if not wanted():
             return failed(JobError.cancelled())

@@ -23,6 +23,7 @@ them, and PyAV inspects files beforehand.
     pipes                Inputs that are pipes: read once, into temporary files
     pixels               Small pixel operations: crops, cell means, polygons, color masks
     png                  Pictures as PNG files that appear complete or not at all
+    resampler            Sound that is still arriving, brought to another rate piece by piece
     sound                Decoding sound from any file
     sound_faults         Samples that are no numbers: counted, and replaced by silence
     sound_tracks         Sound streams of a file: which one is meant, and whether a copy is in sync

@@ -36,6 +36,11 @@ class WantedMouths:
     def __len__(self) -> int:
         return len(self.lips)
 
+    @property
+    def heard(self) -> bool:
+        """Whether the phone embedding of the speech is known."""
+        return self.phones is not None
+
     @cached_property
     def target(self) -> SampledFace:
         """The target's face in every output frame."""

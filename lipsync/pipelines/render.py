@@ -46,6 +46,7 @@ from lipsync.report.results import RenderResult
 from lipsync.retime import Motion
 from lipsync.runtime.atomic import name_written
 from lipsync.runtime.context import RunContext
+from lipsync.runtime.loaded import LoadedValues
 from lipsync.runtime.memory import release_unused_memory
 from lipsync.runtime.threads import steady_threads
 from lipsync.speech.video_speech import VideoSpeech
@@ -110,14 +111,26 @@ def render(
 
 
 def render_script(
-    script: Script, paths: OutputPaths, options: RenderOptions, progress: Progress | None = None
+    script: Script,
+    paths: OutputPaths,
+    options: RenderOptions,
+    progress: Progress | None = None,
+    loaded: LoadedValues | None = None,
 ) -> RenderResult:
-    """`render` of what has been read and checked."""
+    """`render` of what has been read and checked.
+
+    Args:
+        loaded: what this process keeps in memory between renders.
+    """
     marking, unsigned = plan_marking(
         paths.output, GENERATED_MOUTH, options.marks, identify_output(script, options)
     )
     model = texture.load_model(options.texture, len(script.parts), options.run.device)
-    with steady_threads(), options.run.open(progress) as run, run.cache.room() as folder:
+    with (
+        steady_threads(),
+        options.run.open(progress, loaded) as run,
+        run.cache.room() as folder,
+    ):
         planned = plan_render(script, paths, options, run, folder, model)
         recipe = planned.recipe(script, paths, options, marking, unsigned)
         sheets = planned.sheets() if paths.sheet is not None else []

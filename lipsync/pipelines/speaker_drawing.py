@@ -21,7 +21,7 @@ from lipsync.mouth.finish.composite import CompositeOptions, Compositor, fade, f
 from lipsync.mouth.finish.sharpen import Sharpness
 from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
 from lipsync.mouth.finish.teeth_relief import Teeth
-from lipsync.mouth.texture import TextureOptions
+from lipsync.mouth.texture import TextureOptions, TextureSource
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.prefetch import read_ahead
@@ -69,6 +69,7 @@ class MouthDrawing:
     texture: TextureOptions
     finish: TeethOptions
     composite: CompositeOptions
+    first: int = 0  # number of the first of them in the output, if it is drawn piece by piece
 
 
 class SpeakerDrawing:
@@ -84,6 +85,7 @@ class SpeakerDrawing:
         mark: Watermark | None = None,
         coding: FrameCoding = RGB,
         model: Any = None,
+        source: TextureSource | None = None,
     ) -> None:
         """Prepare to draw.
 
@@ -92,6 +94,7 @@ class SpeakerDrawing:
             mark: put into every new mouth.
             coding: of the frames.
             model: of the texture, from `texture.load_model`.
+            source: of the texture, of this bank and these options; None: a new one.
         """
         self._drawing, self._mark, self._coding, self._info = drawing, mark, coding, info
         self.model = model
@@ -99,7 +102,7 @@ class SpeakerDrawing:
         target = drawing.wanted.target
         self._corners, self._sizes = find_boxes(target, info.width, info.height, drawing.composite)
         self._target = target.within(self._corners)
-        self._source = texture.open_texture(drawing.bank, drawing.texture, model)
+        self._source = source or texture.open_texture(drawing.bank, drawing.texture, model)
 
     @property
     def head(self) -> F32:
@@ -113,15 +116,15 @@ class SpeakerDrawing:
 
     def prepare(self, cache: Cache) -> None:
         """Do once what all frames need."""
-        self._source.prepare(self._drawing.wanted, cache)
+        self._source.prepare(self._drawing.wanted.heard, cache)
 
     def learned(self) -> Any:
         """What was learned of the person's mouths, for `adopt` elsewhere."""
-        return self._source.learned(self._drawing.wanted)
+        return self._source.learned(self._drawing.wanted.heard)
 
     def adopt(self, learned: Any) -> None:
         """Take what was learned elsewhere, instead of `prepare`."""
-        self._source.adopt(self._drawing.wanted, learned)
+        self._source.adopt(self._drawing.wanted.heard, learned)
 
     def apply(self, frames: Iterable[U8], part: range, timer: StageTimer) -> Iterator[U8]:
         """The frames of a part with this mouth, changed in place; others pass untouched."""
@@ -140,7 +143,7 @@ class SpeakerDrawing:
             wanted.jaw_offsets,
             occluders=drawing.occluders,
             lips=wanted.lips.points,
-            first=part.start,
+            first=drawing.first + part.start,
             frame_shape=(self._info.height, self._info.width),
         )
         ahead = timer.each("wait", read_ahead(patches))

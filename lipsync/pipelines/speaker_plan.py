@@ -144,17 +144,21 @@ def _check_seen_in_spans(role: Role, in_spans: F32, timeline: OutputTimeline) ->
 
 
 def collect_material(
-    role: Role, scene: RenderScene, model: LipLSTM, options: RenderOptions, run: RunContext
+    person: Person, speech: VideoSpeech, model: LipLSTM, options: RenderOptions, run: RunContext
 ) -> Material:
     """Gather the person's footage, and what its mouths lend: crops, teeth, sharpness.
+
+    Args:
+        speech: the target's own sound.
+        model: with which the lips are predicted.
 
     Raises:
         NoFaceError: a reference does not show the person.
     """
-    person, timer = role.person, run.timer
+    timer = run.timer
     with timer.stage("mouth bank"):
         references = options.footage.reference
-        footage = gather_footage(person, scene.speech, references, options.landmarks, run)
+        footage = gather_footage(person, speech, references, options.landmarks, run)
         bank, appearance = footage.collect_bank(options.bank, run.cache, model)
     with timer.stage("teeth rows"):
         teeth = NO_TEETH

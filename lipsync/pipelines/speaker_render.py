@@ -132,7 +132,7 @@ def prepare_speaker(
     """
     timer, target = run.timer, role.person.face.at(scene.timeline.order)
     lips = plan_lips(role, scene, options, run)
-    material = collect_material(role, scene, lips.model, options, run)
+    material = collect_material(role.person, scene.speech, lips.model, options, run)
     with timer.stage("visibility"):
         track, seen = role.person.face.track, material.appearance
         where = measure_visibility(track, seen.outlier_score, options.shown, seen.occluders)

@@ -14,6 +14,7 @@ hashing        Fingerprints of files and arrays
 imports        Importing libraries late
 interrupt      Ctrl-C, SIGTERM and SIGHUP: for a command, for its imports, for long training
 leftovers      What killed processes left behind: found and removed
+loaded         Values kept in memory between the runs of one process
 locked_folder  Temporary folders that are locked while they are used
 mapped_pickle  Pickles for processes of our own, in which arrays of mapped files are their place
 memory         Memory that is no longer used, given back to the system

@@ -18,11 +18,12 @@ from typing import Any, TypeVar
 import platformdirs
 
 from lipsync.errors import InputError, OutputError
-from lipsync.runtime.cache_entries import key_text
+from lipsync.runtime.cache_entries import SEAL, key_text
 from lipsync.runtime.cache_pruning import prune
 from lipsync.runtime.cache_store import JOB, CacheStore
 from lipsync.runtime.disk_space import disk_fault, free_bytes, parse_size
 from lipsync.runtime.leftovers import list_matching, sweep
+from lipsync.runtime.loaded import LoadedValues
 from lipsync.runtime.locked_folder import LockedFolder
 
 T = TypeVar("T")
@@ -43,12 +44,16 @@ class Cache:
     Use with `with`: entries are in use, and cannot be pruned by others, until it ends.
     """
 
-    def __init__(self, root: Path | None, limit: int | None = None) -> None:
+    def __init__(
+        self, root: Path | None, limit: int | None = None, loaded: LoadedValues | None = None
+    ) -> None:
         """Nothing is made or checked before it is needed.
 
         Args:
             limit: bytes to which it is pruned at the end, the least recently used first.
+            loaded: keeps what `load` reads for the next run of this process.
         """
+        self._loaded = loaded
         self.limit = parse_size(DEFAULT_SIZE) if limit is None else limit
         self._store = None if root is None else CacheStore(root)
         self._refused: dict[Path, str] = {}  # places where nothing can be written, and why
@@ -138,7 +143,12 @@ class Cache:
         """
         folder = self.folder(kind, key, make, code=code)
         try:
-            return read(folder)
+            if self._loaded is None:
+                return read(folder)
+            # Found and checked on disk all the same: other processes are told of files by name.
+            sealed = (folder / SEAL).stat()
+            name = folder, sealed.st_ino, sealed.st_mtime_ns
+            return self._loaded.get(name, lambda: read(folder))
         except UNREADABLE:
             if self._store is not None:
                 self._store.faults.append(f"{kind}/{folder.name[:8]}: cannot be read")

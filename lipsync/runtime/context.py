@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lipsync.runtime.cache import Cache
+from lipsync.runtime.loaded import LoadedValues
 from lipsync.runtime.timer import StageTimer
 from lipsync.types import Progress
 
@@ -26,7 +27,11 @@ class RunContext:
     @staticmethod
     @contextmanager
     def open(
-        use_cache: bool, device: str, progress: Progress | None, cache_size: int | None = None
+        use_cache: bool,
+        device: str,
+        progress: Progress | None,
+        cache_size: int | None = None,
+        loaded: LoadedValues | None = None,
     ) -> Iterator[RunContext]:
         """A context whose cache is the user's, or a temporary one that is removed at the end.
 
@@ -34,8 +39,9 @@ class RunContext:
 
         Args:
             cache_size: bytes to which the user's cache is pruned at the end; None: the default.
+            loaded: what earlier runs of this process keep in memory, and this one will.
         """
-        with Cache(Cache.default_root() if use_cache else None, cache_size) as cache:
+        with Cache(Cache.default_root() if use_cache else None, cache_size, loaded) as cache:
             yield RunContext(cache, device, progress)
             for line in cache.take_warnings():  # not after an error, which is one line
                 LOG.warning(line)

@@ -60,7 +60,7 @@ def test_shut_mouths_of_a_real_turned_head_are_nearer_to_the_turned_one(shared: 
         track = landmarks.track_video(info, landmarks.LandmarkOptions(), cache)
     face = TrackedFace.of(track)
     lips = face.lips
-    angle = head_pose.rotation_angles(head_pose.measure_turns(face)[2])
+    angle = head_pose.rotation_angles(head_pose.measure_turns(face).rotations)
     shut = lips.opening < np.nanpercentile(lips.opening, 25)
     usual = np.median(lips.points[shut & (angle < 3)], axis=0)
     straight = LipTrack(np.repeat(usual[None], len(track), axis=0), lips.rate)

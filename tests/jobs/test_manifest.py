@@ -38,7 +38,7 @@ def _write(base: Path, lines: list[Any], name: str = "jobs.jsonl") -> Path:
 
 
 def _read(base: Path, lines: list[Any], **rest: Any) -> list[Job]:
-    return [job for job, _ in read_manifest(_write(base, lines), base / "out", **rest)]
+    return [one.job for one in read_manifest(_write(base, lines), base / "out", **rest)]
 
 
 def _faults(base: Path, lines: list[Any], name: str = "jobs.jsonl", **rest: Any) -> list[str]:
@@ -85,7 +85,7 @@ def test_csv_says_the_same(base: Path) -> None:
         "a,target.mp4,speech.wav,,,\r\n\r\nb,target.mp4,other.wav,12,cut,true\r\n"
     )
     path = _write(base, [table], "jobs.csv")
-    one, other = (job for job, _ in read_manifest(path, base / "out"))
+    one, other = (found.job for found in read_manifest(path, base / "out"))
     assert (one.id, one.options) == ("a", RenderOptions())
     assert other.options == RenderOptions.of(candidates=12, timing="cut", label=True)
 

@@ -41,7 +41,7 @@ def test_a_model_from_the_cache_draws_what_one_fitted_here_draws(
     with Cache(tmp_path) as cache:
         for _ in range(2):
             source = MedianTexture(bank, TextureOptions())
-            source.prepare(wanted, cache)
+            source.prepare(wanted.heard, cache)
             assert _same(_draw(source, wanted), expected)
             monkeypatch.setattr(bank_model, "fit_model", None)  # not again
         there = pickle.loads(dump_mapped(source))  # noqa: S301
@@ -53,12 +53,12 @@ def test_a_model_that_cannot_be_read_is_fitted_again(talking, tmp_path: Path) ->
     face, bank = talking
     wanted = wanted_mouths(face, [0.3, 0.5], [3, 4])
     with Cache(tmp_path) as cache:
-        MedianTexture(bank, TextureOptions()).prepare(wanted, cache)
+        MedianTexture(bank, TextureOptions()).prepare(wanted.heard, cache)
     (mean,) = tmp_path.glob("model/*/appearance-mean.npy")
     mean.write_bytes(mean.read_bytes()[:100])
     with Cache(tmp_path) as cache:
         source = MedianTexture(bank, TextureOptions())
-        source.prepare(wanted, cache)
+        source.prepare(wanted.heard, cache)
         assert _same(_draw(source, wanted), _draw(MedianTexture(bank, TextureOptions()), wanted))
         assert any("made anew" in line for line in cache.take_warnings())
 
@@ -72,5 +72,5 @@ def test_another_bank_has_another_model(talking, tmp_path: Path, name: str) -> N
     other: MouthBank = replace(bank, **{name: changed})
     with Cache(tmp_path) as cache:
         for one in (bank, other):
-            MedianTexture(one, TextureOptions()).prepare(wanted, cache)
+            MedianTexture(one, TextureOptions()).prepare(wanted.heard, cache)
         assert len(list((tmp_path / "model").iterdir())) == 2

@@ -63,17 +63,17 @@ class DecoderTexture(TextureSource):
         """See `TextureSource`."""
         return cls(bank, options, model)
 
-    def prepare(self, wanted: WantedMouths, cache: Cache) -> None:
+    def prepare(self, heard: bool, cache: Cache) -> None:
         """See `TextureSource`."""
-        self._median.prepare(wanted, cache)
+        self._median.prepare(heard, cache)
 
-    def learned(self, wanted: WantedMouths) -> BankModel | None:
+    def learned(self, heard: bool) -> BankModel | None:
         """That of the median."""
-        return self._median.learned(wanted)
+        return self._median.learned(heard)
 
-    def adopt(self, wanted: WantedMouths, learned: BankModel | None) -> None:
+    def adopt(self, heard: bool, learned: BankModel | None) -> None:
         """See `TextureSource`."""
-        self._median.adopt(wanted, learned)
+        self._median.adopt(heard, learned)
 
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None

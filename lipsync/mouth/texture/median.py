@@ -116,17 +116,17 @@ class MedianTexture(TextureSource):
         """See `TextureSource`."""
         return cls(bank, options)
 
-    def prepare(self, wanted: WantedMouths, cache: Cache) -> None:
+    def prepare(self, heard: bool, cache: Cache) -> None:
         """Load the bank's model, or fit it."""
-        self._selector.prepare(wanted.phones is not None, cache)
+        self._selector.prepare(heard, cache)
 
-    def learned(self, wanted: WantedMouths) -> BankModel | None:
+    def learned(self, heard: bool) -> BankModel | None:
         """The bank's model; None: there is none."""
-        return self._selector.model(wanted.phones is not None)
+        return self._selector.model(heard)
 
-    def adopt(self, wanted: WantedMouths, learned: BankModel | None) -> None:
+    def adopt(self, heard: bool, learned: BankModel | None) -> None:
         """See `TextureSource`."""
-        self._selector.adopt(wanted.phones is not None, learned)
+        self._selector.adopt(heard, learned)
 
     def draw_patches(
         self, wanted: WantedMouths, part: range | None = None

@@ -50,17 +50,20 @@ class TextureSource(Protocol):
         """Create a source that draws from `bank`; `model` is what `load_model` returned."""
         ...
 
-    def prepare(self, wanted: WantedMouths, cache: Cache) -> None:
+    def prepare(self, heard: bool, cache: Cache) -> None:
         """Do once what all mouths of a render need, before the first is drawn.
 
         What it learns of the bank goes to the cache; afterwards the source can be pickled.
+
+        Args:
+            heard: whether the phone embedding of the wanted mouths is known.
         """
 
-    def learned(self, wanted: WantedMouths) -> Any:
+    def learned(self, heard: bool) -> Any:
         """What `prepare` learned: a value that can be frozen, or None."""
         ...
 
-    def adopt(self, wanted: WantedMouths, learned: Any) -> None:
+    def adopt(self, heard: bool, learned: Any) -> None:
         """Take what another source of the same bank and options learned, instead of `prepare`."""
 
     def draw_patches(
