@@ -204,7 +204,7 @@ def main() -> None:
         "",
         "## Staying loaded",
         "",
-        "11 s of speech onto a minute at 360×288, in one process.",
+        "11 s of speech onto a minute of a GRID speaker, by one process for the parts.",
         "",
         *loading,
         "",
