@@ -44,6 +44,7 @@ MAY_IMPORT = {
     ),
     "jobs": (
         *GROUND, "runtime", "media", "face", "dialogue", "marks", "report", "options", "pipelines",
+        "live",
     ),
     "cli": (
         *GROUND, "runtime", "media", "dialogue", "marks", "inspection", "report", "options",

@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from typing import Any, TextIO
 
 from lipsync.errors import LipsyncError
@@ -24,11 +25,13 @@ from lipsync.jobs.job import PLACES, Job
 from lipsync.jobs.object_store import brought_here
 from lipsync.jobs.outcome import JobError, JobOutcome, as_line
 from lipsync.jobs.urls import show_place, url_of
+from lipsync.live.events import Event, StageProgress
+from lipsync.live.renderer import Renderer
 from lipsync.marks.sidecar import sidecar_path
-from lipsync.pipelines.render import render
 from lipsync.runtime.memory import return_large_arrays
 
 REPORT_S = 0.25  # between two reports of one stage
+TARGETS = 4  # whose analysis stays in memory
 
 
 def main() -> None:
@@ -51,9 +54,14 @@ def make(job: Job, report: Any = None) -> JobOutcome:
         report: called with (stage, done, total); may raise to stop the work.
     """
 
+    def tell(event: Event) -> None:
+        if report is not None and isinstance(event, StageProgress):
+            report(event.stage, event.done, event.total)
+
     def work() -> dict[str, Any]:
         with brought_here(job) as here:
-            result = asdict(render(**here.arguments(), overwrite=True, progress=report))
+            made = _renderer().render(**here.arguments(), overwrite=True, on_event=tell)
+        result = asdict(made)
         named = {"output": job.output, **{name: getattr(job, name) for name in PLACES}}
         named["sidecar"] = job.sidecar or sidecar_path(job.output)
         # What went to a store is there now.
@@ -61,6 +69,12 @@ def make(job: Job, report: Any = None) -> JobOutcome:
         return result
 
     return catch_errors(job, work)
+
+
+@cache
+def _renderer() -> Renderer:
+    """Renders all jobs of this process: what it has loaded of a target serves the next one."""
+    return Renderer(targets=TARGETS)
 
 
 def catch_errors(job: Job, work: Callable[[], dict[str, Any]]) -> JobOutcome:

@@ -36,6 +36,7 @@ class LiveMouth:
     ) -> None:
         """`mark`: put into every new mouth."""
         self._target, self._options, self._mark, self._timer = target, options, mark, timer
+        self._source = target.open_source(options.texture)
         self._lead = round(LEAD_S * target.info.fps)
         self._before: LipBlock | None = None  # the frames before the next block
         self._frames = self._read_target()
@@ -46,7 +47,7 @@ class LiveMouth:
         lead = len(drawn) - len(block)
         part = range(lead, len(drawn))
         drawing = SpeakerDrawing(
-            self._plan(drawn), self._target.info, self._mark, source=self._target.source
+            self._plan(drawn), self._target.info, self._mark, source=self._source
         )
         own = islice(self._frames, len(block))
         with single_threaded_drawing():

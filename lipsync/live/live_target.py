@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from lipsync.media.formats import Format
 from lipsync.media.frame_times import resample_regularly
 from lipsync.mouth import texture
 from lipsync.mouth.finish.visibility import Visibility, measure_visibility
-from lipsync.mouth.texture import TextureSource
+from lipsync.mouth.texture import TextureOptions, TextureSource
 from lipsync.options import RenderOptions
 from lipsync.pipelines import adapt
 from lipsync.pipelines.person import find_person
@@ -43,7 +44,7 @@ class LiveTarget:
     still: F32  # (18, 2), the mouth in silence
     material: Material
     where: Visibility
-    source: TextureSource  # prepared
+    learned: Any  # of the person's mouths, for a texture source
     notes: tuple[str, ...]
 
     def order(self, first: int, count: int) -> Positions:
@@ -58,6 +59,12 @@ class LiveTarget:
     def timing(self, first: int, count: int) -> Timing:
         """The same as `read_frames_in_order` takes it."""
         return Timing.at(np.asarray(self.order(first, count), np.float64))
+
+    def open_source(self, options: TextureOptions) -> TextureSource:
+        """A texture source of its own for a stream: it remembers what it is drawing."""
+        source = texture.open_texture(self.material.bank, options)
+        source.adopt(True, self.learned)
+        return source
 
     def skin_at(self, order: Positions) -> F32:
         """The skin around the mouth, levels, (n, 3)."""
@@ -104,6 +111,7 @@ def prepare_target(
     with timer.stage("appearance"):
         source = texture.open_texture(material.bank, options.texture)
         source.prepare(True, run.cache)
+        learned = source.learned(True)
     deep = face.track.points.shape[-1] >= 3
     return LiveTarget(
         info=info,
@@ -115,6 +123,6 @@ def prepare_target(
         still=still,
         material=material,
         where=where,
-        source=source,
+        learned=learned,
         notes=info.remarks,
     )

@@ -47,7 +47,7 @@ def test_it_is_rendered_and_said(name: str, shared: Path, tmp_path: Path) -> Non
     assert all("\n" not in warning for warning in result.warnings)
     face, own = face_in(result.output), face_in(target)
     assert face.found.mean() > 0.9
-    wanted = predict_lips(speech, own.lips, result)
+    wanted = predict_lips(speech, own.lips, result.fps, result.frames)
     assert correlate_openings(wanted, face.lips) > LEAST_FIT
     untouched = LipTrack(own.at(shown_positions(own, speech, result)).lips, result.fps)
     assert correlate_openings(wanted, untouched) < LEAST_FIT, "the target's own mouth would do"

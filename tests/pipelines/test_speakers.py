@@ -128,7 +128,7 @@ def test_each_mouth_follows_its_own_speech(
         new = lips_in(result.output, face).opening[inside]
         fits = {}
         for whose, name in SPEECH.items():
-            wanted = predict_lips(shared / "data" / "speech" / name, own, result)
+            wanted = predict_lips(shared / "data" / "speech" / name, own, result.fps, result.frames)
             fits[whose] = np.corrcoef(new, wanted.opening[inside])[0, 1]
         assert fits[face] > 0.8, face
         assert fits[face] > max(v for k, v in fits.items() if k != face) + 0.3, face

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -30,18 +31,18 @@ def lips_in(video: Path, which: str = "largest") -> LipTrack:
     return face_in(video, which).lips
 
 
-def predict_lips(speech: Path, target: LipTrack, result: RenderResult) -> LipTrack:
+def predict_lips(speech: Path, target: LipTrack, fps: Fraction, frames: int) -> LipTrack:
     """The lips that the unadapted speech model has for every frame of a render.
 
     Args:
         target: the target's own lips, which set the speaker's lip profile.
+        fps, frames: of the output.
     """
     model = LipLSTM.load(LipOptions())
     wave = audio.load_speech(speech)
     heard = features.extract(wave, model.spec)
     profile = LipProfile.of(target)
-    length = result.fps, result.frames
-    return predict_speech(model, heard, vad.detect_speech(wave), profile, length)
+    return predict_speech(model, heard, vad.detect_speech(wave), profile, (fps, frames))
 
 
 def shown_positions(target: TrackedFace, speech: Path, result: RenderResult) -> Positions:
