@@ -1,11 +1,12 @@
 """Batches on one machine, on Ray, and in shards: docs/benchmarks/batches.md.
 
-    python -m bench.cost.batches [--shared ../shared] [--jobs 24] [--only PART ...] [--keep DIR]
+    python -m bench.cost.batches [--jobs 24] [--long S] [--only PART ...] [--keep FILE]
 
 ray: jobs over three targets on a local Ray with four workers, one of which is killed in the middle,
 against the same jobs made by this machine, one after another: whether outputs are equal, how often
 a target was analyzed, and what a job costs beyond its render. two: one worker against two, each
-with one core. shards: ten minutes in seven shards on two workers, against `lipsync render`.
+with one core. shards: a long render (600 s, or S) in seven shards on two workers, against
+`lipsync render`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ REPO = Path(__file__).resolve().parents[2]
 TARGETS = ("wild/one_take_60s.mp4", "wild/hands_and_objects.mp4", "targets/grid_s4_60s.mp4")
 SPEECHES = ("jfk.flac", "german.flac")
 TARGET_S, SPEECH_S = 12, 4
-LONG_S, SHARDS = 600, 7
+LONG_S, SHARDS = 600, 7  # the default
 ANALYZED_S = 1.0  # CPU seconds of "mouth bank" from which on a job made the bank itself
 PARTS = ("ray", "two", "shards")
 START = "from lipsync.cli import main; main()"
@@ -167,9 +168,10 @@ def describe_two(manifest: Path, folder: Path) -> str:
     )
 
 
-def describe_shards(data: Path, folder: Path) -> str:
-    """Ten minutes in seven shards on two workers, against a render."""
-    target, speech = make_target(CASES[0], data, LONG_S, folder), make_speech(data, LONG_S, folder)
+def describe_shards(data: Path, folder: Path, seconds: int) -> str:
+    """A long render in seven shards on two workers, against a render."""
+    target = make_target(CASES[0], data, seconds, folder)
+    speech = make_speech(data, seconds, folder)
     whole, joined, plan = (folder / name for name in ("whole.mp4", "joined.mp4", "plan"))
     inputs = ["-a", str(speech), "-v", str(target)]
     with own_cache(folder / "shards-cache"):
@@ -188,7 +190,7 @@ def describe_shards(data: Path, folder: Path) -> str:
     size = sum(path.stat().st_size for path in (plan / "recipe").iterdir()) / 1e6
     together = took["plan"] + took["shards"] + took["join"]
     return (
-        f"{LONG_S} s at {CASES[0].name}, all in the cache: render {took['render']:.0f} s; plan "
+        f"{seconds} s at {CASES[0].name}, all in the cache: render {took['render']:.0f} s; plan "
         f"{took['plan']:.0f} s ({size:.0f} MB), {SHARDS} shards on two workers "
         f"{took['shards']:.0f} s, join {took['join']:.0f} s, together {together:.0f} s, "
         f"{together / took['render']:.2f} of the render. Packets "
@@ -230,6 +232,7 @@ def main() -> None:
     )
     parser.add_argument("--shared", type=Path, default=REPO.parent / "shared")
     parser.add_argument("--jobs", type=int, default=24)
+    parser.add_argument("--long", type=int, default=LONG_S, metavar="S")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
     parser.add_argument("--keep", type=Path, help="what was measured before stands on the page too")
     args = parser.parse_args()
@@ -240,7 +243,7 @@ def main() -> None:
             folder = Path(name) / part
             folder.mkdir()
             if part == "shards":
-                kept[part] = describe_shards(data, folder)
+                kept[part] = describe_shards(data, folder, args.long)
             else:
                 manifest = make_inputs(data, folder, args.jobs)
                 kept[part] = {"ray": describe_ray, "two": describe_two}[part](manifest, folder)
