@@ -12,6 +12,7 @@ from typing import Any
 from lipsync.dialogue.spans import Span, parse_segment
 from lipsync.errors import OptionsError
 from lipsync.jobs.urls import stand_in
+from lipsync.marks.sidecar import sidecar_path
 from lipsync.options import RenderOptions, option_names
 from lipsync.pipelines.arguments import as_place, as_spans, as_speakers
 from lipsync.types import Speaker
@@ -80,6 +81,22 @@ class Job:
                 for one in told["spans"]
             ]
         return read_job(values, Path(), Path(), "")
+
+
+def list_inputs(job: Job) -> list[Path]:
+    """Every file that a job reads."""
+    alone = (job.spans,) if isinstance(job.spans, Path) else ()
+    spans = job.spans if isinstance(job.spans, tuple) else ()
+    voices = (one.audio for one in job.speakers)
+    found = (job.video, job.audio, *alone, *voices, *(one.audio for one in spans))
+    return list(dict.fromkeys(place for place in found if place is not None))
+
+
+def list_outputs(job: Job) -> Iterator[Path]:
+    """Every file that a job writes."""
+    yield job.output
+    yield job.sidecar or sidecar_path(job.output)
+    yield from (place for name in PLACES if name != "sidecar" and (place := getattr(job, name)))
 
 
 def read_job(values: Mapping[str, Any], base: Path, out: Path, default_id: str) -> Job:

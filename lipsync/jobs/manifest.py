@@ -14,10 +14,9 @@ from typing import Any
 
 from lipsync import media
 from lipsync.errors import InputError, LipsyncError, ManifestError, MediaError, OutputError
-from lipsync.jobs.job import PLACES, Job, read_job
+from lipsync.jobs.job import Job, list_inputs, list_outputs, read_job
 from lipsync.jobs.object_store import check_inputs, is_remote
 from lipsync.jobs.urls import show_place, url_of
-from lipsync.marks.sidecar import sidecar_path
 from lipsync.pipelines.request import RenderRequest, read_request
 
 Line = tuple[str, Mapping[str, Any] | str]  # where it is, and what it says or is wrong with it
@@ -120,20 +119,13 @@ def check_remote_job(job: Job) -> list[Any]:
         LipsyncError: it could not.
     """
     objects = check_inputs(job)
-    for place in (job.video, job.audio):
-        if place is not None and url_of(place) is None and not place.is_file():
+    for place in list_inputs(job):
+        if url_of(place) is None and not place.is_file():
             raise MediaError(f"{place}: no such file")
     form = media.Output.parse(job.output).format
     media.check_audio_codec(form, job.options.encode.audio_codec)
     media.check_encoder(form, job.options.encode.encoder)
     return objects
-
-
-def list_outputs(job: Job) -> Iterator[Path]:
-    """Every file that a job writes."""
-    yield job.output
-    yield job.sidecar or sidecar_path(job.output)
-    yield from (place for name in PLACES if name != "sidecar" and (place := getattr(job, name)))
 
 
 def _json_lines(text: str) -> Iterator[Line]:
@@ -200,8 +192,7 @@ def _find_conflicts(jobs: list[tuple[str, Job]]) -> Iterator[str]:
                 yield f"{where}: writes {show_place(place)}, as {written[place]} does"
             written.setdefault(place, where)
     for where, job in jobs:
-        read = {job.video, job.audio, *(speaker.audio for speaker in job.speakers)}
-        for place in sorted(path for path in read if path is not None and path in written):
+        for place in sorted(path for path in list_inputs(job) if path in written):
             if written[place] != where:
                 yield f"{where}: reads {show_place(place)}, which {written[place]} writes"
 

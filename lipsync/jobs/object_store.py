@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lipsync.errors import LipsyncError, MediaError, MissingPackageError, OptionsError, OutputError
-from lipsync.jobs.job import PLACES, Job
+from lipsync.jobs.job import PLACES, Job, list_inputs, list_outputs
 from lipsync.jobs.urls import show_place, url_of
-from lipsync.marks.sidecar import sidecar_path
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.disk_space import parse_size
 
@@ -26,8 +25,7 @@ _VERSION = ("ETag", "etag", "md5Hash", "crc32c", "content_md5", "mtime", "LastMo
 
 def is_remote(job: Job) -> bool:
     """Whether a job reads or writes anything that is not a file here."""
-    places = (*_inputs(job), job.output, *(getattr(job, name) for name in PLACES))
-    return any(url_of(place) is not None for place in places)
+    return any(url_of(place) for place in (*list_inputs(job), *list_outputs(job)))
 
 
 def describe_object(path: Path) -> list[Any] | None:
@@ -53,7 +51,7 @@ def check_inputs(job: Job) -> list[list[Any]]:
         MediaError: one is not.
     """
     found = []
-    for place in filter(url_of, _inputs(job)):
+    for place in filter(url_of, list_inputs(job)):
         facts = describe_object(place)
         if facts is None:
             raise MediaError(f"{url_of(place)}: there is no such object")
@@ -72,34 +70,17 @@ def brought_here(job: Job) -> Iterator[Job]:
     if not is_remote(job):
         yield job
         return
-    limit = parse_size(job.options.run.cache_size)
+    run = job.options.run
     with ExitStack() as stack:
-        cache = stack.enter_context(Cache(Cache.default_root(), limit))
+        root = Cache.default_root() if run.cache else None
+        cache = stack.enter_context(Cache(root, parse_size(run.cache_size)))
         room = stack.enter_context(cache.room())
-        here = {place: _fetch(place, cache) for place in filter(url_of, _inputs(job))}
-        outputs = {
-            place: room / place.name
-            for place in (job.output, *(getattr(job, name) for name in PLACES))
-            if url_of(place) is not None
-        }
-        if job.sidecar is None and job.output in outputs:
-            beside = sidecar_path(job.output)
-            outputs[beside] = room / beside.name
+        here = {place: _fetch(place, cache) for place in filter(url_of, list_inputs(job))}
+        outputs = {place: room / place.name for place in filter(url_of, list_outputs(job))}
         if len({one.name for one in outputs}) < len(outputs):
             raise OutputError(f"{show_place(job.output)}: two outputs of the job have one name")
         yield _with_places(job, {**here, **outputs})
         _store(outputs)
-
-
-def _inputs(job: Job) -> list[Path]:
-    """Every file that a job reads."""
-    spans = job.spans if isinstance(job.spans, tuple) else ()
-    alone = job.spans if isinstance(job.spans, Path) else None
-    found = (
-        job.video, job.audio, alone, *(one.audio for one in job.speakers),
-        *(one.audio for one in spans),
-    )  # fmt: skip
-    return list(dict.fromkeys(place for place in found if place is not None))
 
 
 def _with_places(job: Job, moved: dict[Path, Path]) -> Job:

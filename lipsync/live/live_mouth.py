@@ -12,8 +12,6 @@ from lipsync.live.live_lips import LipBlock
 from lipsync.live.live_target import LiveTarget
 from lipsync.marks.watermark import Watermark
 from lipsync.media.frame_order import read_frames_in_order
-from lipsync.mouth.finish.jaw_warp import predict_jaw_offsets
-from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.options import RenderOptions
 from lipsync.pipelines.speaker_drawing import LEAD_S, MouthDrawing, SpeakerDrawing
 from lipsync.runtime.positions import sample_at
@@ -61,34 +59,13 @@ class LiveMouth:
 
     def _plan(self, block: LipBlock) -> MouthDrawing:
         """What is drawn into the frames of a block."""
-        target, options = self._target, self._options
-        material, shown = target.material, options.shown
-        face = target.face.at(block.order)
+        target, options, material = self._target, self._options, self._target.material
         visible = block.visible * sample_at(target.where.weight, block.order)
-        offsets = predict_jaw_offsets(material.bank, block.lips, face, options.jaw)
-        if offsets is not None:
-            offsets *= (visible * sample_at(target.where.jaw, block.order))[:, None, None]
-        wanted = WantedMouths(
-            lips=block.lips,
-            face=target.face,
-            order=block.order,
-            phones=block.phones,
-            jaw_offsets=offsets,
-            skin_color=target.skin_at(block.order),
+        wanted = material.want_mouths(
+            target.face, block.order, block.lips, visible, block.phones, target.where, options
         )
-        return MouthDrawing(
-            wanted=wanted,
-            visible=visible,
-            times=np.arange(block.first, block.first + len(block)) / float(target.info.fps),
-            bank=material.bank,
-            teeth=material.teeth,
-            sharpness=material.sharpness,
-            occluders=material.appearance.occluders if shown.occlusion else None,
-            texture=options.texture,
-            finish=options.teeth,
-            composite=options.composite,
-            first=block.first,
-        )
+        times = np.arange(block.first, block.first + len(block)) / float(target.info.fps)
+        return material.drawing(wanted, visible, times, options, block.first)
 
     def _read_target(self) -> Generator[U8, None, None]:
         """The target's frames in the order in which they are shown, without end."""

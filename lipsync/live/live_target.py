@@ -24,9 +24,9 @@ from lipsync.pipelines.speaker_plan import Material, collect_material
 from lipsync.retime import Motion
 from lipsync.retime.loops import bounce
 from lipsync.runtime.context import RunContext
-from lipsync.runtime.positions import sample_at
+from lipsync.speech import silence
 from lipsync.speech.lip_model import LipLSTM
-from lipsync.speech.lip_profile import LipProfile, closed_mouth
+from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import F32, Positions, Timing, VideoInfo
 
@@ -66,10 +66,6 @@ class LiveTarget:
         source.adopt(True, self.learned)
         return source
 
-    def skin_at(self, order: Positions) -> F32:
-        """The skin around the mouth, levels, (n, 3)."""
-        return np.asarray(sample_at(self.material.appearance.skin_color, order))
-
 
 def prepare_target(
     video: Path, options: RenderOptions, form: Format, run: RunContext
@@ -102,9 +98,6 @@ def prepare_target(
     material = collect_material(person, speech, model, options, run)
     speech.forget()
     profile = LipProfile.of(face.lips)
-    still = closed_mouth(face.lips)
-    if options.silence.silence == "rest" and profile.rest is not None:
-        still = profile.rest
     with timer.stage("visibility"):
         seen = material.appearance
         where = measure_visibility(face.track, seen.outlier_score, options.shown, seen.occluders)
@@ -120,7 +113,7 @@ def prepare_target(
         motion=motion,
         model=model,
         profile=profile,
-        still=still,
+        still=silence.still_mouth(face.lips, profile, options.silence),
         material=material,
         where=where,
         learned=learned,

@@ -5,16 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lipsync.dialogue.speaker_parts import SpeakerPart
 from lipsync.errors import NoFaceError
 from lipsync.face import head_pose
+from lipsync.face.tracked_face import TrackedFace
 from lipsync.media.frame_times import resample_regularly
 from lipsync.mouth.bank.footage import Footage
+from lipsync.mouth.finish.jaw_warp import predict_jaw_offsets
 from lipsync.mouth.finish.sharpen import Sharpness, learn_sharpness
 from lipsync.mouth.finish.teeth_relief import NO_TEETH, Teeth, find_teeth
+from lipsync.mouth.finish.visibility import Visibility
+from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.options import RenderOptions
 from lipsync.pipelines import adapt
 from lipsync.pipelines.person import Person, collect_given_teeth, gather_footage
+from lipsync.pipelines.speaker_drawing import MouthDrawing
 from lipsync.retime.timeline import OutputTimeline
 from lipsync.runtime.context import RunContext
 from lipsync.runtime.positions import sample_at
@@ -22,7 +30,7 @@ from lipsync.speech import features, silence
 from lipsync.speech.articulation import predict_speech
 from lipsync.speech.features.phone_embedding import PHONE_SPEC, embed_phones
 from lipsync.speech.lip_model import LipLSTM
-from lipsync.speech.lip_profile import LipProfile, closed_mouth
+from lipsync.speech.lip_profile import LipProfile
 from lipsync.speech.vad import SpeechSegments
 from lipsync.speech.video_speech import VideoSpeech
 from lipsync.types import (
@@ -30,6 +38,7 @@ from lipsync.types import (
     FootageAppearance,
     LipTrack,
     MouthBank,
+    Positions,
     VideoInfo,
     Waveform,
 )
@@ -78,6 +87,41 @@ class Material:
     teeth: Teeth  # rows that lend their relief
     sharpness: Sharpness  # of the person's own mouths
 
+    def want_mouths(
+        self, face: TrackedFace, order: Positions, lips: LipTrack, visible: F32,
+        phones: F32 | None, where: Visibility, options: RenderOptions,
+    ) -> WantedMouths:  # fmt: skip
+        """The mouths of n output frames, and the target's jaw under them.
+
+        Args:
+            order: (n,), target frames; lips: (n), as they are shown; visible: (n,) 0..1.
+            where: the new mouth may be seen in the target's frames.
+        """
+        offsets = predict_jaw_offsets(self.bank, lips, face.at(order), options.jaw)
+        if offsets is not None:  # no jump where the target's own mouth returns
+            offsets *= (visible * sample_at(where.jaw, order))[:, None, None]
+        skin = sample_at(self.appearance.skin_color, order)
+        return WantedMouths(lips, face, order, phones, offsets, skin)
+
+    def drawing(
+        self, wanted: WantedMouths, visible: F32, times: NDArray[np.float64],
+        options: RenderOptions, first: int = 0,
+    ) -> MouthDrawing:  # fmt: skip
+        """What is needed to draw them; see `MouthDrawing`."""
+        return MouthDrawing(
+            wanted=wanted,
+            visible=visible,
+            times=times,
+            bank=self.bank,
+            teeth=self.teeth,
+            sharpness=self.sharpness,
+            occluders=self.appearance.occluders if options.shown.occlusion else None,
+            texture=options.texture,
+            finish=options.teeth,
+            composite=options.composite,
+            first=first,
+        )
+
 
 def plan_lips(
     role: Role, scene: RenderScene, options: RenderOptions, run: RunContext
@@ -102,9 +146,7 @@ def plan_lips(
         predicted = predict_speech(
             choice.model, heard, role.speech, profile, length, options.articulation
         )
-        still = closed_mouth(face.lips)
-        if options.silence.silence == "rest" and profile.rest is not None:
-            still = profile.rest
+        still = silence.still_mouth(face.lips, profile, options.silence)
         own_at_steps = sample_at(face.lips.points, steps)
         settled, seen = silence.close_in_pauses(
             predicted, role.speech, still, own_at_steps, options.silence

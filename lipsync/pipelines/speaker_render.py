@@ -21,7 +21,6 @@ from lipsync.face import landmarks
 from lipsync.marks.origin import ModelCard
 from lipsync.mouth.decoder import decoder_texture
 from lipsync.mouth.decoder.network import MouthDecoder
-from lipsync.mouth.finish.jaw_warp import predict_jaw_offsets
 from lipsync.mouth.finish.visibility import Visibility, measure_visibility
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.options import RenderOptions
@@ -61,19 +60,8 @@ class SpeakerRender:
 
     def drawing(self, options: RenderOptions) -> MouthDrawing:
         """What is needed to draw it."""
-        material, shown = self.material, options.shown
-        return MouthDrawing(
-            wanted=replace(self.wanted, face=self.wanted.face.reduced()),
-            visible=self.visible,
-            times=self.scene.timeline.times,
-            bank=material.bank,
-            teeth=material.teeth,
-            sharpness=material.sharpness,
-            occluders=material.appearance.occluders if shown.occlusion else None,
-            texture=options.texture,
-            finish=options.teeth,
-            composite=options.composite,
-        )
+        wanted = replace(self.wanted, face=self.wanted.face.reduced())
+        return self.material.drawing(wanted, self.visible, self.scene.timeline.times, options)
 
     def model_cards(self) -> list[ModelCard]:
         """Of the speech model that moves the mouth, and of the decoder that draws it, if any."""
@@ -130,25 +118,17 @@ def prepare_speaker(
     Raises:
         LipsyncError: something that the caller can mend.
     """
-    timer, target = run.timer, role.person.face.at(scene.timeline.order)
+    timer, order = run.timer, scene.timeline.order
     lips = plan_lips(role, scene, options, run)
     material = collect_material(role.person, scene.speech, lips.model, options, run)
     with timer.stage("visibility"):
         track, seen = role.person.face.track, material.appearance
         where = measure_visibility(track, seen.outlier_score, options.shown, seen.occluders)
-        visible = lips.visible * sample_at(where.weight, target.order)
+        visible = lips.visible * sample_at(where.weight, order)
     with timer.stage("jaw"):
-        offsets = predict_jaw_offsets(material.bank, lips.shown, target, options.jaw)
-        if offsets is not None:  # no jump where the target's own mouth returns
-            offsets *= (visible * sample_at(where.jaw, target.order))[:, None, None]
-    wanted = WantedMouths(
-        lips=lips.shown,
-        face=role.person.face,
-        order=target.order,
-        phones=lips.phones,
-        jaw_offsets=offsets,
-        skin_color=sample_at(material.appearance.skin_color, target.order),
-    )
+        wanted = material.want_mouths(
+            role.person.face, order, lips.shown, visible, lips.phones, where, options
+        )
     notes = (
         *_warn_of_decoder(role.person, scene.texture_model),
         *diagnostics.warn_of_given_teeth(options.teeth.teeth, material.teeth),

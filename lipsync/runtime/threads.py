@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 
@@ -22,53 +22,89 @@ class SharedLimit:
     would lift the limit for the others, and the last one leave it on for ever.
     """
 
-    def __init__(self, impose: Callable[[], Callable[[], Any]]) -> None:
-        """`impose`: sets the limit, and returns what lifts it."""
-        self._impose, self._lock = impose, threading.Lock()
-        self._inside = 0
-        self._lift: Callable[[], Any] | None = None
+    def __init__(self, impose: Callable[[], None], lift: Callable[[], None]) -> None:
+        """`impose` is called by everyone who enters, `lift` when the last one has left."""
+        self._impose, self._lift = impose, lift
+        self._lock, self._inside = threading.Lock(), 0
 
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Keep the limit in force."""
         with self._lock:
-            if self._inside == 0:
-                self._lift = self._impose()
+            self._impose()
             self._inside += 1
         try:
             yield
         finally:
             with self._lock:
                 self._inside -= 1
-                if self._inside == 0 and self._lift is not None:
+                if self._inside == 0:
                     self._lift()
 
 
-def _limit_blas() -> Callable[[], Any]:
-    """Limit OpenBLAS, which only the thread that has set a limit may do again or undo.
+class _BlasLimit:
+    """One thread for numpy's matrix products, and for those of every library with its own BLAS.
 
-    Who enters first may be gone when the last one leaves: a thread of its own does both.
+    Only the thread that has set a limit may do so again or undo it, and who enters first may be
+    gone when the last one leaves: a thread of its own does both. A library that is loaded later is
+    limited by the next one who enters.
     """
-    keeper = ThreadPoolExecutor(1, thread_name_prefix="blas-limit")
-    limits = keeper.submit(threadpool_limits, limits=1, user_api="blas").result()
-    keeper.submit(limits.__enter__).result()
 
-    def lift() -> None:
-        keeper.submit(limits.__exit__, None, None, None).result()
-        keeper.shutdown()
+    def __init__(self) -> None:
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="blas-limit")
+        self._known: set[str] = set()
+        self._limits: list[Any] = []
 
-    return lift
+    def impose(self) -> None:
+        """Limit the libraries that are loaded and not yet limited."""
+        self._keeper.submit(self._limit_new).result()
+
+    def lift(self) -> None:
+        """All as it was."""
+        self._keeper.submit(self._undo).result()
+
+    def _limit_new(self) -> None:
+        controller = ThreadpoolController()
+        loaded = {one.filepath for one in controller.lib_controllers}
+        if self._limits and loaded <= self._known:
+            return
+        self._known |= loaded
+        limit = controller.limit(limits=1, user_api="blas")
+        limit.__enter__()
+        self._limits.append(limit)
+
+    def _undo(self) -> None:
+        while self._limits:  # the last one first: it found the others' limit
+            self._limits.pop().__exit__(None, None, None)
+        self._known.clear()
 
 
-def _limit_opencv() -> Callable[[], Any]:
-    import cv2
+class _OpenCVLimit:
+    """One thread for OpenCV."""
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    return lambda: cv2.setNumThreads(threads)
+    def __init__(self) -> None:
+        self._before: int | None = None
+
+    def impose(self) -> None:
+        """Limit it, if nobody has."""
+        import cv2
+
+        if self._before is None:
+            self._before = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+
+    def lift(self) -> None:
+        """As many threads as before."""
+        import cv2
+
+        if self._before is not None:
+            cv2.setNumThreads(self._before)
+        self._before = None
 
 
-_BLAS, _OPENCV = SharedLimit(_limit_blas), SharedLimit(_limit_opencv)
+_blas, _opencv = _BlasLimit(), _OpenCVLimit()
+_BLAS = SharedLimit(_blas.impose, _blas.lift)
+_OPENCV = SharedLimit(_opencv.impose, _opencv.lift)
 
 
 @contextmanager
@@ -90,6 +126,7 @@ def steady_threads() -> Iterator[None]:
     there: the same render must be the same on machines with other cores, and where a cluster gives
     each task some of them.
     """
+    import scipy.linalg  # noqa: F401 — has a BLAS of its own, which must be there to be limited
     import torch
 
     threads = torch.get_num_threads()

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from lipsync.runtime.numeric import smoothstep
 from lipsync.runtime.option_spec import option_group
-from lipsync.speech.lip_profile import LipProfile
+from lipsync.speech.lip_profile import LipProfile, closed_mouth
 from lipsync.speech.vad import SHORTEST_PAUSE_S, SpeechSegments, join_spans
 from lipsync.types import F32, Bools, LipTrack
 
@@ -37,6 +37,17 @@ class SilenceOptions:
     nothing moves, which may be open; original: the target's own frames return."""
     pause: Annotated[float, Field(ge=0.1, le=5)] = 0.45
     """Pauses at least this long (s) count as silence."""
+
+
+def still_mouth(lips: LipTrack, profile: LipProfile, options: SilenceOptions) -> F32:
+    """The mouth that a person has in silence, (18, 2): shut, or at rest if that is wanted.
+
+    Args:
+        lips: the person's own; profile: of them.
+    """
+    if options.silence == "rest" and profile.rest is not None:
+        return profile.rest
+    return closed_mouth(lips)
 
 
 def speech_weight(

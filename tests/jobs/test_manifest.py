@@ -13,8 +13,8 @@ import pytest
 import lipsync
 from lipsync.dialogue.spans import Span
 from lipsync.errors import LipsyncError, ManifestError
-from lipsync.jobs.job import Job, read_job
-from lipsync.jobs.manifest import list_outputs, read_manifest
+from lipsync.jobs.job import Job, list_outputs, read_job
+from lipsync.jobs.manifest import read_manifest
 from lipsync.options import RenderOptions
 from lipsync.types import Speaker
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,21 +45,34 @@ def test_a_limit_holds_until_the_last_thread_has_left() -> None:
     assert cv2.getNumThreads() == 3
 
 
-def test_a_limit_is_imposed_once_and_lifted_once() -> None:
-    happened = []
-
-    def impose():  # type: ignore[no-untyped-def]
-        happened.append("imposed")
-        return lambda: happened.append("lifted")
-
-    limit = SharedLimit(impose)
+def test_a_limit_is_lifted_when_the_last_one_leaves() -> None:
+    happened: list[str] = []
+    limit = SharedLimit(lambda: happened.append("imposed"), lambda: happened.append("lifted"))
     with limit.hold():
         with limit.hold():
             pass
-        assert happened == ["imposed"]
-    with limit.hold():
-        pass
-    assert happened == ["imposed", "lifted"] * 2
+        assert happened == ["imposed", "imposed"]
+    assert happened == ["imposed", "imposed", "lifted"]
+
+
+def test_a_library_that_is_loaded_later_is_limited_too() -> None:
+    """In a process of its own, where scipy's BLAS is not loaded yet."""
+    program = """
+import numpy
+from threadpoolctl import threadpool_info
+from lipsync.runtime.threads import single_threaded_blas
+def blas():
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+with single_threaded_blas():
+    before = len(blas())
+    import scipy.linalg
+    assert len(blas()) > before
+    with single_threaded_blas():
+        assert set(blas()) == {1}, blas()
+assert set(blas()) == {2}, blas()
+"""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 
 def blas() -> set[int]:
