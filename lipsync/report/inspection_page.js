@@ -50,9 +50,17 @@
   const shown = () => Math.floor(video.currentTime * data.fps + 1e-3);
   // The middle of a frame: its edges may be rounded to the frame before.
   const middle = (at) => (at + 0.5) / data.fps;
+  // One seek at a time: on a busy computer Chromium may never finish one that replaced another.
+  let wanted = null;
   function seek(at) {
     show(at);
-    video.currentTime = middle(frame);
+    wanted = middle(frame);
+    goOn();
+  }
+  function goOn() {
+    if (wanted === null || video.seeking) return;
+    video.currentTime = wanted;
+    wanted = null;
     align();
   }
   // The other video goes where this one is. While they play it may be a little off, and is put
@@ -63,7 +71,8 @@
     const end = other.duration || Infinity;
     const at = Math.min(video.currentTime, Math.max(0, end - 0.02));
     const off = Math.abs(other.currentTime - at), now = performance.now();
-    if (!video.paused && (off < 0.08 || other.seeking || now - aligned < 1000)) return;
+    if (other.seeking) return;
+    if (!video.paused && (off < 0.08 || now - aligned < 1000)) return;
     if (off > 0.001) other.currentTime = at;
     aligned = now;
   }
@@ -98,7 +107,11 @@
       if (other) other.pause();
       align();
     });
-    video.addEventListener("seeked", () => video.paused && align());
+    video.addEventListener("seeked", () => {
+      goOn();
+      if (video.paused) align();
+    });
+    if (other) other.addEventListener("seeked", () => video.paused && align());
     video.addEventListener("click", toggle);
     if (other) other.addEventListener("click", toggle);
     play.addEventListener("click", toggle);

@@ -98,7 +98,9 @@ class Page:
 
     def shown(self, name: str = "video") -> float:
         """The time that a video shows, once it has got there."""
-        self.wait(f"(v => v.readyState > 1 && !v.seeking)(document.getElementById('{name}'))")
+        for _ in range(2):  # the page seeks again when it was sent elsewhere in the meantime
+            self.wait(f"(v => v.readyState > 1 && !v.seeking)(document.getElementById('{name}'))")
+            time.sleep(0.05)
         return float(self.evaluate(f"document.getElementById('{name}').currentTime"))
 
     def wait(self, condition: str, seconds: float = 30) -> None:
