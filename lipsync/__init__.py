@@ -6,6 +6,7 @@ A render passes through these folders from the bottom up; a folder imports only 
     __main__     `python -m lipsync`
     cli/         the command line: arguments, progress, exit codes
     comfyui/     nodes of ComfyUI: a render as one step of a workflow
+    web/         the page for people: files in, preview, queue, result beside the original
     live/        renders inside of a program: targets stay loaded, frames while the sound arrives
     jobs/        many renders (batches), renders in pieces (shards), and for others (a service)
     pipelines/   one module per command (render, adapt, train_decoder, swap, extract_faces, inspect)
@@ -25,8 +26,6 @@ A render passes through these folders from the bottom up; a folder imports only 
     types/       the value types that the stages exchange
     errors       the exceptions that a caller can act on
     _version     the version
-
-A room that is planned: `web/` (the page) beside cli/.
 """
 
 from __future__ import annotations

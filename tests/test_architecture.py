@@ -46,9 +46,12 @@ MAY_IMPORT = {
         *GROUND, "runtime", "media", "face", "dialogue", "marks", "report", "options", "pipelines",
         "live",
     ),
+    "web": (
+        *GROUND, "runtime", "dialogue", "options", "pipelines", "live", "jobs",
+    ),
     "cli": (
         *GROUND, "runtime", "media", "dialogue", "marks", "inspection", "report", "options",
-        "pipelines", "jobs",
+        "pipelines", "jobs", "web",
     ),
     "comfyui": (*GROUND, "options", "pipelines"),
     "__main__": ("cli",),

@@ -109,7 +109,7 @@ def test_the_package_runs_as_a_module() -> None:
 
 def test_every_import_of_the_package_is_a_declared_dependency() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    used = (line for extra in ("fan", "ray", "serve", "store") for line in extras[extra])
+    used = (line for extra in ("fan", "ray", "serve", "store", "ui") for line in extras[extra])
     lines = [*PROJECT["project"]["dependencies"], *used]
     declared = {re.split(r"[<>=\[]", line)[0].lower().replace("_", "-") for line in lines}
     homes = packages_distributions()

@@ -16,6 +16,7 @@ serve          `lipsync serve`
 shards         `lipsync plan`, `lipsync shard` and `lipsync join`
 swap           `lipsync swap`
 train_decoder  `lipsync train-mouth`
+ui             `lipsync ui`
 """
 
 from __future__ import annotations

@@ -47,6 +47,10 @@ COMMANDS = {
         "serve:serve_command",
         "Render for other programs, over HTTP, as sync.so's API does (docs/serve.md).",
     ),
+    "ui": (
+        "ui:ui_command",
+        "Open the page in a browser: files in, preview, result beside the original.",
+    ),
     "adapt": (
         "adapt:adapt_command",
         "Adapt the speech model to a person, from footage in which they speak.",

@@ -7,4 +7,5 @@ live_target   all of a target that does not depend on the speech
 live_sound    sound in pieces of any size and rate, as the speech model wants it
 live_lips     a render's lips, some time after the sound has come
 live_mouth    those lips drawn into the target's frames, block by block
+preview       a second of the result, soon, for whoever is still choosing options
 """

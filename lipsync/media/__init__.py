@@ -8,6 +8,7 @@ them, and PyAV inspects files beforehand.
     damage_report        Damage met while frames were read, in words
     encode               Frames and sound → the finished file, encoded once
     encoder_check        Whether an encoder works on this machine, tried on a few pictures
+    excerpt              A stretch of a video as a file of its own
     ffmpeg_process       The ffmpeg binary as a child process
     formats              Output formats: containers, what they hold, how their streams are coded
     frame_coding         How pictures lie in memory: RGB, or YUV of which only boxes become RGB

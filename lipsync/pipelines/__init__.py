@@ -28,6 +28,7 @@ face_footage     the footage of a face set: faces found once, frames sampled
 inspect          `inspect`: evidence on whether a video was made, and its marks
 measure_face     all measures of a face for an inspection: pictures, lips, sound
 verify_marks     `verify_marks`: all marks of a file, and whether they hold
+show_faces       `show_faces`: the faces of a video in one picture, to choose from
 doctor           `diagnose`: the installation, the machine, the speed of every stage
 doctor_checks    its checks: programs, packages, weights, folders, devices, signing
 estimate         `estimate_render`: a dry run, with what a render would take

@@ -9,6 +9,7 @@ lip_profile   One person's mouth: its neutral, closed and resting shapes, and it
 live_articulation  The same articulation while the sound is still arriving
 running_mean  Exponentially weighted mean of a stream, for sound that is still arriving
 silence       Lips in silence: close, rest, or return to the target's own
+telling_second  Which second of a speech shows most of what a mouth can do
 vad           Voice activity detection: the segments of a sound that hold speech
 video_speech  A video's own sound, analyzed once for all stages
 """

@@ -398,7 +398,11 @@ def test_parts_of_a_sound_are_cut_and_planned(tmp_path: Path) -> None:
     job, _ = build_job("id", request, local, tmp_path / "out.mp4", {}, crop)
     assert estimate_render(**job.arguments()).frames == 50
     beyond = look_worker.answer(
-        {"ask": "crop", "of": {"path": str(sound), "start": 5, "end": 6, "to": str(tmp_path / "x")}}
+        {
+            "ask": "crop",
+            "of": {"path": str(sound), "start": 5, "end": 6, "to": str(tmp_path / "x")},
+        },
+        {"crop": look_worker.crop},
     )
     assert "ends before 5 s" in beyond["error"]["message"]
 

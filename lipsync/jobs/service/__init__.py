@@ -14,6 +14,7 @@ generation_routes  routes of generations and their outputs
 asset_routes       routes of assets
 batch_routes       routes of batches
 routes             what all routes need
+page               a page for people, beside the API
 gate               around every request: limits, faults, log, figures
 door               who comes in: keys, rates, browsers
 http_protocol      HTTP/1.1 of uvicorn, with a deadline for the head of every request

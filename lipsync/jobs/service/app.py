@@ -19,6 +19,7 @@ from lipsync.jobs.service.door import Door
 from lipsync.jobs.service.gate import Gate, Limits
 from lipsync.jobs.service.generation_routes import generation_routes
 from lipsync.jobs.service.keys import Keys
+from lipsync.jobs.service.page import Page
 from lipsync.jobs.service.rates import Rates
 from lipsync.jobs.service.refusal import Refusal
 from lipsync.jobs.service.routes import as_refusal, owner_of
@@ -30,8 +31,8 @@ CODES = {404: "not_found", 405: "method_not_allowed"}  # of what is refused befo
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def build_app(service: Service, keys: Keys) -> Gate:
-    """The service as uvicorn sees it."""
+def build_app(service: Service, keys: Keys, page: Page | None = None) -> Gate:
+    """The service as uvicorn sees it; `page`: for people, beside the API."""
     app = FastAPI(
         title="lipsync", version=__version__, docs_url=None, redoc_url=None,
         redirect_slashes=False,
@@ -42,9 +43,12 @@ def build_app(service: Service, keys: Keys) -> Gate:
     _add_operation(app, service)
     _add_errors(app, service)
     _describe(app)
+    if page is not None:
+        page.mount(app, service)
     options = service.options
     limits = Limits(parse_size(options.max_upload), options.upload_timeout, options.read_timeout)
-    return Gate(app, Door(keys, Rates(options.rate)), limits, service.log, service.metrics)
+    door = Door(keys, Rates(options.rate))
+    return Gate(app, door, limits, service.log, service.metrics, page)
 
 
 def _add_operation(app: FastAPI, service: Service) -> None:

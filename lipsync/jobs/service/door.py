@@ -30,8 +30,8 @@ class Door:
     def __init__(self, keys: Keys, rates: Rates) -> None:
         self._keys, self._rates = keys, rates
 
-    def admit(self, scope: Mapping[str, Any]) -> Visitor:
-        """Who a request comes from.
+    def admit(self, scope: Mapping[str, Any], counted: bool = True) -> Visitor:
+        """Who a request comes from; `counted`: against the rate of its client.
 
         Raises:
             Refusal: it has no key, too many came, or a page of another site sent it.
@@ -40,6 +40,8 @@ class Door:
         if path in OPEN_PATHS:
             return Visitor(None)
         visitor = self._identify(path, scope, headers)
+        if not counted:
+            return visitor
         client = visitor.name if visitor.name else f"@{(scope.get('client') or ('',))[0]}"
         wait_s = self._rates.take(client)
         if wait_s:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from lipsync.jobs.outcome import SYSTEM
 from lipsync.jobs.service.door import OPEN_PATHS, Door
 from lipsync.jobs.service.event_log import EventLog
 from lipsync.jobs.service.metrics import Metrics
+from lipsync.jobs.service.page import SAFE_PAGE, Page
 from lipsync.jobs.service.refusal import Refusal, overloaded
 
 Message = MutableMapping[str, Any]
@@ -45,9 +46,10 @@ class Gate:
     """The service as uvicorn sees it."""
 
     def __init__(
-        self, app: App, door: Door, limits: Limits, log: EventLog, metrics: Metrics
-    ) -> None:
-        self._app, self._door, self._limits = app, door, limits
+        self, app: App, door: Door, limits: Limits, log: EventLog, metrics: Metrics,
+        page: Page | None = None,
+    ) -> None:  # fmt: skip
+        self._app, self._door, self._limits, self._page = app, door, limits, page
         self._log, self._metrics = log, metrics
         self._uploads = 0  # that are arriving
 
@@ -56,12 +58,13 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, answer = time.monotonic(), _Answer(send)
+        of_page = self._page is not None and self._page.holds(scope)
+        began, answer = time.monotonic(), _Answer(send, _PAGE_HEADERS if of_page else _SAFE)
         body = _Body(receive, *self._limits_of(scope))
         name = None
         try:
             _check_head(scope)
-            visitor = self._door.admit(scope)
+            visitor = self._door.admit(scope, counted=not of_page)
             name = visitor.name
             scope.setdefault("state", {})["visitor"] = visitor
             await body.check_length(scope)
@@ -77,7 +80,8 @@ class Gate:
             line = "the service failed at this request; its log says why"
             await answer.refuse(Refusal(500, "internal", line, kind=SYSTEM))
         finally:
-            self._note(scope, answer.status, name, time.monotonic() - began)
+            if not of_page:
+                self._note(scope, answer.status, name, time.monotonic() - began)
 
     @contextmanager
     def _count_upload(self, scope: MutableMapping[str, Any]) -> Iterator[None]:
@@ -189,14 +193,14 @@ class _Body:
 class _Answer:
     """What a client is sent."""
 
-    def __init__(self, send: Send) -> None:
-        self._send, self.status = send, 0
+    def __init__(self, send: Send, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        self._send, self._headers, self.status = send, headers, 0
 
     async def send(self, message: Message) -> None:
         """Send a message of the app."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *_SAFE]
+            message["headers"] = [*message.get("headers", ()), *self._headers]
         await self._send(message)
 
     async def refuse(self, refusal: Refusal) -> None:
@@ -213,3 +217,7 @@ class _Answer:
 
 # What is sent is no page: a browser must not take it for one.
 _SAFE = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+_PAGE_HEADERS = (
+    _SAFE[0], (b"content-security-policy", SAFE_PAGE.encode()),
+    (b"referrer-policy", b"no-referrer"),
+)  # fmt: skip

@@ -16,11 +16,15 @@ from lipsync.jobs.service.request_reading import read_generate, read_idempotency
 from lipsync.jobs.service.routes import body_of, check_link, owner_of, split_list
 from lipsync.jobs.service.schema import CostView, GenerateRequest, GenerationView, ModelView
 from lipsync.jobs.service.service import Service
-from lipsync.jobs.service.translation import MODELS
+from lipsync.jobs.service.translation import EXTRAS, MODELS
 from lipsync.runtime.disk_space import parse_size
 
 FORM = "multipart/form-data"
 MOST_IDS = 500
+OUTPUT_TYPES = {
+    ".mp4": "video/mp4", ".mp4.json": "application/json", EXTRAS["sheet"]: "image/png",
+    EXTRAS["compare"]: "video/mp4",
+}  # fmt: skip
 Values = Annotated[list[str], Query(max_length=MOST_IDS)]
 
 
@@ -128,12 +132,13 @@ def _add_outputs(router: APIRouter, service: Service) -> None:
     @router.head("/outputs/{name}", include_in_schema=False)
     @router.get("/outputs/{name}", response_class=FileResponse)
     def output(name: str, request: Request) -> FileResponse:
-        """Send an output, or a range of it."""
-        id = name.removesuffix(".mp4")  # noqa: A001
+        """Send an output, what was made besides it, or a range of that."""
+        id, _, rest = name.partition(".")  # noqa: A001
         owner = check_link(request, service.links.opens)
         one = service.generations.find_any(id) if owner is None else service.find(id, owner)
-        path = service.preparation.output(id)
-        if one is None or one.status != COMPLETED or not path.is_file():
-            raise not_found("output", id)
+        path = service.preparation.output(id).with_suffix(f".{rest}")
+        kind = OUTPUT_TYPES.get(f".{rest}")
+        if one is None or kind is None or one.status != COMPLETED or not path.is_file():
+            raise not_found("output", name)
         called = one.request.get("outputFileName") or id
-        return FileResponse(path, media_type="video/mp4", filename=f"{called}.mp4")
+        return FileResponse(path, media_type=kind, filename=f"{called}.{rest}")

@@ -1,4 +1,4 @@
-"""The process that looks at clients' files, as the service sees it; ended when it hangs."""
+"""A process that looks at clients' files, as the service sees it; ended when it hangs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from lipsync.jobs.service.refusal import Refusal, overloaded
 PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
     "from lipsync.runtime.orphans import end_with_starter; end_with_starter(); "
-    "from lipsync.jobs.service.look_worker import main; main()"
+    "from importlib import import_module; import_module(sys.argv[2]).main()"
 )
+WORKER = "lipsync.jobs.service.look_worker"
 LOOK_S, ESTIMATE_S = 90.0, 300.0  # that an answer may take
 WAIT_S = 20.0  # for one's turn
 
@@ -27,8 +28,13 @@ WAIT_S = 20.0  # for one's turn
 class LookProcess:
     """Answers questions one after another; several threads take turns."""
 
-    def __init__(self) -> None:
-        """Nothing is started yet."""
+    def __init__(self, worker: str = WORKER) -> None:
+        """Nothing is started yet.
+
+        Args:
+            worker: module whose `main` answers, by `look_worker.answer_questions`.
+        """
+        self._worker = worker
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.Queue[bytes] = queue.Queue()
@@ -37,7 +43,7 @@ class LookProcess:
         """What the worker finds.
 
         Args:
-            ask: video, audio, crop or estimate; see `look_worker`.
+            ask: one of the worker's questions; see `look_worker`.
             what: is looked at, for messages.
 
         Raises:
@@ -94,7 +100,7 @@ class LookProcess:
     def _start(self) -> None:
         self._answers = queue.Queue()
         self._process = subprocess.Popen(  # noqa: S603 — our own interpreter
-            [sys.executable, "-c", PROGRAM, json.dumps(sys.path)],
+            [sys.executable, "-c", PROGRAM, json.dumps(sys.path), self._worker],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

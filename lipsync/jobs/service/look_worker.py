@@ -32,24 +32,31 @@ class LimitError(Exception):
         self.error = JobError(INPUT, code, message, False)
 
 
+Questions = Mapping[str, Callable[..., dict[str, Any]]]
+
+
 def main() -> None:
-    """Answer questions until there are no more."""
+    """Answer what the service asks."""
+    answer_questions(
+        {"video": look_at_video, "audio": look_at_audio, "crop": crop, "estimate": estimate}
+    )
+
+
+def answer_questions(known: Questions) -> None:
+    """Answer questions until there are no more, each by the function of its name."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("lipsync").addHandler(logging.NullHandler())
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not get into the answers
     for line in sys.stdin:
-        answers.write(json.dumps(answer(json.loads(line)), default=str) + "\n")
+        answers.write(json.dumps(answer(json.loads(line), known), default=str) + "\n")
         answers.flush()
 
 
-def answer(question: Mapping[str, Any]) -> dict[str, Any]:
+def answer(question: Mapping[str, Any], known: Questions) -> dict[str, Any]:
     """The answer to a question: `found`, or the `error`."""
-    asked: dict[str, Callable[..., dict[str, Any]]] = {
-        "video": look_at_video, "audio": look_at_audio, "crop": crop, "estimate": estimate
-    }  # fmt: skip
     try:
-        return {"found": asked[question["ask"]](**question["of"])}
+        return {"found": known[question["ask"]](**question["of"])}
     except LimitError as error:
         return {"error": vars(error.error)}
     except LipsyncError as error:

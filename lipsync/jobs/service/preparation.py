@@ -20,7 +20,13 @@ from lipsync.jobs.service.look_process import LookProcess
 from lipsync.jobs.service.places import Roots, local_name
 from lipsync.jobs.service.refusal import Refusal
 from lipsync.jobs.service.schema import GenerateRequest, InputItem
-from lipsync.jobs.service.translation import VIDEO, LocalInput, build_job
+from lipsync.jobs.service.translation import (
+    EXTRAS,
+    VIDEO,
+    LocalInput,
+    build_job,
+    name_extras,
+)
 
 PAUSES_S = (0.5, 3.0)  # before a URL that did not answer is asked again
 
@@ -91,7 +97,8 @@ class Preparation:
         """Remove the output of a generation as well."""
         self.forget(id)
         output = self.output(id)
-        for path in (output, output.with_name(output.name + ".json")):
+        extras = name_extras(output, EXTRAS).values()
+        for path in (output, output.with_name(output.name + ".json"), *extras):
             path.unlink(missing_ok=True)
 
     @contextmanager

@@ -98,6 +98,11 @@ class GenerateRequest(Said):
         None, alias="outputFileName"
     )
     lipsync_options: dict[str, Any] | None = Field(None, alias="lipsyncOptions")
+    # Spans of the video, as of --segment; the audio lies on the video's time line.
+    lipsync_spans: Annotated[list[Name], Field(max_length=MOST_SEGMENTS)] | None = Field(
+        None, alias="lipsyncSpans"
+    )
+    lipsync_extras: list[Literal["sheet", "compare"]] | None = Field(None, alias="lipsyncExtras")
 
 
 class GenerationView(BaseModel):
@@ -119,10 +124,13 @@ class GenerationView(BaseModel):
     webhookUrl: str | None = None  # noqa: N815
     outputFileName: str | None = None  # noqa: N815
     lipsyncOptions: dict[str, Any] | None = None  # noqa: N815
+    lipsyncSpans: list[str] | None = None  # noqa: N815
+    lipsyncExtras: list[str] | None = None  # noqa: N815
     startedAt: str | None = None  # noqa: N815
     finishedAt: str | None = None  # noqa: N815
     progress: dict[str, Any] | None = None
     warnings: list[str] = []
+    lipsyncResult: dict[str, Any] | None = None  # noqa: N815
 
 
 class CostView(BaseModel):

@@ -18,6 +18,7 @@ from lipsync.jobs.service.event_log import LogEvents
 from lipsync.jobs.service.gate import MOST_HEAD
 from lipsync.jobs.service.http_protocol import protocol_class
 from lipsync.jobs.service.keys import check_binding
+from lipsync.jobs.service.page import Page
 from lipsync.jobs.service.service import Service, Setup
 from lipsync.runtime.interrupt import StopRequest, graceful_interrupt
 
@@ -31,12 +32,14 @@ LAST_ANSWERS_S = 3  # for answers that are being sent when the service is stoppe
 def serve(
     setup: Setup,
     *,
+    page: Page | None = None,
     stop: StopRequest | None = None,
     started: Callable[[str, Service], None] | None = None,
 ) -> None:
     """Run the service until it is to stop; all work is in a state to go on when this returns.
 
     Args:
+        page: for people, beside the API.
         stop: asks it to; None: signals do.
         started: called with its address when it listens.
 
@@ -51,7 +54,7 @@ def serve(
         stack.enter_context(_logs_as_events(setup))
         service = Service(setup, (options.public_url or address).rstrip("/"))
         stack.callback(service.stop)
-        server = make_server(service, setup)
+        server = make_server(service, setup, page)
         server.stop = asked
         service.start()
         setup.log.tell("listening", url=address, pid=os.getpid(), version=__version__)
@@ -79,14 +82,14 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def make_server(service: Service, setup: Setup) -> Server:
+def make_server(service: Service, setup: Setup, page: Page | None = None) -> Server:
     """uvicorn for a service, with its limits."""
     config = uvicorn.Config(
-        build_app(service, setup.keys),
+        build_app(service, setup.keys, page),
         http=protocol_class(setup.options.read_timeout),
         ws="none",
         loop="asyncio",
-        lifespan="off",
+        lifespan="off" if page is None else "on",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -96,6 +96,7 @@ class Service:
         self.look, self._estimator = LookProcess(), LookProcess()
         self._estimates = threading.Lock()
         self._stopped = threading.Event()
+        self._at_end: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Go on with what there is."""
@@ -110,7 +111,13 @@ class Service:
         self.webhooks.stop()
         self.look.stop()
         self._estimator.stop()
+        for end in self._at_end:
+            end()
         self._database.close()
+
+    def at_end(self, end: Callable[[], None]) -> None:
+        """Have something ended with the service."""
+        self._at_end.append(end)
 
     def submit(self, owner: str, asked: Asked, key: str | None = None) -> tuple[Generation, bool]:
         """Add what was asked for to the queue; it is on the disk when this returns.

@@ -6,13 +6,13 @@ on the files, such as the time of a frame number, once they are here (`build_job
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from lipsync.dialogue.spans import Span
+from lipsync.dialogue.spans import Span, parse_segment
 from lipsync.errors import LipsyncError
 from lipsync.jobs.job import Job
 from lipsync.jobs.service.client_options import merge_options, read_options
@@ -22,6 +22,8 @@ from lipsync.types import Speaker
 
 MODELS = ("lipsync", "sync-3", "lipsync-2-pro", "lipsync-2", "lipsync-1.9.0-beta")
 VIDEO, AUDIO = ("video", "image"), ("audio",)
+# What a request may want besides its output, and what their names end with.
+EXTRAS = {"sheet": ".sheet.png", "compare": ".compare.mp4"}
 AUTO_DETECT = (
     "active_speaker_detection.auto_detect: the face that is most prominent over the whole video "
     "speaks; who speaks when is not detected"
@@ -54,6 +56,7 @@ def check_request(request: GenerateRequest) -> list[str]:
     _check_inputs(request)
     _, warnings = read_options(request)
     warnings += [f"{name}: unknown, has no effect" for name in request.unknown()]
+    _read_spans(request)
     segments = request.segments or []
     mode = request.options.sync_mode if request.options else None
     if segments and mode in ("loop", "bounce", "remap"):
@@ -209,18 +212,43 @@ def build_job(
             audio, speakers, face = inputs[i].path, (), select_face(
                 api.active_speaker_detection, fps
             )  # fmt: skip
-            spans, notes = _silence(api, target, inputs[i])
-            warnings += notes
+            spans = _read_spans(request)
+            if spans is None:
+                spans, notes = _silence(api, target, inputs[i])
+                warnings += notes
         if face is not None:
             if "face" in chosen:
                 line = "lipsyncOptions.face and active_speaker_detection: give one of the two"
                 raise Refusal(400, "options", line, kind="options")
             extra["face"] = face
         options = merge_options(defaults, chosen, extra)
-        job = Job(id, target.path, audio, output, None, speakers, spans, options=options)
+        places = name_extras(output, request.lipsync_extras or ())
+        job = Job(id, target.path, audio, output, None, speakers, spans, options=options, **places)
     except LipsyncError as error:
         raise Refusal.of(error) from None
     return job, warnings
+
+
+def name_extras(output: Path, extras: Iterable[str]) -> dict[str, Path]:
+    """Where what a request wants besides its output goes, by its name."""
+    return {name: output.with_suffix(EXTRAS[name]) for name in extras}
+
+
+def _read_spans(request: GenerateRequest) -> tuple[Span, ...] | None:
+    """The spans of a request that names them as the command line does.
+
+    Raises:
+        Refusal: one is none, or there are segments as well.
+    """
+    if not request.lipsync_spans:
+        return None
+    if request.segments:
+        line = "segments and lipsyncSpans: give one of the two"
+        raise Refusal(400, "invalid_request", line)
+    try:
+        return tuple(parse_segment(text) for text in request.lipsync_spans)
+    except LipsyncError as error:
+        raise Refusal(400, "invalid_request", f"lipsyncSpans: {error}") from None
 
 
 def _silence(

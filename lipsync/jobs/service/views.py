@@ -14,7 +14,8 @@ from lipsync.jobs.service.signatures import Links
 
 Progress = Callable[[str], Mapping[str, Any] | None]  # of a generation that is being made
 SAID = (
-    "model", "input", "options", "segments", "webhookUrl", "outputFileName", "lipsyncOptions"
+    "model", "input", "options", "segments", "webhookUrl", "outputFileName", "lipsyncOptions",
+    "lipsyncSpans", "lipsyncExtras",
 )  # fmt: skip
 
 
@@ -43,6 +44,7 @@ class Views:
             "finishedAt": None if one.finished is None else format_instant(one.finished),
             "progress": self._progress(one.id) if one.status == PROCESSING else None,
             "warnings": list(one.warnings),
+            "lipsyncResult": result if done else None,
         }
 
     def message(self, one: Generation) -> tuple[str, str] | None:

@@ -1,0 +1,38 @@
+"""Which second of a speech shows most of what a mouth can do."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipsync.types import F32
+
+UPPER, LOWER = 13, 16  # the inner lips' middles
+LEFT, RIGHT = 0, 6  # the corners
+STEP_S = 0.1  # between two seconds that are compared
+SHUT_PERCENT = 15  # of all gaps: at most so open is shut
+
+
+def find_telling_second(shapes: F32, times: NDArray[np.floating], seconds: float = 1.0) -> float:
+    """Where the lips shut, open widest and change their width most, within `seconds`.
+
+    Args:
+        shapes: (m, 18, 2), predicted lips; times: (m,), seconds, ascending.
+
+    Returns:
+        The beginning, in seconds; 0 where the speech is shorter.
+    """
+    gap = shapes[:, LOWER, 1] - shapes[:, UPPER, 1]
+    width = np.linalg.norm(shapes[:, RIGHT] - shapes[:, LEFT], axis=1)
+    shut = gap <= np.percentile(gap, SHUT_PERCENT)
+    end = float(times[-1]) - seconds
+    best, found = -np.inf, 0.0
+    for start in np.arange(max(0.0, float(times[0])), max(end, 0.0) + 1e-6, STEP_S):
+        here = (times >= start) & (times < start + seconds)
+        if here.sum() < 2:
+            continue
+        # A mouth that never shuts in this second tells half as much.
+        telling = (np.ptp(gap[here]) + np.ptp(width[here])) * (1 if shut[here].any() else 0.5)
+        if telling > best + 1e-9:
+            best, found = float(telling), float(start)
+    return round(found, 3)
