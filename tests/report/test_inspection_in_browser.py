@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lipsync.report.inspection_page import write_report
+from tests.support import browser
+from tests.support.browser import open_chromium
 from tests.support.inspections import Inspected, inspect_blurred
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-BINARIES = [shutil.which("chromium"), shutil.which("chromedriver")]
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required", "--force-prefers-reduced-motion",
-)  # fmt: skip
-# The rules of the Web Content Accessibility Guidelines and good practice, run by axe-core.
-AXE_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-AXE = """
-const done = arguments[arguments.length - 1];
-axe.run(document, {runOnly: %s, preload: false}).then((found) => done(
-  found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(", ")}`)));
-"""
 
 
 @pytest.fixture(scope="module")
@@ -44,52 +30,12 @@ def address(inspected: Inspected, tmp_path_factory: pytest.TempPathFactory) -> s
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    if None in BINARIES:
-        pytest.skip("no browser: install chromium and chromium-driver (Debian's packages)")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = BINARIES[0]
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(BINARIES[1]))
-    try:
-        driver.set_script_timeout(120)
+    with open_chromium(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
-class Page:
-    """The open page, and what a person does with it."""
-
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
-
-    def resize(self, width: int, height: int, dark: bool = False) -> None:
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-
-    def find(self, selector: str) -> Any:
-        return self.driver.find_element("css selector", selector)
-
-    def evaluate(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(f"return {script}", *arguments)
-
-    def press(self, *keys: str) -> None:
-        from selenium.webdriver import ActionChains
-
-        ActionChains(self.driver).send_keys(*keys).perform()
-
-    def click_at(self, element: Any, share: float) -> None:
-        """Click at a share of an element's width."""
-        from selenium.webdriver import ActionChains
-
-        offset = round((share - 0.5) * self.evaluate("arguments[0].clientWidth", element))
-        place = ActionChains(self.driver).move_to_element_with_offset(element, offset, 0)
-        place.click().perform()
+class Page(browser.Page):
+    """The page of an inspection."""
 
     @property
     def frame(self) -> int:
@@ -102,12 +48,6 @@ class Page:
             self.wait(f"(v => v.readyState > 1 && !v.seeking)(document.getElementById('{name}'))")
             time.sleep(0.05)
         return float(self.evaluate(f"document.getElementById('{name}').currentTime"))
-
-    def wait(self, condition: str, seconds: float = 30) -> None:
-        end = time.monotonic() + seconds
-        while not self.evaluate(condition):
-            assert time.monotonic() < end, condition
-            time.sleep(0.05)
 
 
 @pytest.fixture
@@ -128,12 +68,7 @@ def test_it_opens_without_an_error_and_without_the_network(page: Page, address: 
     page.press(" ")
     page.wait("document.getElementById('video').currentTime > 4")
     assert page.driver.get_log("browser") == []
-    asked = [
-        message["params"]["request"]["url"]
-        for entry in page.driver.get_log("performance")
-        if (message := json.loads(entry["message"])["message"])["method"]
-        == "Network.requestWillBeSent"
-    ]
+    asked = page.read_requests()
     assert address in asked
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [address]
 
@@ -267,11 +202,6 @@ def test_paper_shows_every_answer(page: Page) -> None:
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
 def test_axe_finds_no_fault(page: Page, width: int, dark: bool) -> None:
-    place = os.environ.get("LIPSYNC_AXE", "")
-    if not Path(place).is_file():
-        pytest.skip("LIPSYNC_AXE names no axe.min.js (of the npm package axe-core)")
     page.resize(width, 900, dark)
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    axe: Callable[..., Any] = page.driver.execute_cdp_cmd
-    axe("Runtime.evaluate", {"expression": Path(place).read_text("utf-8")})
-    assert page.driver.execute_async_script(AXE % json.dumps(AXE_RULES)) == []
+    assert page.find_barriers("best-practice") == []
