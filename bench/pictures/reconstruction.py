@@ -30,6 +30,7 @@ from lipsync.mouth.finish.teeth_relief import NO_TEETH, find_teeth
 from lipsync.mouth.texture import TextureOptions, load_model, open_texture
 from lipsync.mouth.wanted_mouths import WantedMouths
 from lipsync.report.contact_sheet import ContactSheet
+from lipsync.report.telling_moments import Moment
 from lipsync.runtime.cache import Cache
 from lipsync.speech import audio, features, lip_model, vad
 from lipsync.speech.articulation import predict_speech
@@ -239,7 +240,8 @@ class TestClip:
     def sheet(self, result: U8, path: Path) -> None:
         """Twelve frames of the clip and of the result."""
         some = range(30, 42)
-        collector = ContactSheet(some, self.person.face.fps)
+        rate = float(self.person.face.fps)
+        collector = ContactSheet([Moment(i, "") for i in some], lambda i: i / rate)
         for i in some:
             place = self.person.face.alignment.to_frame[self.order[i]]
             collector.add(i, self.frames[i], result[i], place)

@@ -52,8 +52,8 @@ def batch_command(
     manifest:
         A .jsonl file with one object per line, or a .csv file whose first line names its columns:
         video, audio, and as needed id, output, language, speakers, spans, segment, sheet, plot,
-        sidecar, report, options, or any option of lipsync render by its name. Paths are relative
-        to the manifest.
+        sidecar, report, mask, compare, options, or any option of lipsync render by its name.
+        Paths are relative to the manifest.
     out:
         Folder of the outputs, and of results.jsonl: one line of JSON per finished job.
     workers:

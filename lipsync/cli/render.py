@@ -39,6 +39,7 @@ def render_command(
     sidecar: Path | None = None,
     report: Path | None = None,
     mask: Path | None = None,
+    compare: Path | None = None,
     options: OptionsFile = None,
     as_json: AsJson = False,
     overwrite: Overwrite = False,
@@ -66,7 +67,8 @@ def render_command(
         pictures and their sound; - for Matroska on stdout. Default: VIDEO's name with
         .lipsync.mp4, next to it.
     sheet:
-        Also write a contact sheet (PNG): target, result and close-ups of both mouths.
+        Also write a contact sheet (PNG): telling moments of target and result, with close-ups
+        of both mouths.
     plot:
         Also write a picture (PNG) of the speech, the head's motion and the frames chosen for it.
     sidecar:
@@ -75,6 +77,9 @@ def render_command(
         Also inspect the result as lipsync inspect does, and write its page (.html).
     mask:
         Also write a video that is white where the result's pixels are new, else black.
+    compare:
+        Also write a video of target and result side by side, with both mouths enlarged below and
+        the result's sound.
     dry_run:
         Check everything and estimate time, memory and disk, but write nothing.
     """
@@ -94,6 +99,7 @@ def render_command(
         "sidecar": sidecar,
         "report": report,
         "mask": mask,
+        "compare": compare,
         "options": settings,
         "overwrite": overwrite,
     }

@@ -7,7 +7,6 @@ hears the lips meet. Lips that move to another sound, or too lazily, are open at
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,11 @@ from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from lipsync.inspection.evidence import Evidence
 from lipsync.inspection.measures import Measure, TrackMeasures
 from lipsync.inspection.once import once
-from lipsync.speech.features.phone_embedding import PHONE_SPEC
+from lipsync.speech.features.phone_embedding import BILABIALS, PHONE_SPEC, phone_columns
 from lipsync.types import F32
 
 F64 = NDArray[np.float64]
 
-PHONES = "phones.safetensors"
-BILABIALS = ("P", "B", "M")
 SMOOTH_STEPS = 2.0  # σ of the posteriors: single steps of 10 ms say little
 # Posterior of p, b and m together from which on a peak counts. The posteriors are flat (42 phones,
 # scaled likelihoods). Of the peaks above it, 8 in 10 are p, b or m by the forced alignment of
@@ -84,7 +81,9 @@ def find_bilabials(evidence: Evidence) -> NDArray[np.int64]:
     low, high = np.percentile(heard[evidence.speaking], RANGE_PERCENTS)
     shut = (heard - low) / max(float(high - low), 1e-3) <= HEARD_SHUT
     phones = evidence.speech.features(PHONE_SPEC)
-    sure = gaussian_filter1d(phones.values[:, _columns()].sum(1), SMOOTH_STEPS, mode="nearest")
+    sure = gaussian_filter1d(
+        phones.values[:, phone_columns(BILABIALS)].sum(1), SMOOTH_STEPS, mode="nearest"
+    )
     inner = sure[1:-1]
     peaks = 1 + np.flatnonzero((inner >= SURE) & (inner > sure[:-2]) & (inner >= sure[2:]))
     times = phones.start + peaks / phones.rate
@@ -93,15 +92,6 @@ def find_bilabials(evidence: Evidence) -> NDArray[np.int64]:
     reach = round(NEAR_S * rate)
     near = minimum_filter1d((~shut).astype(np.uint8), 2 * reach + 1, mode="nearest") == 0
     return np.unique(frames[near[frames] & evidence.speaking[frames]])
-
-
-@cache
-def _columns() -> list[int]:
-    """Columns of the posteriors of p, b and m."""
-    from lipsync.runtime import checkpoint
-
-    names = checkpoint.load(checkpoint.asset_path(PHONES))[1]["phones"]
-    return [names.index(one) for one in BILABIALS]
 
 
 def measure_span(evidence: Evidence, first: int, end: int) -> dict[str, float]:

@@ -17,7 +17,8 @@ from lipsync.options import RenderOptions, option_names
 from lipsync.pipelines.arguments import as_place, as_spans, as_speakers
 from lipsync.types import Speaker
 
-PLACES = ("sheet", "plot", "sidecar", "report", "mask")  # what a render writes besides its output
+# What a render writes besides its output.
+PLACES = ("sheet", "plot", "sidecar", "report", "mask", "compare")
 # What a line may say besides the options of a render, which it says by their plain names.
 KEYS = (
     "id", "video", "audio", "output", "language", "speakers", "spans", "segment", *PLACES,
@@ -41,6 +42,7 @@ class Job:
     sidecar: Path | None = None
     report: Path | None = None
     mask: Path | None = None
+    compare: Path | None = None
     options: RenderOptions = field(default_factory=RenderOptions)
 
     def arguments(self) -> dict[str, Any]:

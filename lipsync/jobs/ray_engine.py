@@ -231,7 +231,7 @@ def _knock(address: str | None) -> None:
 
 def can_be_sharded(job: Job) -> bool:
     """Whether shards can make what a job asks for."""
-    if any((job.sheet, job.plot, job.report, job.mask)) or is_remote(job):
+    if any((job.sheet, job.plot, job.report, job.mask, job.compare)) or is_remote(job):
         return False
     try:
         check_can_be_shared(Output.parse(job.output), job.options)

@@ -45,7 +45,7 @@ class LiveMouth:
         lead = len(drawn) - len(block)
         part = range(lead, len(drawn))
         drawing = SpeakerDrawing(
-            self._plan(drawn), self._target.info, self._mark, source=self._source
+            self._plan(drawn), self._target.info, self._mark, source=self._source, scored=False
         )
         own = islice(self._frames, len(block))
         with single_threaded_drawing():

@@ -81,6 +81,7 @@ class Renderer:
         sidecar: str | Path | None = None,
         report: str | Path | None = None,
         mask: str | Path | None = None,
+        compare: str | Path | None = None,
         options: RenderOptions | Mapping[str, Any] | None = None,
         overwrite: bool = False,
         cancel: threading.Event | None = None,
@@ -104,7 +105,7 @@ class Renderer:
             with media.PipedInputs() as piped:
                 asked = read_request(
                     piped, audio, video, output, speakers=speakers, spans=spans, sheet=sheet,
-                    plot=plot, sidecar=sidecar, report=report, mask=mask,
+                    plot=plot, sidecar=sidecar, report=report, mask=mask, compare=compare,
                     options=self.options if options is None else options, overwrite=overwrite,
                 )  # fmt: skip
                 watch.tell(RenderStarted(asked.script.video, asked.paths.output.path))

@@ -26,7 +26,14 @@ from lipsync.marks.origin import (
     write_id,
 )
 from lipsync.marks.sidecar import write_sidecar
-from lipsync.marks.visible_label import TEXTS, Kind, VisibleLabel, check_language, label_frames
+from lipsync.marks.visible_label import (
+    TEXTS,
+    Kind,
+    VisibleLabel,
+    can_draw,
+    check_language,
+    label_frames,
+)
 from lipsync.marks.watermark import Watermark
 from lipsync.marks.xmp import embed_xmp, picture_texts
 from lipsync.media import Output
@@ -105,6 +112,13 @@ class Marking:
             signed += ", which only files of video hold"
         return f"record {write_id(self.record_id)}; {signed}"
 
+    @property
+    def notice(self) -> str:
+        """The visible notice; in the chosen language, or in English if that cannot be drawn."""
+        kind: Kind = "face" if self.statement == GENERATED_FACE else "mouth"
+        language = self.options.label_language
+        return TEXTS[language if can_draw(language) else "en"][kind]
+
     def watermark(self) -> Watermark | None:
         """What hides the record's id in the new part of every frame; None: nothing is hidden."""
         return Watermark(self.record_id) if self.options.watermark else None
@@ -128,9 +142,7 @@ class Marking:
             yield from frames
             return
         options = self.options
-        kind: Kind = "face" if self.statement == GENERATED_FACE else "mouth"
-        text = TEXTS[options.label_language][kind]
-        drawn = VisibleLabel.of(info.width, info.height, text, options.label_position)
+        drawn = VisibleLabel.of(info.width, info.height, self.notice, options.label_position)
         shown = round(options.label_seconds * info.fps) or None
         yield from label_frames(frames, changed, drawn, shown, first, coding)
 

@@ -56,14 +56,19 @@ WIDTH_MOST = 0.9  # of the picture
 BOX = 0.55  # how opaque the dark box behind the letters is: they stay readable on any picture
 
 
+def can_draw(language: Language) -> bool:
+    """Whether there are letters for the notice."""
+    plain = all(text.isascii() for text in TEXTS[language].values())
+    return plain or int(cv2.__version__.split(".")[0]) >= UNICODE_SINCE
+
+
 def check_language(language: Language) -> None:
     """Find out before the work whether the notice can be written.
 
     Raises:
         OptionsError: the letters are missing.
     """
-    plain = all(text.isascii() for text in TEXTS[language].values())
-    if not plain and int(cv2.__version__.split(".")[0]) < UNICODE_SINCE:
+    if not can_draw(language):
         raise OptionsError(
             f"--label-language {language} needs OpenCV {UNICODE_SINCE} or later, this is "
             f"{cv2.__version__}: pip install -U opencv-python-headless, or choose another language"

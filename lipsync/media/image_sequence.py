@@ -32,7 +32,7 @@ class FrameFolderWriter:
     ):
         """`names`: a pattern with one number, from 1; `texts`: keyword → text, of every picture."""
         self._folder, self._names, self._sound = folder, names, sound
-        self._chunks = b"".join(_chunk(b"iTXt", _itxt(k, t)) for k, t in texts.items())
+        self._texts = texts
         self._count = 0
         self.error_line = ""
 
@@ -42,10 +42,9 @@ class FrameFolderWriter:
 
         bgr = np.ascontiguousarray(frame[..., ::-1])
         _, data = cv2.imencode(".png", bgr, (cv2.IMWRITE_PNG_COMPRESSION, FAST))
-        raw, head = data.tobytes(), len(_SIGNATURE) + 25  # behind IHDR
         try:
             place = self._folder / (self._names % (self._count + 1))
-            place.write_bytes(raw[:head] + self._chunks + raw[head:])
+            place.write_bytes(add_png_texts(data.tobytes(), self._texts))
         except OSError as error:
             self.error_line = str(error.strerror or error)
             return False
@@ -88,6 +87,13 @@ def _itxt(keyword: str, text: str) -> bytes:
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def add_png_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
+    """A PNG with texts, keyword → text, before its pixels."""
+    head = len(_SIGNATURE) + 25  # behind IHDR
+    chunks = b"".join(_chunk(b"iTXt", _itxt(k, t)) for k, t in texts.items())
+    return png[:head] + chunks + png[head:]
 
 
 def read_png_texts(path: Path) -> dict[str, str]:

@@ -11,6 +11,9 @@ part_store       finished parts, kept until the output is complete
 frame_making     the frames of an output, part by part
 change_mask      which pixels of an output a render changed, as a video
 output_frames    all frames of an output in this process: with the notice, looked at by sheets
+finished_output  the frames of a complete output, each beside the target's picture that it shows
+sheet_making     contact sheets: what they show is chosen from plan and logs
+comparison       target and result side by side, as a video
 part_making      one part of an output: its frames made and encoded, and what happened
 part_worker      a process that makes parts
 part_workers     processes that make parts beside this one

@@ -8,14 +8,13 @@ render leaves alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from lipsync.media import probe, read_frames
 from lipsync.media.encode import EncodeOptions, encode_video
+from lipsync.pipelines.finished_output import FinishedOutput
 from lipsync.pipelines.frame_making import FrameMaking
 from lipsync.runtime.context import RunContext
 from lipsync.types import U8, Bools
@@ -48,17 +47,15 @@ def draw_masks(output: Path, making: FrameMaking, changed: Bools, run: RunContex
     """The mask of every output frame, RGB (h, w, 3)."""
     info, coding = making.info, making.coding
     whole = range(len(making))
-    back = read_frames(probe(output), coding=coding)
-    with closing(making.read_target(whole)) as targets, closing(back) as frames:
-        for i, target, frame in zip(whole, targets, frames, strict=True):
-            mask = np.zeros((info.height, info.width), np.uint8)
-            for drawing in making.drawings if changed[i] else ():
-                box = x, y, width, height = drawing.box(i)
-                if width > 0:
-                    part = mask[y : y + height, x : x + width]
-                    part |= compare(coding.cut(target, box), coding.cut(frame, box))
-            yield cv2.merge([mask] * 3)
-            run.report("mask", i + 1, len(whole))
+    for i, target, frame in FinishedOutput(output, making).pairs(whole):
+        mask = np.zeros((info.height, info.width), np.uint8)
+        for drawing in making.drawings if changed[i] else ():
+            box = x, y, width, height = drawing.box(i)
+            if width > 0:
+                part = mask[y : y + height, x : x + width]
+                part |= compare(coding.cut(target, box), coding.cut(frame, box))
+        yield cv2.merge([mask] * 3)
+        run.report("mask", i + 1, len(whole))
 
 
 def compare(before: U8, after: U8) -> U8:

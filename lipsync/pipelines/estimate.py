@@ -52,6 +52,7 @@ def estimate_render(
     sidecar: str | Path | None = None,
     report: str | Path | None = None,
     mask: str | Path | None = None,
+    compare: str | Path | None = None,
     options: RenderOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> RenderEstimate:
@@ -63,7 +64,8 @@ def estimate_render(
     with media.PipedInputs() as piped:
         asked = read_request(
             piped, audio, video, output, speakers=speakers, spans=spans, sheet=sheet, plot=plot,
-            sidecar=sidecar, report=report, mask=mask, options=options, overwrite=overwrite,
+            sidecar=sidecar, report=report, mask=mask, compare=compare, options=options,
+            overwrite=overwrite,
         )  # fmt: skip
         return estimate_script(asked.script, asked.paths, asked.options)
 

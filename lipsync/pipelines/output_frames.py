@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipsync.marks.marking import Marking
-from lipsync.media import probe, read_frames
 from lipsync.pipelines.frame_making import FrameMaking
-from lipsync.pipelines.part_store import PartStore
 from lipsync.report.contact_sheet import ContactSheet
 from lipsync.runtime.context import RunContext
 from lipsync.types import F32, U8
@@ -19,11 +17,11 @@ from lipsync.types import F32, U8
 
 @dataclass(frozen=True, eq=False)
 class OutputFrames:
-    """The frames of one output, and who looks at them."""
+    """The frames of one output as they are made, and who looks at them."""
 
     making: FrameMaking
     marking: Marking
-    sheets: Sequence[ContactSheet]  # one per speaker, or none
+    sheets: Sequence[ContactSheet]  # one per speaker, or none, that look at frames on their way
     run: RunContext
 
     def make(self, parts: Sequence[range]) -> Generator[U8, None, None]:
@@ -42,23 +40,6 @@ class OutputFrames:
         """Frames from `first` on with the notice, if one is wanted; all before have been made."""
         making = self.making
         return self.marking.label(frames, making.is_changed, making.info, first, making.coding)
-
-    def show_parts(self, parts: Sequence[range], store: PartStore) -> None:
-        """Give the sheets what they show of finished parts, as it was encoded."""
-        making = self.making
-        for part in parts:
-            wanted = [i for i in part if self._is_shown(i)]
-            if not wanted:
-                continue
-            some = range(wanted[0], wanted[-1] + 1)
-            coded = read_frames(
-                probe(store.place(part)), some.start - part.start, some.stop - part.start,
-                coding=making.coding,
-            )  # fmt: skip
-            with closing(making.read_target(some)) as targets, closing(coded) as frames:
-                for i, target, frame in zip(some, targets, frames, strict=True):
-                    if self._is_shown(i):
-                        self._show(i, target, frame)
 
     def _is_shown(self, i: int) -> bool:
         return any(i in sheet.wanted for sheet in self.sheets)

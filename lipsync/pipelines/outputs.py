@@ -30,6 +30,7 @@ class OutputPaths:
     plot: Path | None
     report: Path | None = None  # the page of an inspection of the output
     mask: Path | None = None  # a video of the pixels that are new
+    compare: Path | None = None  # a video of target and output side by side
 
     @staticmethod
     def check(
@@ -39,6 +40,7 @@ class OutputPaths:
         plot: str | Path | None,
         report: str | Path | None = None,
         mask: str | Path | None = None,
+        compare: str | Path | None = None,
         *,
         inputs: Iterable[Path],
         overwrite: bool,
@@ -67,14 +69,22 @@ class OutputPaths:
             check_output(page, files, overwrite, ".html")
         masked = _beside_a_file(mask, "a mask", target)
         if masked is not None:
-            _check_mask(masked, files, overwrite)
-        return OutputPaths(target, sidecar, places[0], places[1], page, masked)
+            _check_video(masked, "a mask", files, overwrite)
+            files.append(masked)
+        compared = _beside_a_file(compare, "a comparison", target)
+        if compared is not None:
+            if any(_same_file(compared, path) for path in files):
+                raise OutputError(
+                    f"{compared}: is one of the other files of this job; choose another name"
+                )
+            _check_video(compared, "a comparison", files, overwrite)
+        return OutputPaths(target, sidecar, places[0], places[1], page, masked, compared)
 
 
-def _check_mask(path: Path, files: Iterable[Path], overwrite: bool) -> None:
+def _check_video(path: Path, what: str, files: Iterable[Path], overwrite: bool) -> None:
     form = media.Output.parse(path).format
     if form.pipe or form.frames:
-        raise OutputError(f"{path}: a mask is one video file; choose a name that ends in .mp4")
+        raise OutputError(f"{path}: {what} is one video file; choose a name that ends in .mp4")
     check_output(path, files, overwrite)
 
 

@@ -62,6 +62,7 @@ class PartMaker:
         return PartLog(
             np.stack([one.changed[here] for one in logs]),
             np.stack([one.distances[here] for one in logs]),
+            np.stack([one.scores[here] for one in logs]),
             self.making.info.damage.copy(),
         )
 
@@ -70,6 +71,7 @@ class PartMaker:
         for k, drawing in enumerate(self.making.drawings):
             drawing.log.changed[part.start : part.stop] = log.changed[k]
             drawing.log.distances[part.start : part.stop] = log.distances[k]
+            drawing.log.scores[part.start : part.stop] = log.scores[k]
         self.making.info.damage.add(log.damage)
 
 

@@ -39,6 +39,7 @@ class PartLog:
 
     changed: Bools  # (s, n)
     distances: F32  # (s, n)
+    scores: F32  # (s, n, k)
     damage: Damage  # met in reading the target, up to this part
 
     @staticmethod
@@ -50,13 +51,17 @@ class PartLog:
         """
         damage = Damage(set(map(int, entry["replaced"])), int(entry["partly_decoded"]))
         changed = np.array(entry["changed"], bool)
-        return PartLog(changed, np.array(entry["distances"], np.float32), damage)
+        distances, scores = (np.array(entry[key], np.float32) for key in ("distances", "scores"))
+        return PartLog(changed, distances, scores, damage)
 
     def to_json(self) -> dict[str, Any]:
         """The log as JSON."""
+        scores = self.scores.astype(object)
+        scores[np.isnan(self.scores)] = None  # JSON has no NaN
         return {
             "changed": self.changed.astype(int).tolist(),
             "distances": self.distances.astype(float).tolist(),
+            "scores": scores.tolist(),
             "replaced": sorted(self.damage.replaced),
             "partly_decoded": self.damage.partly_decoded,
         }
@@ -84,7 +89,8 @@ class PartStore:
             log = PartLog.read(entry)
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        right = log.changed.shape == log.distances.shape and log.changed.shape[1:] == (len(part),)
+        right = log.changed.shape == log.distances.shape == log.scores.shape[:2]
+        right = right and log.scores.ndim == 3 and log.changed.shape[1:] == (len(part),)
         return log if right else None
 
     @contextmanager

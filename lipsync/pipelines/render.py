@@ -38,9 +38,9 @@ from lipsync.pipelines.render_plan import (
     plan_timeline,
 )
 from lipsync.pipelines.request import read_request
+from lipsync.pipelines.sheet_making import SheetPlan
 from lipsync.pipelines.speaker_plan import RenderScene, Role
 from lipsync.pipelines.speaker_render import SpeakerRender, prepare_speaker
-from lipsync.report.contact_sheet import ContactSheet, select_sheet_frames
 from lipsync.report.render_report import WrittenFiles
 from lipsync.report.results import RenderResult
 from lipsync.retime import Motion
@@ -65,6 +65,7 @@ def render(
     sidecar: str | Path | None = None,
     report: str | Path | None = None,
     mask: str | Path | None = None,
+    compare: str | Path | None = None,
     options: RenderOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -88,6 +89,8 @@ def render(
             it; the result then names the seconds to look at.
         mask: also write a video of the output's size and length (.mp4, .mov, .mkv or .webm), white
             where its pixels are new, else black.
+        compare: also write a video of target and output side by side, with the mouths enlarged
+            below and the output's sound (.mp4, .mov, .mkv or .webm); it is marked like the output.
         options: see `RenderOptions`, or a mapping of their names; default: all defaults.
         overwrite: replace the output if it exists.
         progress: called with (stage, done, total) as the work goes on.
@@ -99,12 +102,13 @@ def render(
 
     Raises:
         LipsyncError: something the caller can mend; nothing was written, unless it names the
-            output as written (a sheet, plot or report could not be). See `lipsync.errors`.
+            output as written (what is made besides could not be). See `lipsync.errors`.
     """
     with media.PipedInputs() as piped:
         asked = read_request(
             piped, audio, video, output, speakers=speakers, spans=spans, sheet=sheet, plot=plot,
-            sidecar=sidecar, report=report, mask=mask, options=options, overwrite=overwrite,
+            sidecar=sidecar, report=report, mask=mask, compare=compare, options=options,
+            overwrite=overwrite,
         )  # fmt: skip
         result = render_script(asked.script, asked.paths, asked.options, progress)
         return replace(result, warnings=tuple(map(piped.rename, result.warnings)))
@@ -143,7 +147,9 @@ def render_script(
         with name_written(paths.output.path):
             png.write_png(paths.plot, plot)
     result = recipe.report.result(
-        WrittenFiles(paths.output.path, paths.sidecar, paths.sheet, paths.plot, paths.mask),
+        WrittenFiles(
+            paths.output.path, paths.sidecar, paths.sheet, paths.plot, paths.mask, paths.compare
+        ),
         int(find_changed(making).sum()),
         [one.log.distances for one in making.drawings],
         notes, run.seconds, run.cpu_seconds,
@@ -188,10 +194,9 @@ class RenderPlan:
         form, marks = paths.output.format, marking.summary
         return Recipe.of(script, self.output, self.speakers, known, form, options, marks)
 
-    def sheets(self) -> list[ContactSheet]:
-        """An empty contact sheet per speaker."""
-        lips = [one.lips_for_sheet() for one in self.speakers]
-        return [ContactSheet(select_sheet_frames(one), one.rate) for one in lips]
+    def sheets(self) -> list[SheetPlan]:
+        """What the contact sheet of every speaker is chosen from."""
+        return [SheetPlan.of(one) for one in self.speakers]
 
     def plot(self) -> U8:
         """The picture of the speech, the head's motion and the chosen frames."""

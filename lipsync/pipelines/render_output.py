@@ -11,12 +11,13 @@ from lipsync.media import encode
 from lipsync.media.parts import split_frames
 from lipsync.media.stdout_sink import StdoutSink
 from lipsync.pipelines.change_mask import write_change_mask
+from lipsync.pipelines.comparison import write_comparison
 from lipsync.pipelines.frame_making import FrameMaking
 from lipsync.pipelines.output_frames import OutputFrames
 from lipsync.pipelines.outputs import OutputPaths
 from lipsync.pipelines.recipe import Recipe, find_changed
 from lipsync.pipelines.render_parts import write_parts
-from lipsync.report.contact_sheet import ContactSheet
+from lipsync.pipelines.sheet_making import SheetPlan, fill_sheets, open_sheets, save_sheets
 from lipsync.runtime.atomic import name_written
 from lipsync.runtime.context import RunContext
 
@@ -27,7 +28,7 @@ def write_output(
     marking: Marking,
     run: RunContext,
     *,
-    sheets: Sequence[ContactSheet] = (),
+    sheets: Sequence[SheetPlan] = (),
     model: Any = None,
 ) -> tuple[FrameMaking, list[str]]:
     """Make all frames, encode them with their sound, mark the file, write sidecar and sheet.
@@ -35,7 +36,7 @@ def write_output(
     A file is made in parts, which an interrupted render leaves to the next one.
 
     Args:
-        sheets: one per speaker, or none.
+        sheets: one per speaker, or none: what they are chosen from.
         model: of the texture, from `texture.load_model`.
 
     Returns:
@@ -43,7 +44,9 @@ def write_output(
     """
     form, notes = paths.output.format, []
     making = recipe.making(form, marking, model)
-    frames = OutputFrames(making, marking, sheets, run)
+    read_again = not (form.pipe or form.frames)
+    looking = [] if read_again else open_sheets(sheets)
+    frames = OutputFrames(making, marking, looking, run)
 
     def seal(file: Path, digest: str | None = None) -> None:
         with run.timer.stage("marks"):
@@ -51,16 +54,22 @@ def write_output(
             marking.seal(file, record, paths.sidecar, digest)
 
     with run.timer.stage("encode"):
-        if form.pipe or form.frames:
-            _write_stream(frames, recipe, paths, seal)
-        else:
+        if read_again:
             notes = write_parts(frames, recipe, paths.output, seal)
+        else:
+            _write_stream(frames, recipe, paths, seal)
     if paths.mask is not None:
         with run.timer.stage("mask"), name_written(paths.output.path):
             write_change_mask(paths.mask, paths.output.path, making, find_changed(making), run)
+    if paths.compare is not None:
+        with run.timer.stage("compare"), name_written(paths.output.path, paths.mask):
+            write_comparison(paths.compare, paths.output.path, recipe, making, marking, run)
     if paths.sheet is not None:
-        with name_written(paths.output.path):
-            sheets[0].save(paths.sheet, *sheets[1:])
+        with run.timer.stage("sheet"), name_written(paths.output.path):
+            if read_again:
+                looking = open_sheets(sheets, making)
+                fill_sheets(looking, paths.output.path, making)
+            save_sheets(paths.sheet, looking, recipe, paths.output.path, marking)
     return making, notes
 
 

@@ -78,7 +78,6 @@ def write_parts(
         if recoded:
             make([part for part in parts if part in kept])
             kept = set()
-        frames.show_parts(parts, store)
         join_output(recipe, marking, parts, store, output.format, file)
         with os_errors_as_output_errors(output.path):
             seal(file, None)

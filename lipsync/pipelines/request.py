@@ -38,6 +38,7 @@ def read_request(
     sidecar: str | Path | None = None,
     report: str | Path | None = None,
     mask: str | Path | None = None,
+    compare: str | Path | None = None,
     options: RenderOptions | Mapping[str, Any] | None = None,
     overwrite: bool = False,
     absolute: bool = False,
@@ -55,7 +56,10 @@ def read_request(
     if absolute:
         given = at_absolute_places(given)
     script = read_script(given.audio, given.video, given.speakers, given.spans, given.options)
-    named = {"sidecar": sidecar, "sheet": sheet, "plot": plot, "report": report, "mask": mask}
+    named = {
+        "sidecar": sidecar, "sheet": sheet, "plot": plot, "report": report, "mask": mask,
+        "compare": compare,
+    }  # fmt: skip
     places = {what: as_place(place, what) for what, place in named.items()}
     paths = OutputPaths.check(
         given.output, **places, inputs=script.inputs.values(), overwrite=overwrite

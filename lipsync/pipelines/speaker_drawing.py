@@ -18,6 +18,7 @@ from lipsync.marks.watermark import Watermark
 from lipsync.media.frame_coding import RGB, FrameCoding
 from lipsync.mouth import texture
 from lipsync.mouth.finish.composite import CompositeOptions, Compositor, fade, find_boxes
+from lipsync.mouth.finish.mouth_scores import SCORES, MouthScorer
 from lipsync.mouth.finish.sharpen import Sharpness
 from lipsync.mouth.finish.teeth import TeethOptions, finish_teeth
 from lipsync.mouth.finish.teeth_relief import Teeth
@@ -39,11 +40,13 @@ class FrameLog:
 
     changed: Bools  # (n,), the mouth is new
     distances: F32  # (n,), of the nearest real mouth from the wanted one
+    scores: F32  # (n, k), of the new mouth, see `mouth_scores.SCORES`; NaN: unknown
 
     @staticmethod
     def empty(n: int) -> FrameLog:
         """A log of n frames."""
-        return FrameLog(np.zeros(n, bool), np.zeros(n, np.float32))
+        scores = np.full((n, len(SCORES)), np.nan, np.float32)
+        return FrameLog(np.zeros(n, bool), np.zeros(n, np.float32), scores)
 
     def record_distances(
         self, patches: Iterable[Patch | None], first: int
@@ -86,6 +89,7 @@ class SpeakerDrawing:
         coding: FrameCoding = RGB,
         model: Any = None,
         source: TextureSource | None = None,
+        scored: bool = True,
     ) -> None:
         """Prepare to draw.
 
@@ -95,9 +99,10 @@ class SpeakerDrawing:
             coding: of the frames.
             model: of the texture, from `texture.load_model`.
             source: of the texture, of this bank and these options; None: a new one.
+            scored: the log gets the scores of every new mouth.
         """
         self._drawing, self._mark, self._coding, self._info = drawing, mark, coding, info
-        self.model = model
+        self.model, self._scored = model, scored
         self.log = FrameLog.empty(len(drawing.wanted))
         target = drawing.wanted.target
         self._corners, self._sizes = find_boxes(target, info.width, info.height, drawing.composite)
@@ -108,6 +113,11 @@ class SpeakerDrawing:
     def head(self) -> F32:
         """The face in every output frame, canonical → pixels, (n, 2, 3)."""
         return self._drawing.wanted.target.to_frame
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """When every output frame is shown, (n,) seconds."""
+        return self._drawing.times
 
     def box(self, i: int) -> Box:
         """What of output frame i may change; of width 0: nothing."""
@@ -146,25 +156,31 @@ class SpeakerDrawing:
             first=drawing.first + part.start,
             frame_shape=(self._info.height, self._info.width),
         )
+        scorer = MouthScorer(self._target, wanted.skin_color) if self._scored else None
         ahead = timer.each("wait", read_ahead(patches))
         for i, frame, patch in zip(part, frames, ahead, strict=True):
             if patch is not None:
                 with timer.stage("composite"):
-                    self._put(frame, i, patch, compositor, timer)
+                    self._put(frame, i, patch, (compositor, scorer), timer)
             yield frame
 
     def _put(
-        self, frame: U8, i: int, patch: Patch, compositor: Compositor, timer: StageTimer
-    ) -> None:
+        self, frame: U8, i: int, patch: Patch, tools: tuple[Compositor, MouthScorer | None],
+        timer: StageTimer,
+    ) -> None:  # fmt: skip
         """Put a patch, and the mark, into output frame i."""
         box = self.box(i)
         if box[2] == 0:
             return
+        compositor, scorer = tools
         own = self._coding.cut(frame, box)
         made = compositor.composite(i, own, patch.within(self._corners[i]))
         if made.alpha is None:
             return
         self.log.changed[i] = True
+        if scorer is not None:
+            with timer.stage("scores"):
+                self.log.scores[i] = scorer.score(i, made, self._drawing.wanted.lips.points[i])
         if self._mark is not None:
             to_box, time = self._target.to_frame[i], self._drawing.times[i]
             with timer.stage("watermark"):

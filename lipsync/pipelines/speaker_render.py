@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from lipsync.face import landmarks
 from lipsync.marks.origin import ModelCard
 from lipsync.mouth.decoder import decoder_texture
@@ -41,7 +39,6 @@ from lipsync.runtime.context import RunContext
 from lipsync.runtime.positions import sample_at
 from lipsync.types import (
     F32,
-    LipTrack,
 )
 
 
@@ -102,12 +99,6 @@ class SpeakerRender:
             ),
             notes=(*diagnostics.warn_of_hard_target(alignment, appearance), *self.notes),
         )
-
-    def lips_for_sheet(self) -> LipTrack:
-        """The predicted lips where they are wanted, elsewhere a mouth that does not move."""
-        points, wanted = self.lips.predicted.points.copy(), self.lips.in_spans > 0
-        points[~wanted] = np.median(points[wanted], axis=0)
-        return LipTrack(points, self.lips.predicted.rate)
 
 
 def prepare_speaker(

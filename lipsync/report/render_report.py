@@ -64,6 +64,7 @@ class WrittenFiles:
     sheet: Path | None = None
     plot: Path | None = None
     mask: Path | None = None
+    compare: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +104,7 @@ class RenderReport:
             sheet=files.sheet,
             plot=files.plot,
             mask=files.mask,
+            compare=files.compare,
             frames=self.frames,
             fps=self.fps,
             duration=self.duration,

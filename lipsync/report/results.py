@@ -56,6 +56,7 @@ class RenderResult:
     # (seconds, question) of the moments at which the output looks made; see `inspect`.
     look_at: tuple[tuple[float, str], ...] = ()
     mask: Path | None = None  # a video of the pixels that are new
+    compare: Path | None = None  # a video of target and output side by side
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ constant factor), from 0 (the same phones) to √2 (none in common).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
@@ -15,6 +18,8 @@ from lipsync.speech.features.spec import FeatureSpec
 from lipsync.types import F32, AudioFeatures
 
 PHONE_SPEC = FeatureSpec("phones", throat=True)
+PHONES = "phones.safetensors"
+BILABIALS = ("P", "B", "M")  # sounds at which the lips meet
 SMOOTH_STEPS = 3.0  # σ: a video frame is exposed for several steps of sound
 
 
@@ -25,3 +30,16 @@ def embed_phones(features: AudioFeatures, times: NDArray[np.floating]) -> F32:
     return np.asarray(
         np.sqrt(np.maximum(smooth[np.clip(steps, 0, len(smooth) - 1)], 0)), np.float32
     )
+
+
+def phone_columns(phones: Sequence[str]) -> list[int]:
+    """Columns of features of PHONE_SPEC, and of the embedding, that stand for these phones."""
+    names = _phone_names()
+    return [names.index(one) for one in phones]
+
+
+@cache
+def _phone_names() -> list[str]:
+    from lipsync.runtime import checkpoint
+
+    return list(checkpoint.load(checkpoint.asset_path(PHONES))[1]["phones"])
