@@ -58,12 +58,14 @@ class Previewer:
         output: Path,
         options: RenderOptions,
         *,
+        compare: Path | None = None,
         start: float | None = None,
         on_event: OnEvent | None = None,
     ) -> Preview:
         """Render a second.
 
         Args:
+            compare: a video of the second beside the target's; None: none.
             start: seconds of the speech; None: where it tells most.
 
         Raises:
@@ -80,8 +82,9 @@ class Previewer:
         hurried = {"face": face, "adapt": "never", "timing": "hold" if info.still else "cut"}
         quick = RenderOptions.of(**{**options.flat(), **hurried})
         result = self.renderer.render(
-            sound, excerpt, output, options=quick, overwrite=True, on_event=on_event
-        )
+            sound, excerpt, output, compare=compare, options=quick, overwrite=True,
+            on_event=on_event,
+        )  # fmt: skip
         return Preview(start, shown, result)
 
     def _find_moment(self, audio: Path, options: RenderOptions) -> float:

@@ -25,6 +25,7 @@ from lipsync.marks.origin import GENERATED_MOUTH
 from lipsync.media import png
 from lipsync.mouth import texture
 from lipsync.options import InspectOptions, RenderOptions
+from lipsync.pipelines.comparison import open_drawing
 from lipsync.pipelines.inspect import inspect
 from lipsync.pipelines.outputs import OutputPaths, plan_marking
 from lipsync.pipelines.person import Person
@@ -154,6 +155,8 @@ def render_script(
         [one.log.distances for one in making.drawings],
         notes, run.seconds, run.cpu_seconds,
     )  # fmt: skip
+    if paths.compare is not None:
+        result = replace(result, compare_layout=open_drawing(making, marking).layout)
     if paths.report is None:
         return result
     with name_written(paths.output.path):

@@ -57,6 +57,8 @@ class RenderResult:
     look_at: tuple[tuple[float, str], ...] = ()
     mask: Path | None = None  # a video of the pixels that are new
     compare: Path | None = None  # a video of target and output side by side
+    # Where in its picture both are, and their mouths: x, y, width, height by name.
+    compare_layout: dict[str, tuple[int, int, int, int]] | None = None
 
 
 @dataclass(frozen=True)

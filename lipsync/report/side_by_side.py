@@ -84,6 +84,19 @@ class SideBySide:
         return left, self._below, width, height
 
     @property
+    def layout(self) -> dict[str, tuple[int, int, int, int]]:
+        """Where a player finds what it shows: x, y, width, height by name."""
+        named = {"original": self.places[0], "result": self.places[1]}
+        for side, name in enumerate(("original_mouth", "result_mouth")):
+            x, y, width, height = self.mouth_place(0, side)
+            right = x + width
+            for speaker in range(1, len(self._views)):
+                x2, _, width, more = self.mouth_place(speaker, side)
+                right, height = x2 + width, max(height, more)
+            named[name] = (x, y, right - x, height)
+        return named
+
+    @property
     def factors(self) -> list[float]:
         """By how much the mouths are enlarged."""
         return list(self._factors)

@@ -285,6 +285,9 @@
           download: `${name}${suffix}`, ...label(words) });
         made.push(file(".mp4", text.queue_download));
         if ((one.lipsyncExtras || []).includes("sheet")) made.push(file(".sheet.png", text.queue_sheet));
+        if ((one.lipsyncExtras || []).includes("compare")) {
+          made.push(file(".compare.mp4", text.queue_compare));
+        }
         made.push(file(".mp4.json", text.queue_record));
       } else {
         const request = {};

@@ -35,9 +35,14 @@ def attempt(work: Callable[[], T]) -> tuple[T | None, str]:
     try:
         return work(), ""
     except Refusal as refusal:
-        return None, fault(refusal.error.message)
+        return None, fault(_in_terms_of_the_page(refusal.error.message))
     except LipsyncError as error:
         return None, fault(str(error))
+
+
+def _in_terms_of_the_page(line: str) -> str:
+    """A message of the service with the names that the page has for what is wrong."""
+    return line.replace("lipsyncSpans: ", "--segment: ").replace("lipsyncOptions: ", "")
 
 
 def describe_sound(texts: Texts, chosen: Chosen) -> str:

@@ -109,14 +109,13 @@ def write_command(
     """What to type to have the same rendered.
 
     Raises:
-        LipsyncError: one of several spans is none.
+        LipsyncError: one of the spans is none.
     """
     words = ["lipsync", "render", "--audio", audio or "speech.wav", "--video", video or "video.mp4"]
-    note = ""
-    if len(spans) == 1:
+    note, found = "", [parse_segment(text) for text in spans]
+    if len(found) == 1:
         words += ["--segment", spans[0]]
-    elif spans:
-        found = [parse_segment(text) for text in spans]
+    elif found:
         listed = [{"start": float(one.start), "end": float(one.end)} for one in found]
         words += ["--spans", "spans.json"]
         note = f"# spans.json: {json.dumps(listed)}\n"

@@ -27,7 +27,7 @@ FILES = "/ui-files"  # where pictures of faces, previews and reports are served
 WORKER = "lipsync.web.studio_worker"
 PREVIEW_S, INSPECT_S = 300.0, 3600.0  # that they may take
 OWNER = ""  # there are no keys
-EXTRAS = ("sheet",)  # made with every result
+EXTRAS = ("sheet", "compare")  # made with every result
 MOST_LISTED = 100
 Chosen = Mapping[str, Any]  # a file that was taken in: see `Studio.take`
 

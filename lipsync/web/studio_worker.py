@@ -40,7 +40,7 @@ def make_preview(
     """Render a second of the result, and it beside the target's."""
     previewer = _previewer(Path(output).parent)
     given = RenderOptions.of(**options)
-    made = previewer.make(Path(audio), Path(path), Path(compare), given)
+    made = previewer.make(Path(audio), Path(path), Path(output), given, compare=Path(compare))
     told = summarize(asdict(made.result))
     return {**told, "start": made.start, "warnings": list(made.result.warnings)}
 

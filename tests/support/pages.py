@@ -123,7 +123,9 @@ class StudioPage(browser.Page):
 
     def items(self, status: str) -> list[Any]:
         """The entries of the queue with this status."""
-        found: list[Any] = self.driver.find_elements("css selector", f".lq li[data-status={status}]")
+        found: list[Any] = self.driver.find_elements(
+            "css selector", f".lq li[data-status={status}]"
+        )
         return found
 
     def wait_item(self, status: str, count: int = 1, seconds: float = 120) -> None:

@@ -1,4 +1,4 @@
-"""`lipsync ui` in a real browser: the whole way, faults, a cancel, reloads, two users, keys only."""
+"""`lipsync ui` in a real browser: all the way, faults, a cancel, reloads, two users, keys only."""
 
 from __future__ import annotations
 
@@ -10,16 +10,25 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import clips
 from tests.support.browser import open_chromium
 from tests.support.pages import PageServer, StudioPage, serving
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 pytest.importorskip("gradio")
+# The ids of all that the focus is in.
+WHERE = """(() => {
+  const found = [];
+  for (let one = document.activeElement; one; one = one.parentElement) found.push(one.id);
+  return found;
+})()"""
 
 
 @pytest.fixture(scope="module")
-def speech(shared: Path) -> Path:
-    return shared / "data" / "grid_s4" / "bgbu2a.mp4"  # a film has sound, too
+def speech(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("speech") / "speech.wav"
+    clips.run("-i", str(shared / "data" / "grid_s4" / "bgbu2a.mp4"), str(place))
+    return place
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +73,7 @@ def test_the_whole_way_from_upload_to_download(
     page: StudioPage, server: PageServer, speech: Path, target: Path
 ) -> None:
     give_files(page, speech, target)
-    assert "360 × 288" in page.text("#video-said")
+    assert "720 × 576" in page.text("#video-said")
     page.click(".faces button[data-face]")
     page.wait("document.querySelector('.faces button').getAttribute('aria-pressed') === 'true'")
     page.click("#preview")
@@ -72,7 +81,7 @@ def test_the_whole_way_from_upload_to_download(
     page.wait_text("#preview-shown .lp-readout", "frame 0")
     page.click("#setting-teeth input[value=off]")
     page.click("#commands button")
-    page.wait("document.querySelector('#command textarea').value.includes('--teeth off')")
+    page.wait("document.querySelector('#command textarea')?.value.includes('--teeth off')")
     assert "--face" in page.evaluate("document.querySelector('#command textarea').value")
     options = page.evaluate("document.querySelector('#options-file textarea').value")
     assert "teeth: 'off'" in options
@@ -90,8 +99,6 @@ def test_the_whole_way_from_upload_to_download(
 
 
 def test_nothing_leaves_this_machine(page: StudioPage, server: PageServer) -> None:
-    for name in ("Batch", "Inspect", "Render"):
-        page.find(f"//button[@role='tab'][normalize-space()='{name}']") if False else None
     asked = page.read_requests()
     assert any("/ui/" in url for url in asked)
     allowed = (server.address, "data:", "blob:")
@@ -149,9 +156,6 @@ def test_a_wrong_file_is_told_beside_its_field(
     page.wait_text("#render-said [role=alert]", "speech: is missing")
     page.upload("video", target)
     page.wait("document.querySelector('.faces img')")
-    broken = tmp_path / "broken.mp4"
-    broken.write_bytes(target.read_bytes()[:4000])
-    page.find("#video button[aria-label='Clear'], #video button[aria-label='Remove file']")
     page.evaluate("document.querySelector('#spans input, #spans textarea').focus()")
     page.press("backwards")
     page.wait_text("#settings-said [role=alert]", "--segment")
@@ -174,7 +178,7 @@ def test_a_reload_and_a_restart_lose_nothing(
     give_files(page, speech, target)
     page.click("#setting-silence input[value=rest]")
     page.click("#commands button")
-    page.wait("document.querySelector('#command textarea').value.includes('--silence rest')")
+    page.wait("document.querySelector('#command textarea')?.value.includes('--silence rest')")
     page.click("#render")
     page.wait_item("PROCESSING", seconds=20)
     page.open(server.address)
@@ -244,24 +248,25 @@ def test_keys_alone_reach_everything_in_order(page: StudioPage, speech: Path, ta
     give_files(page, speech, target)
     page.evaluate("(document.activeElement.blur(), scrollTo(0, 0))")
     reached: list[str] = []
+    page.evaluate("document.querySelector('#commands button').click()")
     for _ in range(120):
         page.press(Keys.TAB)
         if page.evaluate("document.activeElement === document.body"):
             break
-        near = page.evaluate(
-            "document.activeElement.closest('[id]:not(.gradio-container *[id^=component])')?.id"
-        )
-        reached.append(str(near))
+        reached += page.evaluate(WHERE)
+        style = "getComputedStyle(document.activeElement).outlineStyle"
+        assert page.evaluate(style) != "none", page.evaluate("document.activeElement.outerHTML")
     wanted = ("speech", "video", "faces", "preview", "render", "setting-jaw", "spans", "reset")
-    at = [next(i for i, id in enumerate(reached) if id == name) for name in wanted]
+    at = [reached.index(name) for name in wanted]
     assert at == sorted(at), json.dumps(reached)
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1400, False), (1400, True), (390, False)])
 def test_axe_finds_no_fault(
-    page: StudioPage, speech: Path, target: Path, width: int, dark: bool
+    page: StudioPage, server: PageServer, speech: Path, target: Path, width: int, dark: bool
 ) -> None:
     page.resize(width, 900, dark)
+    page.open(server.address)  # colors change slowly when they change in an open page
     assert page.find_barriers() == []
     give_files(page, speech, target)
     page.click("#preview")

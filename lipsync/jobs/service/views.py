@@ -95,4 +95,5 @@ def summarize(result: Mapping[str, Any]) -> dict[str, Any]:
         "frames": result["frames"],
         "fps": str(fps),
         "duration": round(float(result["frames"] / fps), 3),
+        "compare": result.get("compare_layout"),
     }
