@@ -19,6 +19,7 @@ import lipsync
 from lipsync import media
 from lipsync.face import landmarks
 from lipsync.face.tracked_face import TrackedFace
+from lipsync.runtime.commit import describe_version
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -104,7 +105,7 @@ def test_the_package_runs_as_a_module() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "lipsync", "--version"], capture_output=True, text=True, check=True
     )
-    assert run.stdout.strip() == lipsync.__version__
+    assert run.stdout.strip() == f"lipsync {describe_version()}"
 
 
 def test_every_import_of_the_package_is_a_declared_dependency() -> None:

@@ -19,6 +19,7 @@ from lipsync.report.health import Check
 from lipsync.runtime.cache import DEFAULT_SIZE, Cache
 from lipsync.runtime.cache_pruning import describe_cache
 from lipsync.runtime.checkpoint import asset_path
+from lipsync.runtime.commit import describe_version
 from lipsync.runtime.disk_space import format_size, free_bytes, try_to_write
 from lipsync.runtime.hashing import hash_file
 
@@ -101,7 +102,8 @@ def check_ffmpeg() -> Iterator[Check]:
 
 
 def check_packages() -> Iterator[Check]:
-    """Versions of the packages that results depend on."""
+    """Versions of lipsync and of the packages that its results depend on."""
+    yield Check("lipsync", describe_version())
     for name in PACKAGES:
         found = _version(name)
         yield Check(name, found or "not installed", None if found else INSTALL_AGAIN)
