@@ -74,6 +74,10 @@ COMMANDS = {
         "doctor:doctor_command",
         "Check the installation and the machine, and say what to do about what is not right.",
     ),
+    "completion": (
+        "completion:completion_command",
+        "Print the script by which a shell completes commands, options and what they take.",
+    ),
 }
 # Options of the commands that take an --options file, in `lipsync.options`.
 OPTIONS = {
