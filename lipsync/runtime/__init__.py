@@ -23,6 +23,7 @@ numeric        Small numeric functions that several stages share
 option_spec    The decorator with which every stage declares its options
 orphans        The end of a process whose starter is gone
 path_lock      Advisory locks on files and folders, which end with their process
+portable       What operating systems call differently, or lack
 positions      Runs of flags, and per-frame values sampled at positions between frames
 prefetch       Running a stream ahead of its consumer, in a thread
 threads        Thread limits of the libraries below
