@@ -1,6 +1,6 @@
 # lipsync for CPUs, with its weights: nothing is downloaded when it runs.
 #
-#     docker build -t lipsync .
+#     docker build -t lipsync --build-arg LIPSYNC_COMMIT="$(git rev-parse --short HEAD)" .
 #     docker run --rm -v "$PWD:/work" -v lipsync-cache:/cache lipsync render -a a.wav -v b.mp4
 
 FROM python:3.12-slim-bookworm AS build
@@ -12,9 +12,12 @@ ENV PATH=/opt/lipsync/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK
 RUN pip install 'torch==2.13.*' --index-url https://download.pytorch.org/whl/cpu
 
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
+COPY man man
 COPY assets assets
 COPY lipsync lipsync
+# Told by `lipsync --version`; there is no git in here.
+ARG LIPSYNC_COMMIT=
 RUN pip install .
 
 FROM python:3.12-slim-bookworm

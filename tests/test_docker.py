@@ -61,8 +61,13 @@ def test_what_it_copies_is_there_and_in_the_context() -> None:
         assert (REPO / source).exists()
         assert f"!{source}" in ignore
     project = PROJECT["project"]
-    needed = {"pyproject.toml", "lipsync", project["readme"], *project["license-files"]}
+    needed = {"pyproject.toml", "setup.py", "lipsync", project["readme"], *project["license-files"]}
     needed |= set(PROJECT["tool"]["setuptools"]["package-dir"].values())
+    needed |= {
+        file.split("/")[0]
+        for files in PROJECT["tool"]["setuptools"]["data-files"].values()
+        for file in files
+    }
     assert needed == set(sources), "what the package is built from, weights included"
 
 

@@ -4,7 +4,9 @@ adapt          `lipsync adapt`
 app            the commands together, --options files, messages and exit codes
 batch          `lipsync batch`
 cache          `lipsync cache info`, `prune` and `clear`
+completion     `lipsync completion`
 console        progress, warnings and results
+demo           `lipsync demo`
 doctor         `lipsync doctor`
 dry_run        what `lipsync render --dry-run` prints
 faces          `lipsync faces extract`

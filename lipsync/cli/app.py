@@ -16,16 +16,20 @@ from typing import Any
 from cyclopts import App, CycloptsError, Token
 from pydantic import ValidationError
 
-from lipsync._version import __version__
 from lipsync.cli.console import LogLines, flush_out, has_odd_bytes, help_console, print_line
 from lipsync.errors import LipsyncError
 from lipsync.runtime.atomic import record_outputs
+from lipsync.runtime.commit import describe_version
 from lipsync.runtime.interrupt import stop_on_signals
 from lipsync.runtime.memory import return_large_arrays
 
 # Where each command is, and what the list of commands says of it. It is imported when it is used:
 # the libraries that all of them need take seconds to load.
 COMMANDS = {
+    "demo": (
+        "demo:demo_command",
+        "Render the bundled sample: an animated portrait speaks other words.",
+    ),
     "render": ("render:render_command", "Make the person in a video speak."),
     "batch": (
         "batch:batch_command",
@@ -74,6 +78,10 @@ COMMANDS = {
         "doctor:doctor_command",
         "Check the installation and the machine, and say what to do about what is not right.",
     ),
+    "completion": (
+        "completion:completion_command",
+        "Print the script by which a shell completes commands, options and what they take.",
+    ),
 }
 # Options of the commands that take an --options file, in `lipsync.options`.
 OPTIONS = {
@@ -109,7 +117,8 @@ def _read_options_file(app: App, commands: tuple[str, ...], arguments: Any) -> N
 app = App(
     name="lipsync",
     help="Speech and a video of a person in; the video with the mouth speaking it out.",
-    version=__version__,
+    version=lambda: f"lipsync {describe_version()}",
+    version_format="plaintext",
     config=_read_options_file,
     console=help_console,
     result_action="return_value",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import signal
 import sys
 import threading
@@ -95,7 +96,7 @@ def catch_errors(job: Job, work: Callable[[], dict[str, Any]]) -> JobOutcome:
         seconds=round(time.monotonic() - began, 3),
         result=result,
         error=error,
-        worker=f"{os.uname().nodename}:{os.getpid()}" if hasattr(os, "uname") else str(os.getpid()),
+        worker=f"{platform.node()}:{os.getpid()}",
     )
 
 

@@ -6,7 +6,6 @@ would wait while the first looks at the target: other targets go before.
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -18,6 +17,7 @@ from lipsync.jobs.outcome import JobError, JobOutcome
 from lipsync.jobs.urls import show_place
 from lipsync.jobs.worker_process import ATTEMPTS, WorkerProcess
 from lipsync.options import RunOptions
+from lipsync.runtime.portable import count_cores
 
 Report = Callable[[Job, str, int, int | None], None]  # (job, stage, done, total)
 KNOWN_AT = "render"  # the stage from which on all of a job's target is known
@@ -135,10 +135,3 @@ def share_cores(job: Job, share: int, workers: int) -> Job:
     if workers == 1 or run.workers:
         return job
     return replace(job, options=replace(job.options, run=replace(run, workers=share)))
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

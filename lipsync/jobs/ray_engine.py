@@ -19,13 +19,14 @@ from lipsync._version import __version__
 from lipsync.errors import LipsyncError, MissingPackageError, SystemUnfitError
 from lipsync.jobs import ray_tasks
 from lipsync.jobs.job import Job
-from lipsync.jobs.local_engine import KNOWN_AT, JobQueue, Report, count_cores
+from lipsync.jobs.local_engine import KNOWN_AT, JobQueue, Report
 from lipsync.jobs.object_store import is_remote
 from lipsync.jobs.outcome import JobError, JobOutcome
 from lipsync.jobs.shards import check_can_be_shared
 from lipsync.jobs.urls import show_place
 from lipsync.media import Output
 from lipsync.pipelines.estimate import estimate_render
+from lipsync.runtime.portable import count_cores
 
 POLL_S = 0.5
 KNOCK_S = 10.0  # to wait for a cluster to answer

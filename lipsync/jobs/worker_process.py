@@ -18,6 +18,7 @@ from typing import Any
 from lipsync.jobs.job import Job
 from lipsync.jobs.outcome import JobError, JobOutcome, as_line
 from lipsync.jobs.urls import show_place
+from lipsync.runtime.portable import broken_pipes_ignored
 from lipsync.types import Progress
 
 PROGRAM = (
@@ -127,7 +128,7 @@ class WorkerProcess:
             self._start()
         process = self._process
         assert process is not None and process.stdin is not None  # noqa: S101 — just started
-        with suppress(BrokenPipeError):  # its death shows in what does not come back
+        with broken_pipes_ignored():  # its death shows in what does not come back
             process.stdin.write(f"{as_line(job.to_json())}\n".encode())
             process.stdin.flush()
 

@@ -22,7 +22,7 @@ def append(path: Path, row: dict[str, float]) -> None:
     with (
         atomic_write(path) as temporary,
         os_errors_as_output_errors(path),
-        temporary.open("w", newline="") as file,
+        temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         table = csv.DictWriter(file, names, restval="", lineterminator="\n")
         table.writeheader()
@@ -33,5 +33,5 @@ def read(path: Path) -> list[dict[str, float]]:
     """Read all reports, oldest first; none if the file does not exist."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]

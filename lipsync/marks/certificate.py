@@ -20,6 +20,7 @@ import platformdirs
 
 from lipsync.errors import InputError, OptionsError, OutputError
 from lipsync.runtime.atomic import os_errors_as_output_errors
+from lipsync.runtime.portable import create_file, name_if_free
 
 LOCAL_NAME = "signing.pem"  # key, certificate and root, in this order
 # Nothing stamps the time of a signature without a network, so that readers check the certificate
@@ -93,12 +94,10 @@ def _make_local(place: Path) -> None:
     try:
         with os_errors_as_output_errors(place):
             place.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(handle, "w") as file:
+            with os.fdopen(create_file(temporary, 0o600), "w", encoding="utf-8") as file:
                 file.write(text)
             # Unlike a renamed file, a link does not replace what another process has just made.
-            with contextlib.suppress(FileExistsError):
-                os.link(temporary, place)
+            name_if_free(temporary, place)
     except OutputError as error:
         raise OutputError(
             f"{error}: no certificate of your own can be kept; pass --certificate and --key, or "

@@ -21,6 +21,7 @@ them, and PyAV inspects files beforehand.
     output_sound         The sound of an output: where it comes from, and how it is coded
     parts                The picture of an output in parts: encoded one by one, joined as they are
     passthrough          Subtitles, chapters and tags of the target that the output keeps
+    pipe_reading         Reading from a pipe without waiting for it without end
     pipes                Inputs that are pipes: read once, into temporary files
     pixels               Small pixel operations: crops, cell means, polygons, color masks
     png                  Pictures as PNG files that appear complete or not at all

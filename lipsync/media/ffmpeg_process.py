@@ -17,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from lipsync.errors import MediaError
+from lipsync.runtime.portable import apart_from_terminal, broken_pipes_ignored, is_broken_pipe
 from lipsync.types import U8
 
 # What the filter `metadata=print` prints for every picture; see `with_timestamps`.
@@ -91,7 +92,7 @@ class FfmpegProcess:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 # Ctrl-C is handled here: ffmpeg would finish the file as if it were complete.
-                start_new_session=True,
+                **apart_from_terminal(),
             )
         except OSError as error:
             raise MediaError(
@@ -171,13 +172,15 @@ class FfmpegProcess:
         try:
             while done < len(data):
                 done += self.pipe.write(data[done:])
-        except BrokenPipeError:
-            return False
+        except OSError as error:
+            if is_broken_pipe(error):
+                return False
+            raise
         return True
 
     def finish(self) -> int:
         """Close the pipe, wait for the process to end and return its exit code."""
-        with contextlib.suppress(BrokenPipeError):
+        with broken_pipes_ignored():
             self.pipe.close()
         code = self._popen.wait()
         for thread in self._threads:

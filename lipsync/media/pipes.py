@@ -7,7 +7,6 @@ standard input can be read once.
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import stat
 import time
@@ -17,11 +16,11 @@ from types import TracebackType
 
 from lipsync.errors import LipsyncError, MediaError
 from lipsync.media.container import describe_missing
+from lipsync.media.pipe_reading import PIECE, SelectedPipe, ThreadedPipe, open_pipe
 from lipsync.runtime.locked_folder import temporary_folder
 
 FIRST_S = 10.0  # seconds to wait for somebody who writes to a pipe
 IDLE_S = 300.0  # seconds to wait for the next byte of somebody who does: speech may be synthesized
-PIECE = 1 << 20  # bytes
 KEPT_FREE = 256 << 20  # bytes of the disk that an endless pipe leaves
 CHECK_EVERY = 64  # pieces
 _ON_STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -60,7 +59,8 @@ class PipedInputs:
         """
         given = Path("/dev/stdin") if str(path) == "-" else path
         try:
-            status = given.stat()
+            # Windows has no name for standard input.
+            status = os.fstat(0) if _is_stdin(given) and not given.exists() else given.stat()
         except FileNotFoundError:
             raise describe_missing(path) from None
         except OSError:
@@ -108,7 +108,7 @@ def _copy(given: Path, path: Path, place: Path) -> None:
     """
     written = 0
     try:
-        source = _open(given)
+        source = open_pipe(_open(given))
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror})") from None
     try:
@@ -124,7 +124,7 @@ def _copy(given: Path, path: Path, place: Path) -> None:
         why = str(error.strerror or error)
         raise _does_not_fit(path, place, written, why) from None
     finally:
-        os.close(source)
+        source.close()
     if not written:
         raise MediaError(f"{path}: is a pipe, and nothing came out of it")
 
@@ -134,12 +134,16 @@ def _open(path: Path) -> int:
         # Opening a FIFO would wait for a writer, without end.
         return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError:
-        if str(path) in _ON_STDIN:  # a socket has no name by which it can be opened
+        if _is_stdin(path):  # a socket has no name by which it can be opened
             return os.dup(0)
         raise
 
 
-def _next_piece(source: int, path: Path, begun: bool) -> bytes:
+def _is_stdin(path: Path) -> bool:
+    return path.as_posix() in _ON_STDIN
+
+
+def _next_piece(source: SelectedPipe | ThreadedPipe, path: Path, begun: bool) -> bytes:
     """The next bytes; empty at the end.
 
     Raises:
@@ -147,17 +151,14 @@ def _next_piece(source: int, path: Path, begun: bool) -> bytes:
     """
     waited_from = time.monotonic()
     while True:
-        ready, _, _ = select.select([source], [], [], 1.0)
-        waited = time.monotonic() - waited_from
+        late = not begun and time.monotonic() - waited_from > FIRST_S
         try:
-            if ready or (not begun and waited > FIRST_S and not os.get_blocking(source)):
-                piece = os.read(source, PIECE)
-                if piece or ready:
-                    return piece
-                raise MediaError(f"{path}: is a pipe that nobody writes to; give a file")
-        except BlockingIOError:  # somebody will
-            pass
-        if waited > IDLE_S:
+            piece = source.next(1.0, late)
+        except BrokenPipeError:
+            raise MediaError(f"{path}: is a pipe that nobody writes to; give a file") from None
+        if piece is not None:
+            return piece
+        if time.monotonic() - waited_from > IDLE_S:
             raise MediaError(f"{path}: is a pipe, and nothing came out of it for {IDLE_S:.0f} s")
 
 

@@ -111,7 +111,7 @@ def choose_weights(
     base = BaseModel.load(path)  # missing or damaged weights are no reason to go on without
     folder = _adapted_folder(speech, lips, base, options.tuning, run)
     adapted = folder / "person.safetensors"
-    line = json.loads((folder / "line.json").read_text())
+    line = json.loads((folder / "line.json").read_text("utf-8"))
     if adapted.is_file():
         return Choice(adapted, LipLSTM.load(adapted, run.device), line)
     return Choice(path, base.network.to(run.device), line)
@@ -138,7 +138,7 @@ def _adapted_folder(
             line = f"adapted to the target's own speech: {describe_result(result)}"
         except InputError as error:
             line = f"not adapted: {error}"
-        (folder / "line.json").write_text(json.dumps(line))
+        (folder / "line.json").write_text(json.dumps(line), "utf-8")
 
     key = {
         "target": hash_file(speech.info.path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import tempfile
@@ -19,8 +18,10 @@ from lipsync.report.health import Check
 from lipsync.runtime.cache import DEFAULT_SIZE, Cache
 from lipsync.runtime.cache_pruning import describe_cache
 from lipsync.runtime.checkpoint import asset_path
+from lipsync.runtime.commit import describe_version
 from lipsync.runtime.disk_space import format_size, free_bytes, try_to_write
 from lipsync.runtime.hashing import hash_file
+from lipsync.runtime.portable import count_cores
 
 # Encoders that outputs need, and for what.
 NEEDED = {
@@ -101,7 +102,8 @@ def check_ffmpeg() -> Iterator[Check]:
 
 
 def check_packages() -> Iterator[Check]:
-    """Versions of the packages that results depend on."""
+    """Versions of lipsync and of the packages that its results depend on."""
+    yield Check("lipsync", describe_version())
     for name in PACKAGES:
         found = _version(name)
         yield Check(name, found or "not installed", None if found else INSTALL_AGAIN)
@@ -130,10 +132,10 @@ def check_threads() -> Iterator[Check]:
     import cv2
     import torch
 
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    usable = count_cores()
     threads = torch.get_num_threads()
     found = f"{usable} cores for this process; torch uses {threads}, OpenCV {cv2.getNumThreads()}"
-    many = threads > (usable or 1)
+    many = threads > usable
     yield Check("threads", found, f"set OMP_NUM_THREADS={usable}" if many else None)
 
 

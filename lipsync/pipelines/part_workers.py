@@ -8,7 +8,6 @@ the part is made by another.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 from lipsync.pipelines.part_making import PartMaker
 from lipsync.pipelines.part_store import PartLog, PartStore
 from lipsync.runtime.mapped_pickle import dump_mapped
+from lipsync.runtime.portable import broken_pipes_ignored, count_cores
 from lipsync.runtime.timer import StageTimer
 
 # Beyond so many processes the memory that they take is worth more than the time; ask for more.
@@ -45,8 +45,7 @@ def count_processes(wanted: int, parts: int, pixels: int) -> int:
     Args:
         wanted: 0: what suits the machine and pictures of so many pixels.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    usual = (cores or 1) // (2 if pixels >= LARGE else 1)
+    usual = count_cores() // (2 if pixels >= LARGE else 1)
     return max(1, min(wanted or min(usual, USUAL_MOST), parts))
 
 
@@ -176,7 +175,7 @@ class PartWorker:
 
     def _send(self, message: bytes) -> None:
         stream: Any = self._process.stdin
-        with suppress(BrokenPipeError):  # its death shows in what does not come back
+        with broken_pipes_ignored():  # its death shows in what does not come back
             stream.write(message)
             stream.flush()
 

@@ -98,7 +98,7 @@ def local_root(output: Path | None = None) -> tuple[Path, str]:
     identity = load_identity(None, None)
     if output is not None:
         with atomic_write(output) as temporary, os_errors_as_output_errors(output):
-            temporary.write_text(identity.root)
+            temporary.write_text(identity.root, "utf-8")
     return identity.place, identity.root
 
 

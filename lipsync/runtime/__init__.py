@@ -7,6 +7,7 @@ cache_pruning  What the cache holds, and making it smaller
 cache_store    One folder of cache entries: found, filled, removed; safe among processes
 checkpoint     Weights on disk: tensors and metadata in one safetensors file, no pickled code
 code_digest    A digest of the code that computes a result, for cache keys
+commit         The commit that this program was made from
 context        What every stage of one run shares: cache, timer, device, progress
 disk_space     Room on a disk: reserved, measured, named, and told from other faults
 frozen         Values of the program on disk: dataclasses as JSON, their arrays mapped
@@ -22,6 +23,7 @@ numeric        Small numeric functions that several stages share
 option_spec    The decorator with which every stage declares its options
 orphans        The end of a process whose starter is gone
 path_lock      Advisory locks on files and folders, which end with their process
+portable       What operating systems call differently, or lack
 positions      Runs of flags, and per-frame values sampled at positions between frames
 prefetch       Running a stream ahead of its consumer, in a thread
 threads        Thread limits of the libraries below

@@ -14,6 +14,7 @@ from pathlib import Path
 from lipsync.errors import LipsyncError, OutputError
 from lipsync.runtime.leftovers import sweep_earlier, sweep_outputs
 from lipsync.runtime.path_lock import lock_new
+from lipsync.runtime.portable import create_file
 
 # Lists that outputs are entered in when they are complete, see `record_outputs`.
 _records: list[list[Path]] = []
@@ -35,7 +36,7 @@ def atomic_write(output: Path) -> Iterator[Path]:
     def make() -> Path:
         # The real suffix comes last: programs tell the format of a file by it.
         made = output.with_name(f".{name}.{secrets.token_hex(4)}.part{output.suffix}")
-        os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        os.close(create_file(made))
         return made
 
     _sweep(output.parent)

@@ -38,7 +38,7 @@ def seal_entry(folder: Path, text: str) -> None:
     Raises:
         OSError: they cannot be written.
     """
-    (folder / KEY).write_text(text)
+    (folder / KEY).write_text(text, "utf-8")
     files = {}
     for name in _files(folder):
         path = folder / name
@@ -47,7 +47,7 @@ def seal_entry(folder: Path, text: str) -> None:
             facts = os.fstat(file.fileno())
         files[name] = {"size": facts.st_size, "changed": facts.st_mtime_ns, "sha256": blocks}
     listing = json.dumps({"files": files}, sort_keys=True)
-    (folder / SEAL).write_text(f"{_digest(listing.encode())}\n{listing}\n")
+    (folder / SEAL).write_text(f"{_digest(listing.encode())}\n{listing}\n", "utf-8")
 
 
 def find_fault(folder: Path, text: str) -> str | None:
@@ -66,7 +66,7 @@ def find_fault(folder: Path, text: str) -> str | None:
         for name, facts in files.items():
             if not _is_unchanged(folder / name, facts):
                 return f"{name} has changed"
-        return None if (folder / KEY).read_text() == text else "made from something else"
+        return None if (folder / KEY).read_text("utf-8") == text else "made from something else"
     except FileNotFoundError as error:
         return f"{Path(str(error.filename)).name} is missing"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -75,7 +75,7 @@ def find_fault(folder: Path, text: str) -> str | None:
 
 def _read_seal(folder: Path) -> dict[str, Any]:
     """The files of a sealed entry; ValueError, KeyError, TypeError: it is no seal."""
-    digest, _, listing = (folder / SEAL).read_text().partition("\n")
+    digest, _, listing = (folder / SEAL).read_text("utf-8").partition("\n")
     if _digest(listing.rstrip("\n").encode()) != digest:
         raise ValueError("not a seal")
     files: dict[str, Any] = json.loads(listing)["files"]

@@ -12,6 +12,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be renamed: there are no locks
+    fcntl = None  # type: ignore[assignment]
+
 
 class PathLock:
     """A lock on a file or folder, by whatever name it has later. Freed when nothing holds it."""
@@ -27,6 +32,9 @@ class PathLock:
             OSError: there is no such file, or its file system knows no locks.
         """
         self._handle = -1
+        if fcntl is None:
+            path.lstat()
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
         self._handle = os.open(path, flags)
         try:
@@ -57,10 +65,7 @@ class PathLock:
         self.release()
 
     def _lock(self, exclusive: bool) -> None:
-        try:
-            import fcntl
-        except ImportError:
-            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP)) from None
+        assert fcntl is not None  # noqa: S101 — checked when it was opened
         kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
         fcntl.flock(self._handle, kind | fcntl.LOCK_NB)
 

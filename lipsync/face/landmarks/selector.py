@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class FaceSelector:
         if place:
             x, y, at = (float(place[name] or 0) for name in ("x", "y", "at"))
             return FaceSelector("place", text, place=(x, y), at=at)
-        if Path(text).suffix or "/" in text:
+        if Path(text).suffix or "/" in text or os.sep in text:
             return FaceSelector("picture", text, picture=Path(text).expanduser())
         raise OptionsError(f"face {text!r}: wanted {FORMS}")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from lipsync.errors import LipsyncError
 from lipsync.jobs.job import Job
-from lipsync.jobs.local_engine import count_cores, share_cores
+from lipsync.jobs.local_engine import share_cores
 from lipsync.jobs.outcome import BUG, CANCELLED, JobError, JobOutcome
 from lipsync.jobs.service.event_log import EventLog
 from lipsync.jobs.service.generations import (
@@ -36,6 +36,7 @@ from lipsync.jobs.service.refusal import Refusal
 from lipsync.jobs.service.schema import GenerateRequest, read_said
 from lipsync.jobs.service.views import summarize
 from lipsync.jobs.worker_process import WorkerProcess
+from lipsync.runtime.portable import count_cores
 
 POLL_S = 1.0  # between two looks at the queue when nobody says that there is something in it
 SOME_REST_S = 5.0  # after a fault of the service itself

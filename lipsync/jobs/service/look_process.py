@@ -14,6 +14,7 @@ from typing import Any
 
 from lipsync.jobs.outcome import INPUT, JobError
 from lipsync.jobs.service.refusal import Refusal, overloaded
+from lipsync.runtime.portable import broken_pipes_ignored
 
 PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
@@ -84,7 +85,7 @@ class LookProcess:
             self._start()
         process = self._process
         assert process is not None and process.stdin is not None  # noqa: S101 — just started
-        with suppress(BrokenPipeError):
+        with broken_pipes_ignored():
             process.stdin.write(f"{json.dumps(question)}\n".encode())
             process.stdin.flush()
         try:

@@ -144,7 +144,7 @@ class Preparation:
                     raise
                 time.sleep(pause)
         path = folder / f"{number}{kind.suffix}"
-        part.rename(path)
+        part.replace(path)
         return path
 
     def _fetch_once(self, url: str, part: Path, what: str, wanted: Callable[[], bool]) -> FileKind:

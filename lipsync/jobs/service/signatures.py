@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lipsync.errors import InputError, OutputError
+from lipsync.runtime.portable import create_file
 
 LINK_LIFE_S = 7 * 24 * 3600.0
 WEBHOOK_PREFIX = "whsec_"
@@ -28,7 +29,7 @@ def read_secret(path: Path, *, make: bool, prefix: str = "") -> str:
     """
     if make and not path.exists():
         try:
-            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            with os.fdopen(create_file(path, 0o600), "w", encoding="utf-8") as file:
                 file.write(f"{prefix}{secrets.token_hex(32)}\n")
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
