@@ -25,14 +25,19 @@ def find_telling_second(shapes: F32, times: NDArray[np.floating], seconds: float
     gap = shapes[:, LOWER, 1] - shapes[:, UPPER, 1]
     width = np.linalg.norm(shapes[:, RIGHT] - shapes[:, LEFT], axis=1)
     shut = gap <= np.percentile(gap, SHUT_PERCENT)
-    end = float(times[-1]) - seconds
-    best, found = -np.inf, 0.0
-    for start in np.arange(max(0.0, float(times[0])), max(end, 0.0) + 1e-6, STEP_S):
+    end = max(0.0, float(times[-1]) - seconds)
+    starts = np.arange(max(0.0, float(times[0])), end + 1e-6, STEP_S)
+    if not len(starts):
+        return 0.0
+    telling = np.zeros(len(starts))
+    for i, start in enumerate(starts):
         here = (times >= start) & (times < start + seconds)
-        if here.sum() < 2:
-            continue
-        # A mouth that never shuts in this second tells half as much.
-        telling = (np.ptp(gap[here]) + np.ptp(width[here])) * (1 if shut[here].any() else 0.5)
-        if telling > best + 1e-9:
-            best, found = float(telling), float(start)
-    return round(found, 3)
+        if here.any():
+            # A mouth that never shuts in this second tells half as much.
+            moved = np.ptp(gap[here]) + np.ptp(width[here])
+            telling[i] = moved * (1 if shut[here].any() else 0.5)
+    # Of several that tell the same, one that follows another: what they tell is in its middle.
+    first = int(np.argmax(telling))
+    others = np.flatnonzero(telling[first:] < telling[first] - 1e-6)
+    end_of_best = first + (int(others[0]) if len(others) else len(starts) - first)
+    return round(float(starts[(first + end_of_best - 1) // 2]), 3)

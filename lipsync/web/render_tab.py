@@ -32,6 +32,7 @@ class RenderTab:
             with gr.Column(min_width=320):
                 self._build_inputs()
             with gr.Column(min_width=320, elem_id="looks"):
+                gr.Markdown(f"## {texts['preview_title']}")
                 shown = pieces.hint(texts["preview_hint"])
                 self.preview_shown = gr.HTML(shown, elem_id="preview-shown")
                 gr.Markdown(f"## {texts['result']}")

@@ -61,10 +61,11 @@ class PageServer:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
-        for line in process.stderr:
-            self.lines.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
-                self.port = int(found[1])
+        with process.stderr as lines:
+            for line in lines:
+                self.lines.append(line)
+                if found := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
+                    self.port = int(found[1])
 
     def _answers(self) -> bool:
         try:
