@@ -76,8 +76,9 @@ def test_the_comparison_is_as_long_as_the_result(rendered: _Rendered) -> None:
     both, one = media.probe(result.compare), media.probe(result.output)
     assert (both.frame_count, both.fps) == (one.frame_count, one.fps)
     heard = [media.read_audio(path, 16000) for path in (result.compare, result.output)]
-    assert len(heard[0]) == len(heard[1])
-    assert np.corrcoef(heard[0].ravel(), heard[1].ravel())[0, 1] > 0.99
+    one_sound, other = (wave.samples for wave in heard)
+    assert len(one_sound) == len(other)
+    assert np.corrcoef(one_sound, other)[0, 1] > 0.99
 
 
 def test_the_comparison_shows_target_result_and_both_mouths(rendered: _Rendered) -> None:
@@ -131,14 +132,14 @@ def test_the_sheet_shows_what_its_words_say(rendered: _Rendered) -> None:
     tiles = [sheet[top + k * (TILE + GAP) :][:TILE, left : left + TILE] for k in (0, 1)]
     found = []
     for tile, path in zip(tiles, (rendered.target, result.output), strict=True):
-        scores = [
-            psnr(tile, cut_tile(frame, face.alignment.to_frame[i], FACE, (TILE, TILE)))
+        cut = [
+            cut_tile(frame, face.alignment.to_frame[i], FACE, (TILE, TILE))
             for i, frame in enumerate(_frames(path))
         ]
-        found.append(int(np.argmax(scores)))
-        assert max(scores) > 45, "the tile is cut from that frame"
-    assert found[0] == found[1]
-    assert SPANS[0][0] <= found[0] / 25 < SPANS[0][1], "where the mouth is new"
+        found.append([i for i, one in enumerate(cut) if np.array_equal(one, tile)])
+    assert len(found[1]) == 1, "the tile is cut from one frame of the result"
+    assert found[1][0] in found[0]
+    assert SPANS[0][0] <= found[1][0] / 25 < SPANS[0][1], "where the mouth is new"
 
 
 class _Making:
