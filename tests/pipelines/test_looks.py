@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import cv2
 import numpy as np
@@ -18,21 +16,29 @@ from lipsync import media
 from lipsync.errors import OutputError
 from lipsync.marks.reader import read_marks
 from lipsync.media import read_png_texts
-from lipsync.media.encode import EncodeOptions, encode_video
-from lipsync.media.frame_coding import RGB
+from lipsync.mouth.finish.mouth_scores import SCORES
 from lipsync.options import RenderOptions
-from lipsync.pipelines.comparison import draw_frames, resize
-from lipsync.pipelines.finished_output import FinishedOutput
 from lipsync.pipelines.frame_making import FrameMaking
-from lipsync.pipelines.outputs import OutputPaths
-from lipsync.report.contact_sheet import CAPTION, GAP, HEADING, LEFT, TILE, TITLE, WIDTH
+from lipsync.pipelines.sheet_making import SheetPlan, open_sheets
+from lipsync.pipelines.speaker_drawing import FrameLog
+from lipsync.report.contact_sheet import (
+    BAND,
+    CAPTION,
+    GAP,
+    HEADING,
+    LEFT,
+    STRIP,
+    TILE,
+    TITLE,
+    WIDTH,
+)
 from lipsync.report.face_tiles import FACE, MOUTH, cut_tile
+from lipsync.report.mouth_course import MouthCourse
 from lipsync.report.side_by_side import SideBySide, Titles
-from lipsync.runtime.context import RunContext
-from lipsync.types import U8, VideoInfo
+from lipsync.types import U8
 from tests.support import clips
 from tests.support.renders import face_in
-from tests.support.streams import moving_pictures, psnr, video_info
+from tests.support.streams import psnr
 
 SAMPLE = Path(lipsync.__file__).parents[1] / "assets" / "sample"
 SPEECH, TARGET = SAMPLE / "speech.wav", SAMPLE / "target.mp4"
@@ -142,108 +148,37 @@ def test_the_sheet_shows_what_its_words_say(rendered: _Rendered) -> None:
     assert SPANS[0][0] <= found[1][0] / 25 < SPANS[0][1], "where the mouth is new"
 
 
-class _Making:
-    """Makes frames as `FrameMaking`, with a disk for a mouth."""
-
-    def __init__(self, info: VideoInfo) -> None:
-        self.info, self.coding = info, RGB
-        place = np.array([[12, 0, 48], [0, 12, 24]], np.float32)
-        times = np.arange(info.frame_count) / float(info.fps)
-        if info.stamps is not None:
-            times = np.array([float(one) for one in info.stamps])
-        head = np.repeat(place[None], info.frame_count, 0)
-        self.drawings = [SimpleNamespace(head=head, times=times)]
-
-    def __len__(self) -> int:
-        return self.info.frame_count
-
-    def read_target(self, part: range) -> Iterator[U8]:
-        for i, frame in enumerate(moving_pictures(self.info)):
-            if i in part:
-                yield frame.copy()
-
-    def make(self) -> Iterator[U8]:
-        for frame in self.read_target(range(len(self))):
-            cv2.circle(frame, (48, 34), 5, (170, 60, 70), -1)
-            yield frame
+def _course(loud: int) -> MouthCourse:
+    """A mouth that opens widest at one frame."""
+    opening = 0.1 + 0.05 * np.sin(np.arange(200) / 4)
+    opening[loud] = 0.5
+    return MouthCourse(
+        np.arange(200) / 25, opening.astype(np.float32), np.full(200, 0.6, np.float32),
+        np.ones(200, np.float32),
+    )  # fmt: skip
 
 
-def _irregular(n: int) -> tuple[Fraction, ...]:
-    return tuple(Fraction(i, 22) + Fraction(i % 3, 100) for i in range(n))
+def test_every_speaker_has_moments_of_their_own() -> None:
+    sheets = open_sheets([SheetPlan(_course(60), "ANNA"), SheetPlan(_course(150), "BEN")])
+    widest = [[m.frame for m in one.moments if "widest" in m.words] for one in sheets]
+    assert widest == [[60], [150]]
+    assert all(len(one.moments) <= BAND for one in sheets), "they share a picture"
+    assert all(len(one.strip) == STRIP for one in sheets)
 
 
-@pytest.mark.parametrize(
-    "info",
-    [
-        video_info(n=10),
-        video_info(97, 65, n=6),
-        video_info(64, 97, n=6),
-        video_info(fps="60000/1001", n=12),
-        replace(video_info(fps="22", n=12), stamps=_irregular(12)),
-    ],
-    ids=["usual", "odd", "portrait", "60 fps", "varying"],
-)
-def test_any_picture_and_rate_can_be_compared(info: VideoInfo, tmp_path: Path) -> None:
-    made = cast(FrameMaking, _Making(info))
-    output, place = tmp_path / "out.mp4", tmp_path / "both.mp4"
-    encode_video(cast(Any, made).make(), info, None, output, EncodeOptions(crf=4))
-    run = cast(RunContext, SimpleNamespace(report=lambda *_: None))
-    drawing = SideBySide(info.width, info.height, [12.0], Titles("target", "result", "AI"))
-    frames = draw_frames(output, made, drawing, run)
-    encode_video(frames, resize(info, drawing), None, place, EncodeOptions(crf=4))
-    varying = info.stamps is not None
-    back = media.probe(place, keep_stamps=varying)
-    assert (back.width, back.height) == (drawing.width, drawing.height)
-    assert back.frame_count == info.frame_count
-    if info.stamps is None:
-        assert back.fps == info.fps
-    else:
-        assert back.stamps is not None
-        assert np.allclose([float(a - b) for a, b in zip(back.stamps, info.stamps, strict=True)], 0)
-    wanted = zip(made.read_target(range(len(made))), cast(Any, made).make(), strict=True)
-    for both, pair in zip(media.read_frames(back), wanted, strict=True):
-        for (x, y, width, height), picture in zip(drawing.places, pair, strict=True):
-            assert psnr(both[y : y + height, x : x + width], picture) > 30
-
-
-def test_some_frames_of_a_finished_output_are_the_right_ones(tmp_path: Path) -> None:
-    info = video_info(n=60)
-    made = cast(FrameMaking, _Making(info))
-    output = tmp_path / "out.mp4"
-    encode_video(cast(Any, made).make(), info, None, output, EncodeOptions(crf=4))
-    whole = _frames(output)
-    seen = list(FinishedOutput(output, made).some([50, 3, 4, 10, 55, 3]))
-    assert [i for i, *_ in seen] == [3, 4, 10, 50, 55]
-    targets = list(made.read_target(range(60)))
-    for i, target, frame in seen:
-        assert np.array_equal(frame, whole[i])
-        assert np.array_equal(target, targets[i])
-
-
-@pytest.mark.parametrize(
-    ("output", "compare", "words"),
-    [
-        ("-", "both.mp4", "a comparison needs an output that is one video file"),
-        ("frames/", "both.mp4", "a comparison needs an output that is one video file"),
-        ("out.mp4", "both/%06d.png", "a comparison is one video file"),
-        ("out.mp4", "out.mp4", "is one of the other files"),
-        ("out.mp4", "in.mp4", "is one of the other files"),
-        ("out.mp4", "mask.mp4", "is one of the other files"),
-        ("out.mp4", "there.mp4", "exists already"),
-        ("out.mp4", "gone/both.mp4", "there is no folder"),
-    ],
-)
-def test_places_where_no_comparison_can_be(
-    output: str, compare: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("in.mp4").touch()
-    Path("there.mp4").touch()
-    mask = "mask.mp4" if output == "out.mp4" else None
-    with pytest.raises(OutputError, match=words):
-        OutputPaths.check(
-            output, None, None, None, None, mask, compare, inputs=[Path("in.mp4")], overwrite=False
-        )
+def test_scores_choose_moments_once_frames_are_made() -> None:
+    log = FrameLog.empty(200)
+    log.changed[:] = True
+    log.changed[120:130] = False
+    log.scores[:] = 0
+    log.scores[90, SCORES.index("tone")] = 9
+    log.scores[125, SCORES.index("flicker")] = 9  # where nothing is new
+    made = cast(FrameMaking, SimpleNamespace(drawings=[SimpleNamespace(log=log)]))
+    plans = [SheetPlan(_course(60), "")]
+    words = {m.frame: m.words for m in open_sheets(plans, made)[0].moments}
+    assert "skin tone" in words[90]
+    assert not any("flicker" in text for frame, text in words.items() if 119 < frame < 131)
+    assert not any("tone" in m.words for m in open_sheets(plans)[0].moments), "not yet known"
 
 
 def test_if_only_the_comparison_cannot_be_written_the_video_stays(
