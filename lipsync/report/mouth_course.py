@@ -19,7 +19,9 @@ from lipsync.types import F32, F64, Bools
 HEARD = 0.15
 NEAR_S = 0.08  # lips and sound are rarely in better sync
 RANGE_PERCENTS = (5, 95)  # of the gap between the lips, which are its 0 and 1
+LEAST_RANGE = 0.04  # outer-eye distances: lips that hardly move have no range
 SHUT = 0.35  # of that range: the gap of shut lips at most
+LEAST_SWING = 0.3  # of that range, by which lips open on both sides of a closure
 SWING_S = 0.25  # around a closure, in which the lips open
 SHOWN = 0.5  # weight of the new mouth from which on it is looked at
 
@@ -66,7 +68,7 @@ class MouthCourse:
         if not self.shown.any():
             return np.asarray(opening, np.float32)
         low, high = np.nanpercentile(opening, RANGE_PERCENTS)
-        return np.asarray((opening - low) / max(float(high - low), 1e-6), np.float32)
+        return np.asarray((opening - low) / max(float(high - low), LEAST_RANGE), np.float32)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def _seen_closures(course: MouthCourse) -> Iterator[Closure]:
         sides = gap[max(0, frame - reach) : frame], gap[frame + 1 : frame + reach + 1]
         if all(np.isfinite(side).any() for side in sides):
             swing = min(float(np.nanmax(side)) for side in sides) - float(gap[frame])
-            yield Closure(frame, "", 0.5, float(gap[frame]), swing)
+            if swing >= LEAST_SWING:
+                yield Closure(frame, "", 0.5, float(gap[frame]), swing)
 
 
 def spread_over(values: F32, reach: int, of: Callable[..., F32]) -> F32:

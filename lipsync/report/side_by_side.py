@@ -17,7 +17,7 @@ from lipsync.types import F32, U8
 
 FACTOR = 3.0  # by which mouths are enlarged
 MOUTH_WIDTH = 1.6  # outer-eye distances that a view of the mouth shows, where there is room
-HEIGHT_MOST = 0.6  # of the picture's height, for the view of the mouth
+HEIGHT_MOST = 0.8  # of the picture's height, for the view of the mouth
 HALF_MOST, PICTURE_MOST = 1920, 1600  # pixels: many decoders play no more than 4096 × 2304
 BAR_LEAST, BAR_SHARE = 20, 24  # pixels; of half the width
 GAP = 4  # pixels between the two

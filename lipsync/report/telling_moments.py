@@ -23,6 +23,12 @@ SURE = 0.25  # of p, b and m: lips that stay open there are worth a look
 OPEN = 0.3  # of the range of the gap: an open mouth
 LEAST_TURN = 8.0  # degrees: less is no turned head
 LEAST_TEETH = 0.002  # squared outer-eye distances
+# What is said of the frame with the worst of a score, and of the second one.
+WORST = {
+    "flicker": ("most flicker", "also flickers"),
+    "blur": ("softest", "also soft"),
+    "tone": ("skin tone", "also skin tone"),
+}
 WORDS_MOST = 34  # letters above a column
 FADING = (0.15, 0.85)  # weight of the new mouth at the border of a span
 
@@ -79,15 +85,14 @@ def _take_trials(trial: _Choice, course: MouthCourse) -> None:
         turned = np.where(shown & (course.turn >= LEAST_TURN), course.turn, np.nan)
         trial.take_most("turned", turned, "head turned {:.0f}°")
     scores = {name: np.where(shown, one, np.nan) for name, one in course.scores.items()}
-    worst = {"blur": "softest", "flicker": "most flicker", "tone": "skin tone"}
-    for name, words in worst.items():
+    for name, (words, _) in WORST.items():
         if name in scores:
             trial.take_most(name, scores[name], words)
     if course.distances is not None:
         trial.take_most("rare", np.where(shown, course.distances, np.nan), "rarest mouth")
-    for name in ("flicker", "blur", "tone"):
+    for name, (_, words) in WORST.items():
         if name in scores:
-            trial.take_most(name, scores[name], f"{worst[name]}, 2nd")
+            trial.take_most(name, scores[name], words)
 
 
 def choose_strip(course: MouthCourse, count: int = 12) -> tuple[range, Closure | None]:

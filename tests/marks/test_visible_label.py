@@ -64,6 +64,16 @@ def test_an_opencv_without_these_letters_is_noticed_before_the_work(
         Marking.plan(media.Output.parse("out.mp4"), GENERATED_MOUTH, options, 1)
 
 
+@pytest.mark.parametrize(("version", "language"), [("4.13.0", "en"), ("5.0.0", "zh")])
+def test_a_notice_beside_the_frames_is_in_english_where_letters_are_missing(
+    monkeypatch: pytest.MonkeyPatch, version: str, language: Language
+) -> None:
+    monkeypatch.setattr(cv2, "__version__", version)
+    options = MarkOptions(content_credentials=False, label_language="zh")
+    marking = Marking.plan(media.Output.parse("out.mp4"), GENERATED_MOUTH, options, 1)
+    assert marking.notice == TEXTS[language]["mouth"]
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("position", get_args(Position))
 def test_it_lies_in_its_corner_and_nowhere_else(size: tuple[int, int], position: Position) -> None:

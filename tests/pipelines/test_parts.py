@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -29,6 +30,7 @@ from lipsync.media.video_encoders import ENCODERS
 from lipsync.options import RenderOptions
 from lipsync.pipelines import part_making, part_workers
 from lipsync.pipelines.part_store import open_parts
+from lipsync.report.contact_sheet import HEADING
 from lipsync.runtime.hashing import hash_file
 from lipsync.types import U8, VideoInfo
 
@@ -99,7 +101,10 @@ def test_a_stopped_render_goes_on_and_ends_the_same(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, broken = tmp_path / "whole.mp4", tmp_path / "broken.mp4"
-    unbroken = _render(whole)
+    options = RenderOptions.of(**PLAIN)
+    unbroken = lipsync.render(
+        SPEECH, TARGET, whole, options=options, sheet=tmp_path / "unbroken.png"
+    )
     count = len(split_frames(unbroken.frames, unbroken.fps))
     assert count >= 4
     with monkeypatch.context() as patched:
@@ -110,12 +115,14 @@ def test_a_stopped_render_goes_on_and_ends_the_same(
     with monkeypatch.context() as patched:
         _stop_after(patched, count - 2)  # as many as are missing
         sheet = tmp_path / "sheet.png"
-        options = RenderOptions.of(**PLAIN)
         found = lipsync.render(SPEECH, TARGET, broken, options=options, sheet=sheet)
     assert f"2 of {count} parts were finished by an earlier run" in found.warnings
     assert hash_file(broken) == hash_file(whole)
     assert (found.changed_frames, found.coverage) == (unbroken.changed_frames, unbroken.coverage)
-    assert sheet.is_file()
+    below = [  # the heading names the output
+        cv2.imread(str(one))[HEADING:] for one in (sheet, tmp_path / "unbroken.png")
+    ]
+    assert np.array_equal(*below), "also the moments that were scored by the earlier run"
     assert not any((root / "parts").iterdir())
 
 
