@@ -13,16 +13,18 @@ import sys
 import threading
 import types
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
 from lipsync.errors import MediaError
 from lipsync.face.landmarks.selector import FaceSelector
+from lipsync.jobs.urls import stand_in, url_of
 from lipsync.media import PipedInputs, pipe_reading, pipes
 from lipsync.runtime import orphans, path_lock, portable
 from lipsync.runtime.cache import Cache
 from lipsync.runtime.turns import take_turn
+from lipsync.types.paths import as_url
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lipsync"
 # What Windows (or macOS: sched_*, posix_*) lacks, of the modules that it has.
@@ -314,6 +316,15 @@ def test_a_pipe_that_cannot_be_read_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pipe_reading.os, "read", fail)
     with pytest.raises(OSError, match="broken"):
         pipe_reading.ThreadedPipe(reading).next(5.0, False)
+
+
+def test_urls_survive_backslashes() -> None:
+    """Windows makes `s3:\\b\\a.wav` of one that was taken for a path."""
+    for url in ("s3://bucket/film/a.wav", "https://example.org/a.mp4"):
+        assert as_url(PureWindowsPath(url)) == url
+        assert url_of(stand_in(PureWindowsPath(url))) == url
+    assert as_url(PureWindowsPath("C:\\film\\a.wav")) is None
+    assert stand_in(PureWindowsPath("C:\\film\\a.wav")) is None
 
 
 def test_a_picture_of_a_face_may_be_named_as_windows_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ it, a sidecar's, stands for the URL beside it.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -26,13 +26,13 @@ def stand_in(value: Any) -> Path | None:
     Raises:
         OptionsError: it names a folder.
     """
-    if not isinstance(value, str | Path):
+    if not isinstance(value, str | PurePath):
         return None
-    found = _URL.fullmatch(str(value))
+    found = _URL.fullmatch(value if isinstance(value, str) else value.as_posix())
     if found is None or (isinstance(value, str) and not found[2]):
         return None
     scheme, rest = found[1].lower(), found[3]
-    if isinstance(value, Path) and scheme in ("file", "local"):
+    if isinstance(value, PurePath) and scheme in ("file", "local"):
         rest = f"/{rest}"
     folder, _, name = f"{scheme}://{rest}".rpartition("/")
     if not name or folder.endswith(":/"):

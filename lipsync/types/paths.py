@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from lipsync.errors import OptionsError
 
@@ -28,9 +28,9 @@ def as_path(value: object, what: str) -> Path:
     return Path(name)
 
 
-def as_url(path: Path) -> str | None:
+def as_url(path: PurePath) -> str | None:
     """The URL that a path was before its slashes were joined; None: it never was one."""
-    found = _URL.match(str(path))
+    found = _URL.match(path.as_posix())  # Windows turns slashes
     if found is None:
         return None
     slashes = ":///" if found["scheme"].lower() == "file" else "://"
