@@ -142,7 +142,9 @@ def public_api() -> str:
             home = getattr(lipsync, name).__module__
             parts += [f"## `lipsync.{name}`\n", f"::: {home}.{name}"]
             # Links to the name lead to its module's page.
+            # Fields of results have types and comments, but no docstrings.
             parts += ["    options:", "      skip_local_inventory: true"]
+            parts += ["      show_if_no_docstring: true", "      show_root_toc_entry: false"]
             parts += ["      show_root_heading: false", "      heading_level: 3", ""]
     return "\n".join(parts)
 

@@ -26,6 +26,13 @@ ROOT = {
     "SECURITY.md": "project/security.md",
     "assets/README.md": "project/assets.md",
 }
+TITLES = {
+    "README": "project/readme.md",
+    "Contributing": "project/contributing.md",
+    "Changelog": "project/changelog.md",
+    "Security and misuse": "project/security.md",
+    "Bundled files": "project/assets.md",
+}
 HOME = {place: name for name, place in ROOT.items()}
 PLANNED = {"ui.md"}  # the navigation has a place for pages that are being written
 MARKER = "<!-- The site lists the generated pages here. -->"
@@ -41,13 +48,13 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     nav: list[Any] = config.nav or []
     for section in nav:
         for title, pages in section.items():
-            missing = [p for p in pages if p in PLANNED and not (docs / p).exists()]
+            missing = [p for p in PLANNED if p in pages and not (docs / p).exists()]
             section[title] = [p for p in pages if p not in missing]
             if title == "Reference":
                 at = section[title].index("reference.md") + 1
                 section[title][at:at] = [{"Generated": list(_generated)}]
             if title == "About":
-                section[title] += list(ROOT.values())
+                section[title] += [{name: place} for name, place in TITLES.items()]
     return config
 
 

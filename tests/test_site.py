@@ -46,8 +46,9 @@ class Page(HTMLParser):
 
 
 def read_pages(site: Path) -> dict[Path, Page]:
-    """Every page of a site."""
-    return {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    """Every page of a site but that of a wrong address, which may be shown in any folder."""
+    paths = [path for path in sorted(site.rglob("*.html")) if path.name != "404.html"]
+    return {path: Page(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def is_external(place: str) -> bool:
