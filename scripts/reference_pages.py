@@ -8,6 +8,8 @@ what a page would say is in the code already, and changes to options would confl
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import sys
 import types
@@ -136,17 +138,43 @@ def public_api() -> str:
     parts = [
         "# Python\n",
         "What `import lipsync` offers. [api.md](../api.md) shows how to use it in a program.\n",
+        "The classes of options have these methods in common:\n",
+        *_described("lipsync.options.Composed"),
     ]
     for name in lipsync.__all__:
-        if not name.startswith("_"):
-            home = getattr(lipsync, name).__module__
-            parts += [f"## `lipsync.{name}`\n", f"::: {home}.{name}"]
-            # Links to the name lead to its module's page.
-            # Fields of results have types and comments, but no docstrings.
-            parts += ["    options:", "      skip_local_inventory: true"]
-            parts += ["      show_if_no_docstring: true", "      show_root_toc_entry: false"]
-            parts += ["      show_root_heading: false", "      heading_level: 3", ""]
+        if name.startswith("_"):
+            continue
+        kind = getattr(lipsync, name)
+        parts += [f"## `lipsync.{name}`\n"]
+        if name.endswith("Options"):
+            parts += [f"{first_line(kind)} All of them: [options](options.md).\n"]
+        elif name.endswith("Result"):
+            parts += [f"{first_line(kind)}\n", *_fields_of(kind), ""]
+        else:
+            parts += _described(f"{kind.__module__}.{name}")
     return "\n".join(parts)
+
+
+def _described(name: str) -> list[str]:
+    """What mkdocstrings makes of a name; links to the name lead to its module's page."""
+    settings = ("skip_local_inventory: true", "show_root_toc_entry: false")
+    more = ("show_root_heading: false", "heading_level: 3")
+    return [f"::: {name}", "    options:", *(f"      {one}" for one in (*settings, *more)), ""]
+
+
+def _fields_of(kind: type) -> Iterator[str]:
+    """A table of a result's fields: their comments are beside or above them in the code."""
+    yield from ("| field | type | what it is |", "| --- | --- | --- |")
+    above: list[str] = []
+    for line in inspect.getsource(kind).splitlines():
+        comment = re.match(r"    # (.+)", line)
+        found = re.match(r"    (\w+): ([^=#]+?)(?: = [^#]+?)?(?:  # (.+))?$", line)
+        if comment:
+            above.append(comment[1])
+        elif found:
+            words = " ".join([*above, found[3] or ""]).strip().replace("|", "\\|")
+            yield f"| `{found[1]}` | `{found[2]}` | {words} |"
+            above = []
 
 
 def package_page(package: Path) -> str:
@@ -157,8 +185,6 @@ def package_page(package: Path) -> str:
         own = file.name == "__init__.py"
         module = ".".join(names[:-1] if own else names)
         if own:
-            import ast
-
             docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
             parts += [f"## {module}\n", "```text", docstring, "```", ""]
         elif not file.name.startswith("_"):
