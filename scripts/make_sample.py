@@ -28,7 +28,7 @@ from scipy.ndimage import gaussian_filter1d
 from skimage import data
 
 from lipsync.face.landmarks import LandmarkOptions, open_detector
-from lipsync.media.encode import EncodeOptions, encode
+from lipsync.media.encode import EncodeOptions, encode_video
 from lipsync.speech import audio, features
 from lipsync.speech.lip_model import LipLSTM, LipOptions, predict
 from lipsync.speech.lip_profile import LipProfile
@@ -190,7 +190,7 @@ def main() -> None:
         )
         target = out / "target.mp4"
         info = VideoInfo(target, WINDOW[2], WINDOW[3], FPS, frames)
-        encode(
+        encode_video(
             pictures,
             info,
             wav,

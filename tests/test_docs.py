@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ OURS = ("lipsync", "training", "bench")
 PAGES = [
     *(REPO / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "assets/README.md")),
     *sorted((REPO / "docs").glob("*.md")),
+    *sorted((REPO / "docs" / "guides").glob("*.md")),
     REPO / "docs" / "benchmarks" / "README.md",
 ]
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
@@ -92,6 +95,59 @@ def test_files_exist(page: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a code host gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()) for heading in headings)
+    return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+@pages
+def test_anchors_exist(page: Path) -> None:
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text()):
+        target = page.parent / path if path else page
+        assert anchor in anchors(target), f"{path}#{anchor}"
+
+
+@cache
+def texts_of_the_code() -> str:
+    """Every text in the program, one a line; what differs in it is …."""
+
+    def read(node: ast.expr) -> str:
+        if isinstance(node, ast.JoinedStr):
+            return "".join(read(part) for part in node.values)
+        return str(node.value) if isinstance(node, ast.Constant) else "…"
+
+    found = []
+    for file in (REPO / "lipsync").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            text = isinstance(node, ast.JoinedStr) or (
+                isinstance(node, ast.Constant) and isinstance(node.value, str)
+            )
+            if text and isinstance(node, (ast.JoinedStr, ast.Constant)):
+                found.append(" ".join(read(node).split()))
+    return "\n".join(found)
+
+
+def quoted_messages() -> list[str]:
+    """The messages of the page of troubleshooting, by the first cells of its tables."""
+    text = (REPO / "docs" / "troubleshooting.md").read_text()
+    return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("message", quoted_messages())
+def test_messages_of_troubleshooting_are_those_of_the_code(message: str) -> None:
+    """… in a message stands for anything on the same line of the program."""
+    parts = [re.escape(part) for part in message.split("…")]
+    assert sum(len(part) for part in parts) >= 8
+    assert re.search("[^\n]*?".join(parts), texts_of_the_code()), message
+
+
+def test_there_are_messages_and_a_wrong_one_is_noticed() -> None:
+    assert len(quoted_messages()) >= 50
+    assert "there is no such message" not in texts_of_the_code()
 
 
 def table(page: Path) -> list[tuple[list[str], list[str]]]:

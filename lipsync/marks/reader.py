@@ -30,8 +30,7 @@ def read_marks(path: Path, trust: str | None = None) -> Marks:
 def find_marks(path: Path, trust: str | None = None) -> Findings:
     """The marks of a video, or of a folder of frames, as they are there.
 
-    Raises:
-        See `read_marks`.
+    It raises what `read_marks` does.
     """
     if path.is_dir():
         first = next(iter(sorted(path.glob("*.png"))), None)

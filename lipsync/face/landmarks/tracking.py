@@ -39,8 +39,7 @@ def track_video(
 ) -> FaceTrack:
     """The track of the selected face through a whole file.
 
-    Raises:
-        See `detect_video_faces` and `select_face`.
+    It raises what `detect_video_faces` and `select_face` do.
     """
     all_faces = _needs_all_faces(options)
     faces = detect_video_faces(info, options, RunContext(cache, device, progress), all_faces)
