@@ -82,7 +82,7 @@ def _whole_way(page: StudioPage) -> None:
 
 
 def _others(page: StudioPage, address: str) -> None:
-    for number, name in ((2, "batch"), (3, "inspect")):
+    for number, name in ((2, "batch"), (3, "inspect"), (4, "swap")):
         page.evaluate("scrollTo(0, 0)")
         page.click(f"button[role=tab]:nth-of-type({number})")
         take(page, name)

@@ -32,7 +32,7 @@ def make_page(folder: Path, texts: Texts) -> Page:
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
 
     def mount(app: FastAPI, service: Service) -> None:
-        studio = Studio(service, folder / "files", texts)
+        studio = Studio(service, folder, texts)
         service.at_end(studio.stop)
         _add_routes(app, studio)
         _mount_gradio(app, studio)
@@ -60,9 +60,9 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
     @app.get(f"{FILES}/{{name}}", include_in_schema=False)
     def file(name: str, request: Request) -> FileResponse:
         """Send a picture of faces, a preview or a report."""
-        path = studio.folder / Path(name).name
-        kind = FILE_TYPES.get(path.suffix)
-        if kind is None or not path.is_file():
+        path = studio.find_file(name)
+        kind = None if path is None else FILE_TYPES.get(path.suffix)
+        if path is None or kind is None:
             raise not_found("file", name)
         return FileResponse(path, media_type=kind)
 
@@ -87,6 +87,7 @@ def build_blocks(studio: Studio) -> Any:
     from lipsync.web.batch_tab import BatchTab
     from lipsync.web.inspect_tab import InspectTab
     from lipsync.web.render_tab import EMPTY, RenderTab
+    from lipsync.web.swap_tab import SwapTab
 
     texts = studio.texts
     with gr.Blocks(
@@ -101,6 +102,9 @@ def build_blocks(studio: Studio) -> Any:
                 BatchTab(studio, state)
             with gr.Tab(texts["tab_inspect"], id="inspect") as inspecting:
                 inspect_tab = InspectTab(studio)
+            with gr.Tab(texts["tab_swap"], id="swap") as swapping:
+                swap_tab = SwapTab(studio)
+        swapping.select(swap_tab.look, None, swap_tab.shown, queue=False)
         inspecting.select(inspect_tab.list_results, None, [inspect_tab.result], queue=False)
         blocks.load(tab.restore, [state], tab.restored, show_progress="hidden")
     return blocks

@@ -21,6 +21,7 @@ from lipsync.jobs.service.request_reading import KINDS_OF, Asked
 from lipsync.jobs.service.schema import GenerateRequest, read_said
 from lipsync.jobs.service.service import Service
 from lipsync.runtime.disk_space import parse_size
+from lipsync.web.swap_project import SwapProject
 from lipsync.web.texts import Texts
 
 FILES = "/ui-files"  # where pictures of faces, previews and reports are served
@@ -36,17 +37,26 @@ class Studio:
     """The page's side of a service; for several users at once."""
 
     def __init__(self, service: Service, folder: Path, texts: Texts) -> None:
-        """Use a folder for previews and reports; what an earlier run left in it goes."""
+        """Use a folder; what an earlier run left of previews and reports goes."""
         self.service, self.texts = service, texts
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        self.folder = folder
+        self.folder = folder / "files"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.swap = SwapProject(folder / "swap")
         self._worker, self._inspector = LookProcess(WORKER), LookProcess(WORKER)
 
     def stop(self) -> None:
         """End its processes."""
+        self.swap.stop()
         self._worker.stop()
         self._inspector.stop()
+
+    def find_file(self, name: str) -> Path | None:
+        """What the page shows under a name: of previews and reports, or of the swap."""
+        state = self.swap.look()
+        known = [one for one in (*state.pictures, state.result) if one is not None]
+        found = [self.folder / Path(name).name, *(one for one in known if one.name == name)]
+        return next((one for one in found if one.is_file()), None)
 
     def take(self, path: str, what: str) -> dict[str, Any]:
         """Take a file in, as `video` or `audio`: it stays when the page is closed.

@@ -242,6 +242,21 @@ def test_a_video_is_inspected(page: StudioPage, target: Path) -> None:
     page.driver.switch_to.default_content()
 
 
+def test_a_swap_asks_for_consent_first(page: StudioPage, target: Path) -> None:
+    page.click("button[role=tab]:nth-of-type(4)")
+    for side in "ab":
+        page.upload(f"swap-{side}", target)
+        page.wait_text(f"#swap-{side}-said", "Files of person")
+    page.click("#swap-start")
+    page.wait_text("#swap-said [role=alert]", "consent")
+    assert page.find_barriers() == []
+    page.find("#swap-consent textarea").send_keys("the speaker of the corpus: research")
+    page.click("#swap-start")
+    page.wait_text("#swap-said", "1 of 4")
+    page.click("#swap-stop")
+    page.wait_text("#swap-said", "Stopped in step 1 of 4")
+
+
 def test_keys_alone_reach_everything_in_order(page: StudioPage, speech: Path, target: Path) -> None:
     from selenium.webdriver import Keys
 
