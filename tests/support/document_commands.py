@@ -32,7 +32,7 @@ PARSED: tuple[tuple[str, str], ...] = (
     (r"^python scripts/make_(sample|gallery|how|footage|readme)", "renders for minutes"),
     (r"^scripts/", "installs, or runs the tests themselves; its syntax is checked"),
     (r"^lipsync doctor", "its exit code is of the machine; tests/cli/test_doctor.py runs it"),
-    (r"^lipsync serve", "runs until it is stopped; tests/jobs/service starts it"),
+    (r"^lipsync (serve|ui)\b", "runs until it is stopped; tests/jobs/service, tests/web start it"),
     (r"^lipsync train-mouth|--texture decoder", "needs half a minute of footage, trains minutes"),
     (r"^lipsync adapt|--adapt person", "needs ten seconds of speech; tests/cli adapts"),
     (r"^lipsync (faces|swap)", "needs minutes of footage and a trained model; tests/faceswap"),
