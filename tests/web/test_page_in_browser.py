@@ -226,6 +226,7 @@ def test_many_speeches_go_onto_one_video(
     page.upload("batch-sounds", speech, target)
     page.upload("batch-videos", target)
     page.wait("document.querySelectorAll('#batch-sounds tr, #batch-videos tr').length >= 3")
+    assert page.find_barriers() == []
     page.click("#batch-add")
     page.wait_text("#batch-said", "2 renders")
     assert len(httpx.get(f"{server.address}v2/generations").json()) == 2
