@@ -224,12 +224,13 @@ def test_the_python_interface_works_away_from_the_clone(place: Path, tmp_path: P
     soundfile.write(tmp_path / "speech.wav", samples[:rate], rate)
     shutil.copy(REPO / "assets" / "sample" / "target.mp4", tmp_path)
     code = (
-        "import json, sys, lipsync\n"
+        "import json, os, sys, lipsync\n"
         "result = lipsync.render('speech.wav', 'target.mp4', 'out.mp4', options={'crf': 20})\n"
-        "print(json.dumps([lipsync.__file__, sys.path, result.frames]))"
+        "path = [os.path.realpath(one) for one in sys.path]\n"
+        "print(json.dumps([lipsync.__file__, path, result.frames]))"
     )
     file, path, frames = json.loads(use(place, "python", "-c", code, cwd=tmp_path))
     assert Path(file).is_relative_to(place)
-    assert not any(Path(one).resolve() == REPO for one in path)
+    assert str(REPO) not in path
     assert frames == 25
     assert (tmp_path / "out.mp4").stat().st_size > 0
