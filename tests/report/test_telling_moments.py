@@ -128,6 +128,8 @@ def test_the_seam_of_a_span_is_shown_where_mouths_differ_most() -> None:
     own[300:304] += 0.4
     course = _course(fading=fading, visible=np.minimum(4 * fading, 1), own_opening=own)
     assert _frames(choose_moments(course, 6), "fades in")[0] in range(300, 303)
+    kept = replace(course, visible=np.where(np.arange(N) >= 250, 0, course.visible))
+    assert _frames(choose_moments(kept, 6), "fades in")[0] in range(100, 103)
 
 
 def test_a_mouth_that_is_hidden_is_said_to_be_the_targets_own() -> None:
