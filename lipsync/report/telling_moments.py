@@ -20,7 +20,7 @@ Group = Literal["speech", "trial"]  # what the mouth says; what is hard, and wha
 APART_S = 0.3  # between two moments of one kind
 SAME_S = 0.05  # of two kinds: nearer ones are the same picture
 SURE = 0.25  # of p, b and m: lips that stay open there are worth a look
-OPEN = 0.3  # of the range of the gap: an open mouth
+OPEN = 0.35  # of the range of the gap: an open mouth
 LEAST_TURN = 8.0  # degrees: less is no turned head
 LEAST_TEETH = 0.002  # squared outer-eye distances
 # What is said of the frame with the worst of a score, and of the second one.
@@ -163,7 +163,7 @@ class _Choice:
 
 
 def _closed(one: Closure) -> str:
-    return f"closed ({one.letter})" if one.letter else "closed"
+    return f"closure ({one.letter})" if one.letter else "closure"
 
 
 def _seams(course: MouthCourse) -> F32:
@@ -171,6 +171,7 @@ def _seams(course: MouthCourse) -> F32:
     assert course.fading is not None  # noqa: S101 — asked by the caller
     rising = np.diff(course.fading, prepend=course.fading[:1]) > 0
     seam = rising & (course.fading > FADING[0]) & (course.fading < FADING[1])
+    seam &= course.visible > 0  # not where the target's own mouth is kept
     change = np.zeros(len(course), np.float32)
     if course.own_opening is not None:
         change = np.nan_to_num(np.abs(course.opening - course.own_opening))

@@ -44,7 +44,7 @@ def _frame(gray: int) -> np.ndarray:
 
 def _sheet(*frames: int, strip: range = range(0), around: int | None = None) -> ContactSheet:
     return ContactSheet(
-        [Moment(i, "closed (b)") for i in frames], lambda i: i / 25, strip, ("", around)
+        [Moment(i, "closure (b)") for i in frames], lambda i: i / 25, strip, ("", around)
     )
 
 

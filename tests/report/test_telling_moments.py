@@ -62,7 +62,7 @@ def _planted() -> MouthCourse:
 def test_planted_moments_are_found() -> None:
     moments = choose_moments(_planted(), 6)
     where = {
-        "closed (b)": 120, "widest": 60, "most rounded": 160, "most teeth": 340, "open at m": 400,
+        "closure (b)": 120, "widest": 60, "most rounded": 160, "most teeth": 340, "open at m": 400,
         "softest": 220, "most flicker": 260, "skin tone": 300, "head turned 25°": 440,
         "something before it": 470, "rarest mouth": 30,
     }  # fmt: skip
@@ -128,6 +128,8 @@ def test_the_seam_of_a_span_is_shown_where_mouths_differ_most() -> None:
     own[300:304] += 0.4
     course = _course(fading=fading, visible=np.minimum(4 * fading, 1), own_opening=own)
     assert _frames(choose_moments(course, 6), "fades in")[0] in range(300, 303)
+    kept = replace(course, visible=np.where(np.arange(N) >= 250, 0, course.visible))
+    assert _frames(choose_moments(kept, 6), "fades in")[0] in range(100, 103)
 
 
 def test_a_mouth_that_is_hidden_is_said_to_be_the_targets_own() -> None:
@@ -157,7 +159,7 @@ def test_without_known_sounds_the_lips_that_shut_count() -> None:
     opening[202] = 0.0
     closures = find_closures(_course(opening=opening))
     assert [(one.frame, one.letter) for one in closures] == [(202, "")]
-    assert _frames(choose_moments(_course(opening=opening), 6), "closed") == [202]
+    assert _frames(choose_moments(_course(opening=opening), 6), "closure") == [202]
 
 
 def test_a_clip_without_any_mouth_has_no_moments() -> None:
