@@ -28,7 +28,7 @@ from lipsync.speech.telling_second import find_telling_second
 from lipsync.types import SPEECH_RATE, VideoInfo
 
 SECONDS = 1.0
-FOOTAGE_S = 5.0  # of the target, from where the second is shown
+FOOTAGE_S = 4.0  # of the target, from where the second is shown
 LEAST_FOOTAGE_S = 3.0
 SOUND_RATE = 48_000
 MOMENTS_KEPT = 64
@@ -79,7 +79,10 @@ class Previewer:
         face = options.landmarks.face
         if "@" in face:  # a place in the whole target
             face = move_place(face, shown)
-        hurried = {"face": face, "adapt": "never", "timing": "hold" if info.still else "cut"}
+        hurried = {
+            "face": face, "adapt": "never", "timing": "hold" if info.still else "cut",
+            "preset": "ultrafast",
+        }  # fmt: skip
         quick = RenderOptions.of(**{**options.flat(), **hurried})
         result = self.renderer.render(
             sound, excerpt, output, compare=compare, options=quick, overwrite=True,
