@@ -14,6 +14,7 @@ from lipsync.errors import MissingPackageError
 from lipsync.jobs.service.options import ServeOptions
 from lipsync.options import RenderOptions, read_options
 
+RATE = 60_000.0  # requests a minute: those of the page, in many windows
 OPTIONS_HELP = "A YAML file of options for every render; those set on the page take precedence."
 
 
@@ -56,7 +57,7 @@ def ui_command(
         raise MissingPackageError(str(error.name), "lipsync ui", "ui") from None
     defaults: dict[str, Any] = {} if options is None else read_options(options, RenderOptions)
     folder = data or Path(platformdirs.user_data_dir("lipsync")) / "ui"
-    settings = ServeOptions(port=port)
+    settings = ServeOptions(port=port, rate=RATE)
     folder.mkdir(parents=True, exist_ok=True)
 
     def opened(address: str, service: Service) -> None:
@@ -66,6 +67,6 @@ def ui_command(
 
     page = make_page((folder / "page").resolve(), read_texts(texts))
     with (folder / "events.log").open("a", encoding="utf-8") as events:
-        log = EventLog(events)
+        log = EventLog(events, without=("request",))  # the page asks twice a second
         setup = Setup(folder, root, defaults=defaults, options=settings, log=log)
         serve(setup, page=page, started=opened)

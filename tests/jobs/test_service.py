@@ -104,6 +104,22 @@ def test_ranges_of_an_output(shared: Running, asked: str, found: bytes) -> None:
     assert beyond.status_code == 416
 
 
+def test_a_file_of_a_client_keeps_its_name_in_records(shared: Running) -> None:
+    files = {}
+    for kind, name, called in (
+        ("VIDEO", "clip.mp4", "The film: reel 2.mp4"), ("AUDIO", "tone.wav", "Deutsch (neu).wav")
+    ):  # fmt: skip
+        data = (shared.folder / "root" / name).read_bytes()
+        files[kind.lower()] = (called, data)
+    answer = shared.client.post("/v2/generate", files=files, data={"lipsyncOptions": '{"crf": 20}'})
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    shared.wait(told["id"])
+    job = shared.job(told["id"])
+    names = [Path(job[name]).name for name in ("video", "audio")]
+    assert names == ["The film_ reel 2.mp4", "Deutsch (neu).wav"]
+
+
 def test_a_job_that_fails_says_why(shared: Running) -> None:
     done = shared.wait(shared.generate(crf=FAILS).json()["id"])
     assert (done["status"], done["error_code"]) == ("FAILED", "no_face")

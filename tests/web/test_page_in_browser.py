@@ -107,6 +107,17 @@ def test_nothing_leaves_this_machine(page: StudioPage, server: PageServer) -> No
     assert severe == []
 
 
+def test_no_other_file_of_this_machine_is_sent(server: PageServer, target: Path) -> None:
+    secret = server.folder / "webhook-secret"
+    assert secret.is_file()
+    for path in (secret, target, Path("/etc/passwd")):
+        for way in (f"ui/gradio_api/file={path}", f"ui-files/{path}", f"ui-files/..%2f{path.name}"):
+            answer = httpx.get(server.address + way)
+            assert answer.status_code in (403, 404), way
+    foreign = {"Host": "page.example.org"}  # a name of its own for this address
+    assert httpx.get(f"{server.address}ui/", headers=foreign).status_code == 403
+
+
 def test_the_player_shows_original_and_result_frame_by_frame(
     page: StudioPage, speech: Path, target: Path
 ) -> None:

@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Collection
 from typing import Any, TextIO
 
 
@@ -23,12 +24,15 @@ def format_instant(seconds: float) -> str:
 class EventLog:
     """Writes events; for several threads."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        """Write to a stream; None: stderr."""
+    def __init__(self, stream: TextIO | None = None, without: Collection[str] = ()) -> None:
+        """Write to a stream; None: stderr. Events of the kinds in `without` are left out."""
         self._stream, self._lock = stream or sys.stderr, threading.Lock()
+        self._without = frozenset(without)
 
     def tell(self, event: str, **facts: Any) -> None:
         """Write an event; facts that are None are left out."""
+        if event in self._without:
+            return
         known = {name: value for name, value in facts.items() if value is not None}
         line = json.dumps({"time": format_instant(time.time()), "event": event, **known})
         with self._lock:

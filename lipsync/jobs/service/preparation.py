@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from lipsync.jobs.service.translation import (
     name_extras,
 )
 
+_ODD = re.compile(r"[^\w .()+-]+")  # in names of files
+MOST_NAME = 100
 PAUSES_S = (0.5, 3.0)  # before a URL that did not answer is asked again
 
 
@@ -78,7 +81,9 @@ class Preparation:
             path = self._find_local(one, owner, what)
             if path is None:
                 path = self._fetch(str(one.url), self.folder / id, number, what, wanted)
-            inputs.append(LocalInput(path, self._look(path, one, what, look)))
+            facts = self._look(path, one, what, look)
+            named = self._name(path, one, owner, self.folder / id / str(number))
+            inputs.append(LocalInput(named, facts))
 
         def crop(path: Path, start: float, end: float) -> Path:
             name = hashlib.sha256(f"{path} {start} {end}".encode()).hexdigest()[:16]
@@ -109,6 +114,21 @@ class Preparation:
             yield name
         finally:
             self.remove(name)
+
+    def _name(self, path: Path, one: InputItem, owner: str, folder: Path) -> Path:
+        """An asset under the name that its client gave it: records and sheets show it."""
+        asset = None if one.asset_id is None else self.assets.find(one.asset_id, owner)
+        if asset is None:
+            return path
+        stem = _ODD.sub("_", Path(asset.name).stem).strip("._ ")[:MOST_NAME]
+        place = folder / f"{stem or 'file'}{path.suffix}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):  # by an attempt that was interrupted
+                os.link(path, place)
+        except OSError:
+            return path  # a disk that has no links
+        return place
 
     def _find_local(self, one: InputItem, owner: str, what: str) -> Path | None:
         """The file of an input that is on this machine; None: it is to be fetched."""
