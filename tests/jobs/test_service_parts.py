@@ -407,6 +407,26 @@ def test_parts_of_a_sound_are_cut_and_planned(tmp_path: Path) -> None:
     assert "ends before 5 s" in beyond["error"]["message"]
 
 
+def test_spans_as_the_command_line_has_them_and_extras() -> None:
+    job, notes = job_of(lipsyncSpans=["0.5s-1s", "2-3.25"], lipsyncExtras=["sheet", "compare"])
+    assert notes == []
+    assert isinstance(job.spans, tuple)
+    assert [(one.start, one.end, one.audio) for one in job.spans] == [
+        (Fraction(1, 2), Fraction(1), None), (Fraction(2), Fraction(13, 4), None),
+    ]  # fmt: skip
+    assert (job.sheet, job.compare) == (Path("/out/id.sheet.png"), Path("/out/id.compare.mp4"))
+    for wrong, words in (
+        ({"lipsyncSpans": ["backwards"]}, "lipsyncSpans"),
+        ({"lipsyncSpans": ["1-2"], "segments": [
+            {"startTime": 0, "endTime": 1, "audioInput": {"refId": "one"}}
+        ]}, "give one of the two"),
+    ):  # fmt: skip
+        with pytest.raises(Refusal, match=words):
+            check_request(read_said(GenerateRequest, {"input": [VIDEO, AUDIO], **wrong}))
+    with pytest.raises(Refusal, match="lipsyncExtras"):
+        read_said(GenerateRequest, {"input": [VIDEO, AUDIO], "lipsyncExtras": ["report"]})
+
+
 def test_a_file_that_hangs_its_reader_is_given_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
