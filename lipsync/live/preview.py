@@ -2,7 +2,8 @@
 
 The second is the one in which the speech moves the lips most. It is rendered by the chain of a
 render from a short excerpt of the target, so that little footage has to be analyzed: the mouths
-are those of the excerpt alone, and the speech model is not adapted. Options show their effect; how
+are those of the excerpt alone, and the speech model is not adapted. Of a large picture only the
+surroundings of the face are rendered, at their own resolution. Options show their effect; how
 well the footage covers the speech only the render shows.
 """
 
@@ -14,11 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lipsync import media
 from lipsync.errors import OptionsError
+from lipsync.face.landmarks import FaceSelector, LandmarkOptions, detect_faces
 from lipsync.live.events import OnEvent
 from lipsync.live.renderer import Renderer
-from lipsync.media.excerpt import write_excerpt
+from lipsync.media.excerpt import Box, write_excerpt
 from lipsync.options import RenderOptions
 from lipsync.report.results import RenderResult
 from lipsync.runtime.atomic import atomic_write
@@ -32,6 +36,8 @@ FOOTAGE_S = 4.0  # of the target, from where the second is shown
 LEAST_FOOTAGE_S = 3.0
 SOUND_RATE = 48_000
 MOMENTS_KEPT = 64
+AROUND = 0.6  # of the face's diagonal: so much around it is kept
+MOST_OF_PICTURE = 0.6  # a larger part is no gain
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,17 @@ class Preview:
 
     start: float  # seconds of the speech
     target_start: float  # seconds of the target; where its frames are shown at the time they have
+    box: Box | None  # the part of its picture that is shown; None: all
     result: RenderResult
+
+
+@dataclass(frozen=True)
+class _Excerpt:
+    """Footage for a preview."""
+
+    path: Path
+    start: float
+    box: Box | None
 
 
 @dataclass(eq=False)
@@ -50,6 +66,7 @@ class Previewer:
     renderer: Renderer
     folder: Path  # of excerpts; who made it removes it
     _moments: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    _boxes: dict[str, Box | None] = field(default_factory=dict)
 
     def make(
         self,
@@ -74,21 +91,19 @@ class Previewer:
         if start is None:
             start = self._find_moment(audio, options)
         info = media.probe(video)
-        shown, excerpt = self._cut_video(info, start)
+        excerpt = self._cut_video(info, start, options)
         sound = self._cut_sound(audio, start, options)
-        face = options.landmarks.face
-        if "@" in face:  # a place in the whole target
-            face = move_place(face, shown)
+        face = move_place(options.landmarks.face, excerpt.start, excerpt.box)
         hurried = {
             "face": face, "adapt": "never", "timing": "hold" if info.still else "cut",
             "preset": "ultrafast",
         }  # fmt: skip
         quick = RenderOptions.of(**{**options.flat(), **hurried})
         result = self.renderer.render(
-            sound, excerpt, output, compare=compare, options=quick, overwrite=True,
+            sound, excerpt.path, output, compare=compare, options=quick, overwrite=True,
             on_event=on_event,
         )  # fmt: skip
-        return Preview(start, shown, result)
+        return Preview(start, excerpt.start, excerpt.box, result)
 
     def _find_moment(self, audio: Path, options: RenderOptions) -> float:
         key = f"{_digest(audio)} {options.lips.speech_model} {options.sound.audio_track}"
@@ -101,20 +116,26 @@ class Previewer:
                 self._moments.popitem(last=False)
         return self._moments[key]
 
-    def _cut_video(self, info: VideoInfo, start: float) -> tuple[float, Path]:
-        """Where in the target the second is shown, and the footage from there on."""
+    def _cut_video(self, info: VideoInfo, start: float, options: RenderOptions) -> _Excerpt:
+        """The footage from where in the target the second is shown."""
         if info.still:
-            return 0.0, info.path
+            return _Excerpt(info.path, 0.0, None)
         length = float(info.duration)
         if length <= FOOTAGE_S + 1:
             shown, seconds = max(0.0, min(start, length - LEAST_FOOTAGE_S)), length
         else:
-            shown = start % (length - LEAST_FOOTAGE_S)
-            seconds = FOOTAGE_S
-        place = self.folder / f"{_digest(info.path)}-{shown:.3f}-{seconds:.3f}.mkv"
+            shown, seconds = start % (length - LEAST_FOOTAGE_S), FOOTAGE_S
+        named = f"{_digest(info.path)}-{shown:.3f}-{seconds:.3f}"
+        key = f"{named} {options.landmarks}"
+        if key not in self._boxes:
+            end = min(length, shown + seconds)
+            self._boxes[key] = find_surroundings(info, shown, end, options.landmarks)
+        box = self._boxes[key]
+        whose = "" if box is None else "-" + "-".join(map(str, box))
+        place = self.folder / f"{named}{whose}.mkv"
         if not place.exists():
-            write_excerpt(info.path, shown, seconds, place)
-        return shown, place
+            write_excerpt(info, shown, seconds, place, box)
+        return _Excerpt(place, shown, box)
 
     def _cut_sound(self, audio: Path, start: float, options: RenderOptions) -> Path:
         import soundfile
@@ -131,10 +152,46 @@ class Previewer:
         return place
 
 
-def move_place(face: str, shown: float) -> str:
-    """A place on a face at a time of the target, in an excerpt that begins at `shown`."""
-    place, _, at = face.partition("@")
-    return f"{place}@{max(0.0, float(at.removesuffix('s')) - shown):.3f}"
+def find_surroundings(
+    info: VideoInfo, start: float, end: float, options: LandmarkOptions
+) -> Box | None:
+    """The part of the picture around the face that speaks, between two instants.
+
+    None where that is nearly all of it, or where the face is named by its place among others.
+    """
+    selector = FaceSelector.parse(options.face)
+    if selector.kind not in ("largest", "place"):
+        return None
+    numbers = [
+        min(info.frame_count - 1, round(float(at * info.fps)))
+        for at in (start, (start + end) / 2, end - 0.1)
+    ]
+    frames = [next(media.read_frames(info, number, number + 1)) for number in numbers]
+    found = detect_faces(frames, info.fps, options, all_faces=False)
+    if not len(found):
+        return None
+    if selector.kind == "place":
+        first = int(np.argmin(np.linalg.norm(found.center - selector.place, axis=1)))
+    else:
+        first = int(np.argmax(found.size))
+    near = np.linalg.norm(found.center - found.center[first], axis=1) < found.size[first]
+    points = found.points[near][..., :2].reshape(-1, 2)
+    margin = AROUND * float(found.size[first])
+    low = np.clip(np.floor(points.min(0) - margin), 0, None).astype(int) // 2 * 2
+    high = np.minimum(np.ceil(points.max(0) + margin), (info.width, info.height)).astype(int)
+    width, height = ((high - low) // 2 * 2).tolist()
+    if width * height > MOST_OF_PICTURE * info.width * info.height:
+        return None
+    return int(low[0]), int(low[1]), width, height
+
+
+def move_place(face: str, start: float, box: Box | None) -> str:
+    """The value of --face in an excerpt that begins at `start` and shows `box` alone."""
+    selector = FaceSelector.parse(face)
+    if selector.kind != "place":
+        return face
+    x, y = (of - edge for of, edge in zip(selector.place, (box or (0, 0))[:2], strict=True))
+    return f"{max(0.0, x):g},{max(0.0, y):g}@{max(0.0, selector.at - start):.3f}"
 
 
 def _digest(path: Path) -> str:

@@ -12,11 +12,13 @@ import pytest
 import lipsync
 from lipsync import media
 from lipsync.errors import OptionsError
-from lipsync.live.preview import FOOTAGE_S, Previewer, move_place
+from lipsync.face.landmarks import LandmarkOptions
+from lipsync.live.preview import FOOTAGE_S, Previewer, find_surroundings, move_place
 from lipsync.live.renderer import Renderer
 from lipsync.media.excerpt import write_excerpt
 from lipsync.options import RenderOptions
 from lipsync.pipelines.show_faces import show_faces
+from tests.support import clips
 
 SAMPLE = Path(lipsync.__file__).parents[1] / "assets" / "sample"
 SPEECH, TARGET = SAMPLE / "speech.wav", SAMPLE / "target.mp4"
@@ -44,6 +46,9 @@ def test_it_is_one_second_of_the_target_with_another_mouth(
     first = round(made.target_start * target.fps)
     shown = next(media.read_frames(info, 0, 1)).astype(int)
     filmed = next(media.read_frames(target, first, first + 1)).astype(int)
+    x, y, width, height = made.box or (0, 0, target.width, target.height)
+    assert (info.width, info.height) == (width, height)
+    filmed = filmed[y : y + height, x : x + width]
     assert np.abs(shown - filmed)[: info.height // 3].mean() < 2
     assert np.abs(shown - filmed).max() > 20
 
@@ -61,8 +66,25 @@ def test_the_next_one_is_soon_and_obeys_its_options(previewer: Previewer, tmp_pa
 
 
 def test_a_place_on_a_face_moves_with_the_excerpt() -> None:
-    assert move_place("120,80@7.5", 5.0) == "120,80@2.500"
-    assert move_place("120,80@7.5s", 10.0) == "120,80@0.000"
+    assert move_place("120,80@7.5", 5.0, None) == "120,80@2.500"
+    assert move_place("120,80@7.5s", 10.0, (100, 50, 64, 64)) == "20,30@0.000"
+    for other in ("largest", "left", "2"):
+        assert move_place(other, 5.0, (100, 50, 64, 64)) == other
+
+
+def test_the_surroundings_hold_the_face_that_was_chosen(tmp_path: Path) -> None:
+    """Two of the sample beside one another, in a picture of which they are a small part."""
+    twice = tmp_path / "twice.mp4"
+    graph = "[0:v]split[a][b];[a]pad=1600:900:0:0[c];[c][b]overlay=1000:200"
+    clips.run("-t", "3", "-i", str(TARGET), "-filter_complex", graph, "-an", str(twice))
+    info = media.probe(twice)
+    for face, place in (("300,250@0.5", (0, 0)), ("1300,450@1", (1000, 200))):
+        box = find_surroundings(info, 0.0, 3.0, LandmarkOptions(face=face))
+        assert box is not None
+        left, top = (box[i] - place[i] for i in range(2))
+        assert 0 <= left < 150 and 0 <= top < 150  # the face is in the middle of 512 × 512
+        assert left + box[2] <= 540 and top + box[3] <= 600
+    assert find_surroundings(info, 0.0, 3.0, LandmarkOptions(face="left")) is None
 
 
 def test_speech_that_ends_before_the_preview_is_refused(
@@ -74,7 +96,7 @@ def test_speech_that_ends_before_the_preview_is_refused(
 
 def test_an_excerpt_has_the_frames_of_its_time(tmp_path: Path) -> None:
     target = media.probe(TARGET)
-    excerpt = media.probe(write_excerpt(TARGET, 1.0, 2.0, tmp_path / "part.mkv"))
+    excerpt = media.probe(write_excerpt(target, 1.0, 2.0, tmp_path / "part.mkv"))
     assert excerpt.fps == target.fps
     assert excerpt.frame_count == 2 * target.fps
     first = int(target.fps)

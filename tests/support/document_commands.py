@@ -20,7 +20,6 @@ OTHERS = {
     "curl": "needs a running service; tests/jobs/service sends the same requests",
     "docker": "needs Docker; tests/test_docker.py checks the image's description",
     "echo": "writes into ComfyUI's folder; tests/comfyui loads the node",
-    "export": "sets a variable of the reader's shell",
     "open-dubbing": "a dubbing program of others",
     "pip": "needs a package index; names of extras are checked",
     "ray": "starts a cluster; tests/jobs/test_ray.py has one",
@@ -31,6 +30,8 @@ PARSED: tuple[tuple[str, str], ...] = (
     (r"^torchrun|^python -m (training|bench)", "trains or measures for minutes to hours"),
     (r"^python scripts/make_(sample|gallery|how|footage|readme)", "renders for minutes"),
     (r"^scripts/", "installs, or runs the tests themselves; its syntax is checked"),
+    (r"^lipsync demo", "renders the whole sample; tests/test_distribution.py runs it"),
+    (r"^lipsync completion", "writes into the reader's home; tests/cli tries it in the shells"),
     (r"^lipsync doctor", "its exit code is of the machine; tests/cli/test_doctor.py runs it"),
     (r"^lipsync (serve|ui)\b", "runs until it is stopped; tests/jobs/service, tests/web start it"),
     (r"^lipsync train-mouth|--texture decoder", "needs half a minute of footage, trains minutes"),
@@ -67,8 +68,12 @@ class Command:
 
     @property
     def words(self) -> list[str]:
-        """What its program is given, the program first; placeholders are one word each."""
-        return shlex.split(PLACEHOLDER.sub("placeholder", self.text), comments=True)
+        """What its program is given, the program first; placeholders are one word each.
+
+        Where its output goes is the shell's to know.
+        """
+        words = shlex.split(PLACEHOLDER.sub("placeholder", self.text), comments=True)
+        return words[: words.index(">")] if ">" in words else words
 
     @property
     def reason(self) -> str | None:
