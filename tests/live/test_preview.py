@@ -78,12 +78,16 @@ def test_the_surroundings_hold_the_face_that_was_chosen(tmp_path: Path) -> None:
     graph = "[0:v]split[a][b];[a]pad=1600:900:0:0[c];[c][b]overlay=1000:200"
     clips.run("-t", "3", "-i", str(TARGET), "-filter_complex", graph, "-an", str(twice))
     info = media.probe(twice)
-    for face, place in (("300,250@0.5", (0, 0)), ("1300,450@1", (1000, 200))):
-        box = find_surroundings(info, 0.0, 3.0, LandmarkOptions(face=face))
+    centers = ((256, 260), (1256, 460))
+    for x, y in centers:
+        box = find_surroundings(info, 0.0, 3.0, LandmarkOptions(face=f"{x},{y}@0.5"))
         assert box is not None
-        left, top = (box[i] - place[i] for i in range(2))
-        assert 0 <= left < 150 and 0 <= top < 150  # the face is in the middle of 512 × 512
-        assert left + box[2] <= 540 and top + box[3] <= 600
+        assert all(size % 2 == 0 and 400 < size < 600 for size in box[2:])
+        inside = [
+            box[0] + 150 < cx < box[0] + box[2] - 150 and box[1] + 150 < cy < box[1] + box[3] - 150
+            for cx, cy in centers
+        ]
+        assert inside == [(x, y) == center for center in centers]
     assert find_surroundings(info, 0.0, 3.0, LandmarkOptions(face="left")) is None
 
 
