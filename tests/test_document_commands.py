@@ -108,6 +108,7 @@ def test_the_lists_have_no_entry_that_is_not_needed() -> None:
     assert set(OTHERS) <= used
 
 
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules.*:RuntimeWarning")
 def test_a_command_that_does_not_work_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
