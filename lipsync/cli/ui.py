@@ -13,6 +13,7 @@ from lipsync.cli.console import print_line
 from lipsync.errors import MissingPackageError
 from lipsync.jobs.service.options import ServeOptions
 from lipsync.options import RenderOptions, read_options
+from lipsync.runtime.atomic import os_errors_as_output_errors
 
 RATE = 60_000.0  # requests a minute: those of the page, in many windows
 OPTIONS_HELP = "A YAML file of options for every render; those set on the page take precedence."
@@ -56,17 +57,20 @@ def ui_command(
             raise
         raise MissingPackageError(str(error.name), "lipsync ui", "ui") from None
     defaults: dict[str, Any] = {} if options is None else read_options(options, RenderOptions)
+    words = read_texts(texts)
     folder = data or Path(platformdirs.user_data_dir("lipsync")) / "ui"
     settings = ServeOptions(port=port, rate=RATE)
-    folder.mkdir(parents=True, exist_ok=True)
+    with os_errors_as_output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        events = (folder / "events.log").open("a", encoding="utf-8")
 
     def opened(address: str, service: Service) -> None:
         print_line(f"the page is at {address}/ (Ctrl-C stops it)")
         if browser:
             webbrowser.open(f"{address}/")
 
-    page = make_page((folder / "page").resolve(), read_texts(texts))
-    with (folder / "events.log").open("a", encoding="utf-8") as events:
+    with events:
+        page = make_page((folder / "page").resolve(), words)
         log = EventLog(events, without=("request",))  # the page asks twice a second
         setup = Setup(folder, root, defaults=defaults, options=settings, log=log)
         serve(setup, page=page, started=opened)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lipsync.speech.articulation import LOWER, UPPER
 from lipsync.types import F32
 
-UPPER, LOWER = 13, 16  # the inner lips' middles
 LEFT, RIGHT = 0, 6  # the corners
 STEP_S = 0.1  # between two seconds that are compared
 SHUT_PERCENT = 15  # of all gaps: at most so open is shut
@@ -17,13 +17,14 @@ def find_telling_second(shapes: F32, times: NDArray[np.floating], seconds: float
     """Where the lips shut, open widest and change their width most, within `seconds`.
 
     Args:
-        shapes: (m, 18, 2), predicted lips; times: (m,), seconds, ascending.
+        shapes: (m, 18, 2), lips relative to a neutral mouth, as the network predicts them.
+        times: (m,), seconds, ascending.
 
     Returns:
         The beginning, in seconds; 0 where the speech is shorter.
     """
     gap = shapes[:, LOWER, 1] - shapes[:, UPPER, 1]
-    width = np.linalg.norm(shapes[:, RIGHT] - shapes[:, LEFT], axis=1)
+    width = shapes[:, RIGHT, 0] - shapes[:, LEFT, 0]  # less than neutral is negative
     shut = gap <= np.percentile(gap, SHUT_PERCENT)
     end = max(0.0, float(times[-1]) - seconds)
     starts = np.arange(max(0.0, float(times[0])), end + 1e-6, STEP_S)

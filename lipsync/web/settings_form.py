@@ -37,13 +37,13 @@ class SettingsForm:
     @property
     def defaults(self) -> list[Any]:
         """The values of all controls when nothing was chosen."""
-        return [_default(setting) for setting in self.settings]
+        return [setting.default for setting in self.settings]
 
 
 def _control(setting: Setting) -> Any:
     """The control that fits an option best."""
     usual = {
-        "label": setting.flag, "info": setting.help, "value": _default(setting),
+        "label": setting.flag, "info": setting.help, "value": setting.default,
         "elem_id": f"setting-{setting.name}",
     }  # fmt: skip
     if setting.choices:
@@ -56,7 +56,3 @@ def _control(setting: Setting) -> Any:
         return gr.Slider(setting.least, most, step=STEPS[setting.kind], **usual)
     precision = 0 if setting.kind is int else None
     return gr.Number(minimum=setting.least, maximum=setting.most, precision=precision, **usual)
-
-
-def _default(setting: Setting) -> Any:
-    return setting.default

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lipsync.speech.telling_second import LEFT, LOWER, RIGHT, UPPER, find_telling_second
+from lipsync.speech.articulation import LOWER, UPPER
+from lipsync.speech.telling_second import LEFT, RIGHT, find_telling_second
 from lipsync.types import F32
 
 RATE, SECONDS = 100, 6

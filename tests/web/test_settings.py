@@ -100,3 +100,19 @@ def test_every_word_of_the_page_is_used_and_known() -> None:
     dynamic = ("state_", "view_", "file_", "missing_", "swap_")
     for name in read_texts().words:
         assert name in code or name.startswith(dynamic), name
+
+
+@pytest.mark.parametrize("given", [["--data", "FILE/x"], ["--texts", "none.yaml"]])
+def test_what_is_wrong_with_the_command_is_one_line(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lipsync.cli import main
+
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    words = [word.replace("FILE", str(file)) for word in given]
+    with pytest.raises(SystemExit) as end:
+        main(["ui", "--no-browser", "--port", "0", *words])
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("lipsync: error: ")
